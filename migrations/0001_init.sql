@@ -135,6 +135,27 @@ CREATE TABLE task_attachments (
   UNIQUE (task_id, name)
 );
 
+-- A squad as executions work with it, whatever is edited meanwhile. Addressed by content: many executions share one row.
+CREATE TABLE squad_snapshots (
+  -- SHA-256 of the snapshot's canonical JSON.
+  id bytea PRIMARY KEY,
+  snapshot jsonb NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Worker processes. A row here is the lease of all executions that name it: it is renewed about every 3 s by a thread
+-- of its own and deleted when the process is known to be dead or has not renewed for 10 s (docs/architecture/execution-engine.md).
+CREATE TABLE workers (
+  id uuid PRIMARY KEY,
+  -- Machine, boot and pid namespace; lets a neighbour on the same machine see at once that the process is gone.
+  host_key text NOT NULL,
+  pid integer NOT NULL,
+  -- Start time of the process in clock ticks since boot: a reused pid is another process.
+  pid_started text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  heartbeat_at timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE task_executions (
   id uuid PRIMARY KEY,
   user_id uuid NOT NULL REFERENCES users ON DELETE CASCADE,
@@ -143,11 +164,13 @@ CREATE TABLE task_executions (
   status text NOT NULL DEFAULT 'queued' CHECK (status IN ('queued', 'running', 'paused', 'awaiting_approval', 'completed', 'failed', 'cancelled', 'budget_exceeded')),
   end_reason text CHECK (end_reason IN ('done', 'cancelled_by_user', 'budget_exceeded', 'step_limit', 'llm_call_limit', 'tool_call_limit', 'time_limit', 'plan_invalid', 'step_failed', 'provider_failed', 'no_progress', 'internal_error')),
   error text,
-  -- SquadSnapshot and TaskSnapshot: what the execution works with, whatever is edited meanwhile.
-  squad jsonb NOT NULL,
+  squad_snapshot_id bytea NOT NULL REFERENCES squad_snapshots,
+  -- TaskSnapshot of src/contracts/squad-shapes.ts.
   task jsonb NOT NULL,
   lane text NOT NULL DEFAULT 'background' CHECK (lane IN ('interactive', 'background', 'micro_batch', 'economy')),
-  -- Fencing (docs/architecture/execution-engine.md): a worker writes only under the epoch it claimed.
+  -- W3C trace context of the request that started it.
+  traceparent text,
+  -- Fencing: a worker writes only under the epoch it claimed.
   epoch integer NOT NULL DEFAULT 0,
   worker_id uuid,
   -- Number of the last journal commit of this epoch, so that a commit whose answer was lost is not applied twice.
@@ -166,16 +189,19 @@ CREATE TABLE task_executions (
   -- Time worked in earlier stretches (before pauses), and when the current stretch began.
   worked_ms bigint NOT NULL DEFAULT 0,
   running_since timestamptz,
+  queued_at timestamptz NOT NULL DEFAULT now(),
   result_message_id uuid,
   created_at timestamptz NOT NULL DEFAULT now(),
   started_at timestamptz,
   ended_at timestamptz
-);
+) WITH (fillfactor = 70);
 CREATE INDEX idx_executions_squad_status_created ON task_executions (squad_id, status, created_at DESC);
 CREATE INDEX idx_executions_user_id ON task_executions (user_id, id DESC);
 CREATE INDEX idx_executions_user_status ON task_executions (user_id, status, id DESC);
 CREATE INDEX idx_executions_task_id ON task_executions (task_id, id DESC);
-CREATE INDEX idx_executions_live ON task_executions (status, id) WHERE status IN ('queued', 'running');
+-- The queue: an accepted execution is a queued row, there is no second record that could disagree with it.
+CREATE INDEX idx_executions_queued ON task_executions (queued_at, id) WHERE status = 'queued';
+CREATE INDEX idx_executions_running ON task_executions (worker_id) WHERE status = 'running';
 
 CREATE TABLE execution_steps (
   id uuid PRIMARY KEY,

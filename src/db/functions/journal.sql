@@ -1,0 +1,368 @@
+-- The journal: every change of an execution is one call of a function below, which is one transaction and one round trip.
+-- Guarantees (docs/architecture/execution-engine.md): a worker writes only under the epoch it claimed; event numbers are
+-- contiguous; a commit whose answer was lost is applied once; a budget is never exceeded.
+
+-- Reserves the upper bound of a call's cost at every level that has a budget, or says why not. Locks the budgets in the
+-- order of their ids, so that two calls never wait for each other crosswise.
+CREATE OR REPLACE FUNCTION muster_reserve(
+  p_call uuid, p_user uuid, p_squad uuid, p_execution uuid,
+  p_input_cost bigint, p_output_price bigint, p_max_tokens integer, p_min_tokens integer
+) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  b record;
+  granted integer := p_max_tokens;
+  room bigint;
+  amount bigint;
+  found_any boolean := false;
+BEGIN
+  FOR b IN
+    SELECT id, level, limit_nano_usd, reserved_nano_usd, period, period_start,
+           CASE WHEN period = 'month' AND period_start < date_trunc('month', now() AT TIME ZONE 'UTC')::date
+                THEN 0 ELSE spent_nano_usd END AS spent
+    FROM budgets
+    WHERE (level, scope_id) IN (('execution', p_execution), ('squad', p_squad), ('instance', p_user))
+    ORDER BY id FOR UPDATE
+  LOOP
+    found_any := true;
+    IF p_input_cost IS NULL OR p_output_price IS NULL THEN
+      RETURN jsonb_build_object('outcome', 'price_unknown', 'level', b.level);
+    END IF;
+    room := b.limit_nano_usd - b.spent - b.reserved_nano_usd - p_input_cost;
+    IF room < 0 THEN
+      granted := -1;
+    ELSIF p_output_price > 0 THEN
+      granted := LEAST(granted, LEAST(room / p_output_price, p_max_tokens)::integer);
+    END IF;
+    IF granted < LEAST(p_min_tokens, p_max_tokens) THEN
+      RETURN jsonb_build_object('outcome', 'budget_exceeded', 'level', b.level,
+        'limitNanoUsd', b.limit_nano_usd, 'spentNanoUsd', b.spent + b.reserved_nano_usd);
+    END IF;
+  END LOOP;
+  IF NOT found_any THEN
+    RETURN jsonb_build_object('outcome', 'granted', 'maxOutputTokens', granted, 'reserved', NULL);
+  END IF;
+  amount := p_input_cost + granted::bigint * p_output_price;
+  WITH rolled AS (
+    UPDATE budgets SET
+      spent_nano_usd = CASE WHEN period = 'month' AND period_start < date_trunc('month', now() AT TIME ZONE 'UTC')::date
+                            THEN 0 ELSE spent_nano_usd END,
+      period_start = CASE WHEN period = 'month' THEN date_trunc('month', now() AT TIME ZONE 'UTC')::date ELSE period_start END,
+      reserved_nano_usd = reserved_nano_usd + amount
+    WHERE (level, scope_id) IN (('execution', p_execution), ('squad', p_squad), ('instance', p_user))
+    RETURNING id, period_start
+  )
+  INSERT INTO budget_reservations (id, budget_id, llm_call_id, amount_nano_usd, period_start)
+  SELECT gen_random_uuid(), id, p_call, amount, period_start FROM rolled;
+  RETURN jsonb_build_object('outcome', 'granted', 'maxOutputTokens', granted, 'reserved', amount);
+END $$;
+
+-- Turns the reservations of a call into spending; counts once however often it is called. Returns the budgets that
+-- passed 80 % for the first time (in this period), for a warning.
+CREATE OR REPLACE FUNCTION muster_settle(p_call uuid, p_cost bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  warnings jsonb;
+BEGIN
+  -- The same lock order as muster_reserve.
+  PERFORM 1 FROM budgets
+    WHERE id IN (SELECT budget_id FROM budget_reservations WHERE llm_call_id = p_call) ORDER BY id FOR UPDATE;
+  WITH gone AS (
+    DELETE FROM budget_reservations WHERE llm_call_id = p_call RETURNING budget_id, amount_nano_usd
+  ), settled AS (
+    UPDATE budgets b SET
+      reserved_nano_usd = b.reserved_nano_usd - gone.amount_nano_usd,
+      -- A provider that counts more input than Muster's upper bound cannot be refused afterwards: the bill keeps the
+      -- truth, the budget is then simply used up.
+      spent_nano_usd = LEAST(b.spent_nano_usd + COALESCE(p_cost, gone.amount_nano_usd),
+                             b.limit_nano_usd - (b.reserved_nano_usd - gone.amount_nano_usd)),
+      updated_at = now(),
+      warned_at = CASE
+        WHEN (b.warned_at IS NULL OR (b.period = 'month' AND b.warned_at < date_trunc('month', now())))
+          AND (b.spent_nano_usd + COALESCE(p_cost, gone.amount_nano_usd)) * 5 >= b.limit_nano_usd * 4
+        THEN clock_timestamp() ELSE b.warned_at END
+    FROM gone WHERE b.id = gone.budget_id
+    RETURNING b.level, b.spent_nano_usd, b.limit_nano_usd, b.warned_at >= now() AS warn
+  )
+  SELECT jsonb_agg(jsonb_build_object('level', level, 'spentNanoUsd', spent_nano_usd, 'limitNanoUsd', limit_nano_usd))
+    INTO warnings FROM settled WHERE warn;
+  RETURN warnings;
+END $$;
+
+-- Applies one batch of a worker to one execution. See src/worker/journal-batch.ts for the shape of `d`.
+CREATE OR REPLACE FUNCTION muster_commit_one(d jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  x record;
+  c jsonb;
+  v_id uuid := (d->>'executionId')::uuid;
+  v_no integer := (d->>'commitNo')::integer;
+  v_at timestamptz := clock_timestamp();
+  v_events jsonb := COALESCE(d->'events', '[]'::jsonb);
+  v_begin jsonb := '[]'::jsonb;
+  v_result jsonb;
+  v_warnings jsonb;
+  v_calls integer := 0;
+  v_in bigint := 0;
+  v_out bigint := 0;
+  v_cost bigint := 0;
+  v_incomplete boolean := false;
+  v_progress boolean := false;
+  v_close jsonb := d->'close';
+BEGIN
+  SELECT id, user_id, squad_id, task_id, epoch, status, commit_no, last_seq, cancel_requested_at, pause_requested_at, lane,
+         cost_nano_usd
+    INTO x FROM task_executions WHERE id = v_id FOR NO KEY UPDATE;
+  IF NOT FOUND OR x.epoch <> (d->>'epoch')::integer THEN
+    RETURN jsonb_build_object('outcome', 'fenced');
+  END IF;
+  IF x.commit_no >= v_no THEN
+    -- This batch was applied, only its answer was lost: tell again what it said.
+    IF d ? 'begin' THEN
+      SELECT jsonb_agg(COALESCE(
+        (SELECT jsonb_build_object('id', l.id, 'outcome', 'granted', 'maxOutputTokens', l.max_output_tokens, 'reserved', l.reserved_nano_usd)
+           FROM llm_calls l WHERE l.id = (b->>'id')::uuid),
+        jsonb_build_object('id', b->>'id', 'outcome', 'stop', 'reason', 'answer_lost'))) INTO v_begin
+      FROM jsonb_array_elements(d->'begin') b;
+    END IF;
+    RETURN jsonb_build_object('outcome', 'ok', 'repeated', true, 'lastSeq', x.last_seq, 'at', v_at, 'begin', v_begin,
+      'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL, 'events', '[]'::jsonb);
+  END IF;
+  IF x.status <> 'running' THEN
+    RETURN jsonb_build_object('outcome', 'fenced');
+  END IF;
+
+  IF d ? 'steps' THEN
+    INSERT INTO execution_steps (id, execution_id, key, kind, ordinal, title, member_id, depends_on, done_criterion)
+    SELECT s.id, v_id, s.key, s.kind, s.ordinal, s.title, s."memberId",
+           ARRAY(SELECT jsonb_array_elements_text(s."dependsOn")), s."doneCriterion"
+    FROM jsonb_to_recordset(d->'steps') AS s(id uuid, key text, kind text, ordinal integer, title text, "memberId" uuid,
+      "dependsOn" jsonb, "doneCriterion" text)
+    ON CONFLICT (execution_id, key) DO NOTHING;
+  END IF;
+
+  IF d ? 'stepStarts' THEN
+    UPDATE execution_steps t SET status = 'running', attempt = t.attempt + 1, started_at = COALESCE(t.started_at, v_at)
+    FROM jsonb_array_elements_text(d->'stepStarts') s WHERE t.id = s::uuid;
+  END IF;
+
+  IF d ? 'messages' THEN
+    INSERT INTO agent_messages (id, task_execution_id, step_id, member_id, role, status, model, content, tool_calls, input_tokens, output_tokens, created_at)
+    SELECT m.id, v_id, m."stepId", m."memberId", m.role, m.status, m.model, m.content, m."toolCalls", m."inputTokens", m."outputTokens", v_at
+    FROM jsonb_to_recordset(d->'messages') AS m(id uuid, "stepId" uuid, "memberId" uuid, role text, status text, model text,
+      content text, "toolCalls" jsonb, "inputTokens" integer, "outputTokens" integer)
+    ON CONFLICT (id) DO NOTHING;
+  END IF;
+
+  IF d ? 'ends' THEN
+    FOR c IN SELECT value FROM jsonb_array_elements(d->'ends') LOOP
+      -- A cache hit was never begun: it has no intent because it had no effect.
+      INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
+        max_output_tokens, cache_result, response, error, trimmed, attempts, latency_ms, time_to_first_token_ms, rate_wait_ms, ended_at)
+      VALUES ((c->>'id')::uuid, v_id, (c->>'stepId')::uuid, c->>'key', x.epoch, c->>'state', (c->>'messageId')::uuid,
+        c->>'provider', c->>'model', (c->>'inputTokens')::integer, 0, c->>'cacheResult', c->'response', c->>'error',
+        NULLIF(c->'trimmed', 'null'::jsonb), (c->>'attempts')::integer, (c->>'latencyMs')::integer,
+        (c->>'timeToFirstTokenMs')::integer, (c->>'rateWaitMs')::integer, v_at)
+      ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, provider = EXCLUDED.provider, model = EXCLUDED.model,
+        input_tokens = EXCLUDED.input_tokens, cache_result = EXCLUDED.cache_result, response = EXCLUDED.response,
+        error = EXCLUDED.error, trimmed = EXCLUDED.trimmed, attempts = EXCLUDED.attempts, latency_ms = EXCLUDED.latency_ms,
+        time_to_first_token_ms = EXCLUDED.time_to_first_token_ms, rate_wait_ms = EXCLUDED.rate_wait_ms, ended_at = v_at
+        WHERE llm_calls.state = 'started';
+      IF c ? 'usageId' THEN
+        INSERT INTO llm_usage (id, user_id, squad_id, member_id, execution_id, llm_call_id, provider, model, account_id, lane,
+          outcome, cache_result, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
+          estimated, cost_nano_usd, saved_nano_usd, latency_ms, time_to_first_token_ms, rate_wait_ms, at)
+        VALUES ((c->>'usageId')::uuid, x.user_id, x.squad_id, (c->>'memberId')::uuid, v_id, (c->>'id')::uuid, c->>'provider',
+          c->>'model', (c->>'accountId')::uuid, x.lane, c->>'state', COALESCE(c->>'cacheResult', 'bypass'),
+          (c->>'inputTokens')::integer, (c->>'cacheReadTokens')::integer, (c->>'cacheWriteTokens')::integer,
+          (c->>'outputTokens')::integer, (c->>'reasoningTokens')::integer, (c->>'estimated')::boolean,
+          (c->>'costNanoUsd')::bigint, (c->>'savedNanoUsd')::bigint, (c->>'latencyMs')::integer,
+          (c->>'timeToFirstTokenMs')::integer, (c->>'rateWaitMs')::integer, v_at)
+        ON CONFLICT (id) DO NOTHING;
+        v_in := v_in + (c->>'inputTokens')::bigint;
+        v_out := v_out + (c->>'outputTokens')::bigint;
+        v_cost := v_cost + COALESCE((c->>'costNanoUsd')::bigint, 0);
+        v_incomplete := v_incomplete OR (c->>'costNanoUsd') IS NULL;
+        v_events := v_events || jsonb_build_object('type', 'usage', 'data', jsonb_build_object(
+          'llmCallId', c->>'id', 'stepId', c->>'stepId', 'model', c->>'model', 'inputTokens', (c->>'inputTokens')::integer,
+          'outputTokens', (c->>'outputTokens')::integer, 'costNanoUsd', (c->>'costNanoUsd')::bigint,
+          'totalCostNanoUsd', x.cost_nano_usd + v_cost));
+      END IF;
+      IF (c->>'reserved')::boolean THEN
+        v_warnings := muster_settle((c->>'id')::uuid, (c->>'costNanoUsd')::bigint);
+        IF v_warnings IS NOT NULL THEN
+          v_events := v_events || (SELECT jsonb_agg(jsonb_build_object('type', 'budget-warning', 'data', w))
+                                   FROM jsonb_array_elements(v_warnings) w);
+          INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
+          SELECT (w->>'id')::uuid, x.user_id, 'budget_warning', 'A budget is 80 % used', '', v_id
+          FROM (SELECT jsonb_build_object('id', c->>'warningId') w) one ON CONFLICT (id) DO NOTHING;
+        END IF;
+      END IF;
+      v_progress := v_progress OR c->>'state' = 'done';
+    END LOOP;
+  END IF;
+
+  IF d ? 'toolBegins' THEN
+    INSERT INTO tool_calls (id, execution_id, step_id, key, epoch, member_id, tool, class, arguments, state)
+    SELECT t.id, v_id, t."stepId", t.key, x.epoch, t."memberId", t.tool, t.class, t.arguments, 'started'
+    FROM jsonb_to_recordset(d->'toolBegins') AS t(id uuid, "stepId" uuid, key text, "memberId" uuid, tool text, class text, arguments text)
+    ON CONFLICT (execution_id, step_id, key) DO UPDATE SET epoch = EXCLUDED.epoch, state = 'started';
+  END IF;
+  IF d ? 'toolEnds' THEN
+    UPDATE tool_calls t SET state = e.state, result = e.result, ended_at = v_at
+    FROM jsonb_to_recordset(d->'toolEnds') AS e(id uuid, state text, result text)
+    WHERE t.id = e.id AND t.state = 'started';
+  END IF;
+
+  IF d ? 'stepEnds' THEN
+    UPDATE execution_steps t SET status = e.status, output_message_id = e."outputMessageId", data = e.data, error = e.error, ended_at = v_at
+    FROM jsonb_to_recordset(d->'stepEnds') AS e(id uuid, status text, "outputMessageId" uuid, data jsonb, error text)
+    WHERE t.id = e.id;
+    v_progress := true;
+  END IF;
+
+  IF d ? 'begin' THEN
+    FOR c IN SELECT value FROM jsonb_array_elements(d->'begin') LOOP
+      IF x.cancel_requested_at IS NOT NULL THEN
+        v_result := jsonb_build_object('outcome', 'stop', 'reason', 'cancel');
+      ELSIF x.pause_requested_at IS NOT NULL THEN
+        v_result := jsonb_build_object('outcome', 'stop', 'reason', 'pause');
+      ELSE
+        -- A further attempt of the same call (retry, fallback) gives its former reservation back first.
+        IF (c->>'attempt')::integer > 1 THEN
+          PERFORM muster_settle((c->>'id')::uuid, COALESCE((c->>'spentNanoUsd')::bigint, 0));
+        END IF;
+        v_result := muster_reserve((c->>'id')::uuid, x.user_id, x.squad_id, v_id, (c->>'inputCostNanoUsd')::bigint,
+          (c->>'outputNanoUsdPerToken')::bigint, (c->>'maxOutputTokens')::integer, (c->>'minOutputTokens')::integer);
+      END IF;
+      IF v_result->>'outcome' = 'granted' THEN
+        INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
+          max_output_tokens, reserved_nano_usd, attempts)
+        VALUES ((c->>'id')::uuid, v_id, (c->>'stepId')::uuid, c->>'key', x.epoch, 'started', (c->>'messageId')::uuid,
+          c->>'provider', c->>'model', (c->>'inputTokens')::integer, (v_result->>'maxOutputTokens')::integer,
+          (v_result->>'reserved')::bigint, (c->>'attempt')::integer)
+        ON CONFLICT (id) DO UPDATE SET provider = EXCLUDED.provider, model = EXCLUDED.model, attempts = EXCLUDED.attempts,
+          max_output_tokens = EXCLUDED.max_output_tokens, reserved_nano_usd = EXCLUDED.reserved_nano_usd;
+        v_events := v_events || COALESCE(c->'events', '[]'::jsonb);
+        IF (c->>'attempt')::integer = 1 THEN v_calls := v_calls + 1; END IF;
+      END IF;
+      v_begin := v_begin || (v_result || jsonb_build_object('id', c->>'id'));
+    END LOOP;
+  END IF;
+
+  IF v_close IS NOT NULL THEN
+    v_events := v_events || COALESCE(v_close->'events', '[]'::jsonb);
+    IF v_close->>'status' IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN
+      UPDATE execution_steps SET status = CASE WHEN v_close->>'status' = 'failed' THEN 'failed' ELSE 'cancelled' END, ended_at = v_at
+        WHERE execution_id = v_id AND status = 'running';
+      UPDATE tasks SET status = CASE v_close->>'status' WHEN 'budget_exceeded' THEN 'failed' ELSE v_close->>'status' END, updated_at = v_at
+        WHERE id = x.task_id;
+    END IF;
+    IF v_close ? 'notification' THEN
+      INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
+      VALUES ((v_close->'notification'->>'id')::uuid, x.user_id, v_close->'notification'->>'kind',
+        v_close->'notification'->>'title', COALESCE(v_close->'notification'->>'body', ''), v_id)
+      ON CONFLICT (id) DO NOTHING;
+    END IF;
+  END IF;
+
+  IF jsonb_array_length(v_events) > 0 THEN
+    INSERT INTO execution_events (execution_id, seq, at, type, data)
+    SELECT v_id, x.last_seq + ord, v_at, ev->>'type', ev->'data'
+    FROM jsonb_array_elements(v_events) WITH ORDINALITY AS e(ev, ord);
+  END IF;
+
+  UPDATE task_executions SET
+    commit_no = v_no,
+    last_seq = last_seq + jsonb_array_length(v_events),
+    llm_calls = llm_calls + v_calls,
+    tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
+    input_tokens = input_tokens + v_in,
+    output_tokens = output_tokens + v_out,
+    cost_nano_usd = cost_nano_usd + v_cost,
+    cost_incomplete = cost_incomplete OR v_incomplete,
+    claims_without_progress = CASE WHEN v_progress THEN 0 ELSE claims_without_progress END
+  WHERE id = v_id;
+
+  IF v_close IS NOT NULL THEN
+    UPDATE task_executions SET
+      status = v_close->>'status',
+      end_reason = v_close->>'endReason',
+      error = v_close->>'error',
+      result_message_id = COALESCE((v_close->>'resultMessageId')::uuid, result_message_id),
+      worked_ms = worked_ms + GREATEST(0, (extract(epoch FROM v_at - running_since) * 1000)::bigint),
+      running_since = NULL,
+      worker_id = NULL,
+      claims_without_progress = CASE WHEN v_close->>'status' = 'queued' THEN GREATEST(0, claims_without_progress - 1) ELSE 0 END,
+      queued_at = CASE WHEN v_close->>'status' = 'queued' THEN v_at ELSE queued_at END,
+      pause_requested_at = CASE WHEN v_close->>'status' = 'queued' THEN pause_requested_at ELSE NULL END,
+      cancel_requested_at = CASE WHEN v_close->>'status' = 'queued' THEN cancel_requested_at ELSE NULL END,
+      ended_at = CASE WHEN v_close->>'status' IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN v_at END
+    WHERE id = v_id;
+  END IF;
+
+  RETURN jsonb_build_object('outcome', 'ok', 'lastSeq', x.last_seq + jsonb_array_length(v_events), 'at', v_at, 'begin', v_begin,
+    'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL,
+    'events', v_events);
+END $$;
+
+-- Applies the batches of several executions in one transaction (group commit); one answer per batch, in order.
+CREATE OR REPLACE FUNCTION muster_commit(p_docs jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  d jsonb;
+BEGIN
+  IF jsonb_array_length(p_docs) > 1 THEN
+    -- Every batch of several takes its locks in the same order, executions first, then budgets.
+    PERFORM 1 FROM task_executions
+      WHERE id IN (SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e) ORDER BY id FOR NO KEY UPDATE;
+    IF p_docs @? '$[*] ? (exists(@.begin) || exists(@.ends[*] ? (@.reserved == true)))' THEN
+      PERFORM 1 FROM budgets WHERE (level, scope_id) IN (
+        SELECT 'execution', (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e
+        UNION ALL SELECT 'squad', t.squad_id FROM task_executions t WHERE t.id IN (SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e)
+        UNION ALL SELECT 'instance', t.user_id FROM task_executions t WHERE t.id IN (SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e)
+      ) ORDER BY id FOR UPDATE;
+    END IF;
+  END IF;
+  FOR d IN SELECT value FROM jsonb_array_elements(p_docs) LOOP
+    RETURN NEXT muster_commit_one(d);
+  END LOOP;
+END $$;
+
+-- Takes up to p_limit queued executions for a worker. Rows that another claims at the same moment are skipped.
+CREATE OR REPLACE FUNCTION muster_claim(p_worker uuid, p_limit integer)
+RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS $$
+  WITH next AS (
+    SELECT t.id FROM task_executions t WHERE t.status = 'queued' ORDER BY t.queued_at, t.id
+    LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
+  )
+  UPDATE task_executions t SET status = 'running', epoch = t.epoch + 1, commit_no = 0, worker_id = p_worker,
+    claims_without_progress = t.claims_without_progress + 1, running_since = clock_timestamp(),
+    started_at = COALESCE(t.started_at, clock_timestamp())
+  FROM next WHERE t.id = next.id
+  RETURNING t.id, t.epoch, t.claims_without_progress, 'queued'
+$$;
+
+-- Takes over running executions whose worker holds no lease any more.
+CREATE OR REPLACE FUNCTION muster_claim_orphans(p_worker uuid, p_limit integer)
+RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS $$
+  WITH next AS (
+    SELECT t.id FROM task_executions t
+    WHERE t.status = 'running' AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = t.worker_id)
+    LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
+  )
+  UPDATE task_executions t SET epoch = t.epoch + 1, commit_no = 0, worker_id = p_worker,
+    claims_without_progress = t.claims_without_progress + 1,
+    worked_ms = t.worked_ms + GREATEST(0, (extract(epoch FROM clock_timestamp() - t.running_since) * 1000)::bigint),
+    running_since = clock_timestamp()
+  FROM next WHERE t.id = next.id
+  RETURNING t.id, t.epoch, t.claims_without_progress, 'running'
+$$;
+
+-- Appends events to an execution that no worker's batch carries (a user's action). The caller holds the row's lock.
+CREATE OR REPLACE FUNCTION muster_append(p_execution uuid, p_events jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  v_last bigint;
+BEGIN
+  UPDATE task_executions SET last_seq = last_seq + jsonb_array_length(p_events) WHERE id = p_execution RETURNING last_seq INTO v_last;
+  INSERT INTO execution_events (execution_id, seq, at, type, data)
+  SELECT p_execution, v_last - jsonb_array_length(p_events) + ord, clock_timestamp(), ev->>'type', ev->'data'
+  FROM jsonb_array_elements(p_events) WITH ORDINALITY AS e(ev, ord);
+  RETURN v_last;
+END $$;
