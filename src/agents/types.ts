@@ -127,9 +127,15 @@ export interface WorkspaceEntry {
  */
 export interface Workspace {
   list(folder?: string): Promise<WorkspaceEntry[]>;
-  read(path: string, options?: { offset?: number; maxBytes?: number }): Promise<{ text: string; bytes: number; truncated: boolean }>;
+  read(
+    path: string,
+    options?: { offset?: number; maxBytes?: number },
+  ): Promise<{ text: string; bytes: number; truncated: boolean }>;
   readBytes(path: string): Promise<Buffer>;
-  search(pattern: string, options?: { folder?: string; maxMatches?: number }): Promise<{ path: string; line: number; text: string }[]>;
+  search(
+    pattern: string,
+    options?: { folder?: string; maxMatches?: number },
+  ): Promise<{ path: string; line: number; text: string }[]>;
   write(path: string, content: string | Buffer): Promise<{ path: string; bytes: number }>;
   edit(path: string, oldText: string, newText: string): Promise<{ path: string; bytes: number }>;
 }

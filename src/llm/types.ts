@@ -32,7 +32,10 @@ export interface LlmRequest {
   topP?: number;
   stop?: string[];
   seed?: number;
-  responseFormat?: { type: "text" } | { type: "json_object" } | { type: "json_schema"; name: string; schema: Record<string, unknown> };
+  responseFormat?:
+    | { type: "text" }
+    | { type: "json_object" }
+    | { type: "json_schema"; name: string; schema: Record<string, unknown> };
   /** Models to try, in order, when `model` fails before its first token. */
   fallbackModels?: string[];
 }

@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+// The command `muster`. Runs on any Node; the product itself needs one that reads TypeScript (≥ 22.18), so an older
+// one hands over to the Node 24 that `npm ci` brought along.
+import { spawn } from "node:child_process";
+import { findNode, isNewEnough } from "../scripts/find-node.js";
+
+if (isNewEnough(process.versions.node)) {
+  await import("../src/cli/main.ts");
+} else {
+  const node = findNode();
+  if (node === null) {
+    console.error(
+      `muster needs Node 24 or newer (this is ${process.versions.node}): install it, or run "npm ci" first.`,
+    );
+    process.exit(1);
+  }
+  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
+  // A terminal sends Ctrl-C to both processes; only a signal sent to this one alone has to be handed on.
+  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`muster could not start ${node}: ${error.message}`);
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => process.exit(signal === null ? code : 128));
+}

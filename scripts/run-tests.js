@@ -1,0 +1,111 @@
+// The test run itself; needs Node 24. See test.js.
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { relative } from "node:path";
+import { run } from "node:test";
+import { fileURLToPath } from "node:url";
+import { startSharedPostgres } from "../test/support/database.ts";
+import { ensureTools } from "./ensure-tools.js";
+import { isWebBuilt } from "./web-build-state.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const fileTimeoutMs = 300_000;
+const longFileTimeoutMs = 3_600_000;
+
+/** The order of the folders: what is fast and likely to say why something broke comes first. */
+const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow", "test/crash", "test/e2e"];
+
+function rank(path) {
+  const index = order.findIndex((prefix) => path.startsWith(prefix));
+  return index === -1 ? order.length - 3 : index;
+}
+
+function testFiles(paths) {
+  const patterns = paths.length === 0 ? ["src", "test", "web"] : paths;
+  const files = patterns.flatMap((path) =>
+    path.endsWith(".test.ts") ? [path] : globSync(`${path}/**/*.test.ts`, { cwd: root }),
+  );
+  return [...new Set(files)]
+    .filter((path) => !path.includes("node_modules"))
+    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+function describeError(error) {
+  const cause = error?.cause ?? error;
+  return String(cause?.stack ?? cause?.message ?? cause)
+    .split("\n")
+    .slice(0, 30)
+    .map((line) => `      ${line}`)
+    .join("\n");
+}
+
+/**
+ * Runs the files and prints a line for each, with what failed. Counts leaf tests; a file that dies counts as one failure.
+ */
+async function execute(files, timeoutMs) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const started = Date.now();
+  const perFile = new Map();
+  const of = (file) => {
+    const name = relative(root, file ?? "");
+    if (!perFile.has(name)) perFile.set(name, { passed: 0, failed: 0, skipped: 0 });
+    return perFile.get(name);
+  };
+  const stream = run({ files, concurrency: 2, timeout: timeoutMs, cwd: root });
+  const isSuite = (test) => test.details?.type === "suite";
+  const isFile = (test) =>
+    test.nesting === 0 && files.some((file) => test.name === file || test.name.endsWith(`/${file}`));
+  stream.on("test:pass", (test) => {
+    if (isSuite(test) || isFile(test)) return;
+    const kind = test.skip !== undefined || test.todo !== undefined ? "skipped" : "passed";
+    counts[kind]++;
+    of(test.file)[kind]++;
+  });
+  stream.on("test:fail", (test) => {
+    const error = test.details?.error;
+    // A suite or parent that failed only because of what is in it has been counted already.
+    if (error?.failureType === "subtestsFailed") return;
+    counts.failed++;
+    of(test.file).failed++;
+    console.log(`\n  ✖ ${relative(root, test.file ?? "")} › ${test.name}\n${describeError(error)}\n`);
+  });
+  stream.on("test:stderr", ({ message }) => process.stderr.write(message));
+  stream.on("test:summary", ({ file, duration_ms: durationMs }) => {
+    if (file === undefined) return;
+    const { passed, failed, skipped } = of(file);
+    const skips = skipped > 0 ? `, ${skipped} skipped` : "";
+    const mark = failed === 0 ? "✔" : "✖";
+    console.log(
+      `${mark} ${relative(root, file)}  ${passed} passed, ${failed} failed${skips}  ${Math.round(durationMs)} ms`,
+    );
+  });
+  for await (const _ of stream);
+  console.log(`\n${files.length} files in ${Math.round((Date.now() - started) / 1000)} s`);
+  return counts;
+}
+
+/** Runs the tests named (all when none is) and returns the exit code. */
+export async function runTests(args) {
+  const long = args.includes("--long");
+  const paths = args.filter((arg) => !arg.startsWith("--"));
+  const files = testFiles(paths);
+  if (files.length === 0) {
+    console.error("No test file matches.");
+    return 1;
+  }
+  if (!ensureTools()) return 1;
+  if (!isWebBuilt()) {
+    const { status } = spawnSync(process.execPath, ["scripts/build-web.js"], { cwd: root, stdio: "inherit" });
+    if (status !== 0) return status ?? 1;
+  }
+  if (long) process.env.TEST_LONG = "1";
+  const postgres = await startSharedPostgres();
+  process.env.TEST_DATABASE_URL = postgres.url;
+  try {
+    const { passed, failed, skipped } = await execute(files, long ? longFileTimeoutMs : fileTimeoutMs);
+    console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+    return failed === 0 && passed > 0 ? 0 : 1;
+  } finally {
+    await postgres.stop();
+  }
+}
