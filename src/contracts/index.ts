@@ -1,3 +1,4 @@
+export * from "./api/index.ts";
 export * from "./closed-sets.ts";
 export * from "./errors.ts";
 export * from "./events.ts";
