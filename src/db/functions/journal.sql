@@ -97,6 +97,8 @@ DECLARE
   v_at timestamptz := clock_timestamp();
   v_events jsonb := COALESCE(d->'events', '[]'::jsonb);
   v_begin jsonb := '[]'::jsonb;
+  -- Events that only the database can know of; they come after the batch's own and are told to the writer.
+  v_extra jsonb := '[]'::jsonb;
   v_result jsonb;
   v_warnings jsonb;
   v_calls integer := 0;
@@ -123,7 +125,7 @@ BEGIN
       FROM jsonb_array_elements(d->'begin') b;
     END IF;
     RETURN jsonb_build_object('outcome', 'ok', 'repeated', true, 'lastSeq', x.last_seq, 'at', v_at, 'begin', v_begin,
-      'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL, 'events', '[]'::jsonb);
+      'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL, 'extra', '[]'::jsonb);
   END IF;
   IF x.status <> 'running' THEN
     RETURN jsonb_build_object('outcome', 'fenced');
@@ -180,19 +182,16 @@ BEGIN
         v_out := v_out + (c->>'outputTokens')::bigint;
         v_cost := v_cost + COALESCE((c->>'costNanoUsd')::bigint, 0);
         v_incomplete := v_incomplete OR (c->>'costNanoUsd') IS NULL;
-        v_events := v_events || jsonb_build_object('type', 'usage', 'data', jsonb_build_object(
-          'llmCallId', c->>'id', 'stepId', c->>'stepId', 'model', c->>'model', 'inputTokens', (c->>'inputTokens')::integer,
-          'outputTokens', (c->>'outputTokens')::integer, 'costNanoUsd', (c->>'costNanoUsd')::bigint,
-          'totalCostNanoUsd', x.cost_nano_usd + v_cost));
       END IF;
       IF (c->>'reserved')::boolean THEN
         v_warnings := muster_settle((c->>'id')::uuid, (c->>'costNanoUsd')::bigint);
         IF v_warnings IS NOT NULL THEN
-          v_events := v_events || (SELECT jsonb_agg(jsonb_build_object('type', 'budget-warning', 'data', w))
-                                   FROM jsonb_array_elements(v_warnings) w);
+          v_extra := v_extra || (SELECT jsonb_agg(jsonb_build_object('type', 'budget-warning', 'data', w))
+                                 FROM jsonb_array_elements(v_warnings) w);
           INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
-          SELECT (w->>'id')::uuid, x.user_id, 'budget_warning', 'A budget is 80 % used', '', v_id
-          FROM (SELECT jsonb_build_object('id', c->>'warningId') w) one ON CONFLICT (id) DO NOTHING;
+          SELECT gen_random_uuid(), x.user_id, 'budget_warning', 'The budget of the ' || (w->>'level') || ' is 80 % used',
+            'Raise it before it stops the work: calls that it does not cover are not made.', v_id
+          FROM jsonb_array_elements(v_warnings) w;
         END IF;
       END IF;
       v_progress := v_progress OR c->>'state' = 'done';
@@ -217,6 +216,8 @@ BEGIN
     WHERE t.id = e.id;
     v_progress := true;
   END IF;
+
+  v_events := v_events || v_extra;
 
   IF d ? 'begin' THEN
     FOR c IN SELECT value FROM jsonb_array_elements(d->'begin') LOOP
@@ -300,7 +301,7 @@ BEGIN
 
   RETURN jsonb_build_object('outcome', 'ok', 'lastSeq', x.last_seq + jsonb_array_length(v_events), 'at', v_at, 'begin', v_begin,
     'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL,
-    'events', v_events);
+    'extra', v_extra);
 END $$;
 
 -- Applies the batches of several executions in one transaction (group commit); one answer per batch, in order.

@@ -1,0 +1,125 @@
+import pg from "pg";
+
+/** One connection that listens for NOTIFY and comes back by itself. */
+export interface Listener {
+  /** Calls `fn` with the payload of every notification on the channel; returns how to stop. */
+  on(channel: string, fn: (payload: string) => void): () => void;
+  /** Called after each reconnection: what was sent meanwhile is lost, look at the tables. */
+  onReconnect(fn: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the listening connection. Resolves when it stands; afterwards it reconnects for ever, after 0.1 to 2 s.
+ * Rejects if the first connection fails.
+ */
+export async function openListener(url: string, onError: (error: unknown) => void): Promise<Listener> {
+  const handlers = new Map<string, Set<(payload: string) => void>>();
+  const reconnectHandlers = new Set<() => void>();
+  let client: pg.Client | undefined;
+  let closed = false;
+  let retryTimer: NodeJS.Timeout | undefined;
+
+  async function connect(): Promise<void> {
+    const next = new pg.Client({ connectionString: url, keepAlive: true, application_name: "muster-listen" });
+    next.on("error", (error) => {
+      onError(error);
+      lost(next);
+    });
+    next.on("end", () => lost(next));
+    next.on("notification", (message) => {
+      for (const fn of handlers.get(message.channel) ?? []) fn(message.payload ?? "");
+    });
+    await next.connect();
+    for (const channel of handlers.keys()) await next.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+    client = next;
+  }
+
+  function lost(which: pg.Client): void {
+    if (client !== which || closed) return;
+    client = undefined;
+    retry(100);
+  }
+
+  function retry(delayMs: number): void {
+    if (closed) return;
+    retryTimer = setTimeout(() => {
+      connect().then(
+        () => {
+          for (const fn of reconnectHandlers) fn();
+        },
+        (error) => {
+          onError(error);
+          retry(Math.min(2_000, delayMs * 2));
+        },
+      );
+    }, delayMs);
+  }
+
+  await connect();
+  return {
+    on(channel, fn) {
+      const known = handlers.get(channel);
+      if (known) known.add(fn);
+      else {
+        handlers.set(channel, new Set([fn]));
+        client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`).catch(onError);
+      }
+      return () => handlers.get(channel)?.delete(fn);
+    },
+    onReconnect(fn) {
+      reconnectHandlers.add(fn);
+      return () => reconnectHandlers.delete(fn);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      clearTimeout(retryTimer);
+      await client?.end();
+    },
+  };
+}
+
+/**
+ * Sends NOTIFY for a process: the first of a quiet time at once, further ones together after `intervalMs`, equal ones
+ * once. NOTIFY takes a lock on the whole server at commit, so it is never sent per token or per row.
+ */
+export function createNotifier(
+  query: (text: string, values: unknown[]) => Promise<unknown>,
+  onError: (error: unknown) => void,
+  intervalMs = 50,
+): { notify(channel: string, payload: string): void; flush(): Promise<void> } {
+  let pending = new Map<string, [string, string]>();
+  let timer: NodeJS.Timeout | undefined;
+
+  async function send(): Promise<void> {
+    const batch = [...pending.values()];
+    pending = new Map();
+    if (batch.length === 0) return;
+    try {
+      await query("SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS t(c, p)", [
+        batch.map(([channel]) => channel),
+        batch.map(([, payload]) => payload),
+      ]);
+    } catch (error) {
+      // A lost notification costs latency, never data: readers poll.
+      onError(error);
+    }
+  }
+
+  return {
+    notify(channel, payload) {
+      // Of several announcements about one thing the last one says it all.
+      const subject = payload.slice(0, payload.lastIndexOf(":") + 1) || payload;
+      pending.set(`${channel} ${subject}`, [channel, payload]);
+      if (timer) return;
+      void send();
+      timer = setTimeout(() => {
+        timer = undefined;
+        void send();
+      }, intervalMs);
+      timer.unref();
+    },
+    flush: send,
+  };
+}
