@@ -54,6 +54,8 @@ export interface ProviderCall {
   stream: boolean;
   timeouts: ProviderTimeouts;
   signal: AbortSignal;
+  /** Where a provider that needs marks may cache: after tools and system prompt, and after the last message. */
+  cacheSeams?: { prefix: boolean; history: boolean };
   /** Called once per response that carries rate-limit headers, before its body, also for errors. */
   onLimits?: (limits: ProviderLimits) => void;
 }
