@@ -330,7 +330,8 @@ END $$;
 CREATE OR REPLACE FUNCTION muster_claim(p_worker uuid, p_limit integer)
 RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS $$
   WITH next AS (
-    SELECT t.id FROM task_executions t WHERE t.status = 'queued' ORDER BY t.queued_at, t.id
+    SELECT t.id FROM task_executions t WHERE t.status = 'queued' AND t.queued_at <= clock_timestamp()
+    ORDER BY t.queued_at, t.id
     LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
   )
   UPDATE task_executions t SET status = 'running', epoch = t.epoch + 1, commit_no = 0, worker_id = p_worker,

@@ -1,0 +1,29 @@
+export {
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+  startEmbeddedPostgres,
+} from "./embedded/start-embedded-postgres.ts";
+export { uuidv7 } from "./ids.ts";
+export { createNotifier, type Listener, openListener } from "./listen.ts";
+export type { DatabaseMetrics, SlowQuery } from "./measured-pool.ts";
+export { type MigrationResult, migrate } from "./migrate.ts";
+export {
+  CommitUnknownError,
+  type Database,
+  type DatabaseOptions,
+  type Orm,
+  openDatabase,
+  type PoolState,
+  type Queryable,
+  type Transaction,
+} from "./open-database.ts";
+export {
+  type CursorPage,
+  cursorPage,
+  decodeCursor,
+  encodeCursor,
+  type OffsetPage,
+  offsetOf,
+  offsetPage,
+} from "./page.ts";
+export * from "./schema/index.ts";

@@ -1,0 +1,144 @@
+import pg from "pg";
+
+/** Where the measurements of the database go. Times are milliseconds. */
+export interface DatabaseMetrics {
+  queryFinished(query: string, durationMs: number, failed: boolean): void;
+  connectionWaited(waitMs: number): void;
+}
+
+/** A statement that took longer than it should, without its values. */
+export interface SlowQuery {
+  name: string;
+  durationMs: number;
+  /** The first 200 characters. */
+  statement: string;
+}
+
+export interface MeasuredPoolOptions {
+  url: string;
+  poolMin: number;
+  poolMax: number;
+  idleTimeoutMs: number;
+  connectionTimeoutMs: number;
+  /** The server cancels a statement after this time; absent: never. */
+  statementTimeoutMs?: number | undefined;
+  slowQueryMs: number;
+  onSlowQuery?: ((query: SlowQuery) => void) | undefined;
+  /** A connection broke while nobody used it (the server restarted). The pool goes on by itself. */
+  onError?: ((error: Error) => void) | undefined;
+  metrics?: DatabaseMetrics | undefined;
+}
+
+type Statement = string | pg.QueryConfig;
+
+const statementCharacters = 200;
+
+/**
+ * int8 as a number: money in nano-USD and counters stay below 2^53 (9 million USD). `date` as text, since a Date would
+ * be moved by the local time zone.
+ */
+function getTypeParser(oid: number, format?: "text" | "binary"): (value: string) => unknown {
+  if (oid === pg.types.builtins.INT8 && format !== "binary") return parseInt8;
+  if (oid === pg.types.builtins.DATE) return (value) => value;
+  return pg.types.getTypeParser(oid, format === "binary" ? "binary" : "text") as (value: string) => unknown;
+}
+
+function parseInt8(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value))
+    throw new RangeError(`The database returned ${text}, beyond what a number can hold`);
+  return value;
+}
+
+/** True when the server refused the statement but the connection is as good as before. */
+export function isStatementError(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
+}
+
+/**
+ * A pg pool whose every query and wait for a connection is measured, whoever makes it (this module, Drizzle, pg-boss).
+ * Other than pg's own it keeps a connection after a statement the server refused, and survives broken connections that
+ * are in use.
+ */
+export class MeasuredPool {
+  readonly pool: pg.Pool;
+  readonly #options: MeasuredPoolOptions;
+
+  constructor(options: MeasuredPoolOptions) {
+    this.#options = options;
+    this.pool = new pg.Pool({
+      connectionString: options.url,
+      min: options.poolMin,
+      max: options.poolMax,
+      idleTimeoutMillis: options.idleTimeoutMs,
+      connectionTimeoutMillis: options.connectionTimeoutMs,
+      statement_timeout: options.statementTimeoutMs ?? false,
+      application_name: "muster",
+      keepAlive: true,
+      types: { getTypeParser: getTypeParser as typeof pg.types.getTypeParser },
+    });
+    // Both are needed: the pool reports idle connections that break, but one in use has no listener of the pool's, and
+    // an "error" event without a listener ends the process. Whoever uses it learns of it from its query.
+    this.pool.on("error", (error) => options.onError?.(error));
+    this.pool.on("connect", (client) => client.on("error", () => undefined));
+    this.#measure();
+  }
+
+  #measure(): void {
+    const connect = this.pool.connect.bind(this.pool) as () => Promise<pg.PoolClient>;
+    const measuredConnect = async (): Promise<pg.PoolClient> => {
+      const started = performance.now();
+      try {
+        return await connect();
+      } finally {
+        this.#options.metrics?.connectionWaited(performance.now() - started);
+      }
+    };
+    const query = async (statement: Statement, values?: unknown[]): Promise<pg.QueryResult> => {
+      const client = await measuredConnect();
+      let broken: Error | undefined;
+      try {
+        return await this.run(client, statement, values);
+      } catch (error) {
+        if (!isStatementError(error)) broken = error instanceof Error ? error : new Error(String(error));
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    };
+    this.pool.connect = measuredConnect as typeof this.pool.connect;
+    this.pool.query = query as typeof this.pool.query;
+  }
+
+  /** Runs a statement on a connection that is held already, measured. */
+  async run(client: pg.ClientBase, statement: Statement, values?: unknown[]): Promise<pg.QueryResult> {
+    const started = performance.now();
+    let failed = true;
+    try {
+      const result = await (client.query(statement as string, values) as Promise<pg.QueryResult>);
+      failed = false;
+      return result;
+    } finally {
+      this.#finished(statement, performance.now() - started, failed);
+    }
+  }
+
+  #finished(statement: Statement, durationMs: number, failed: boolean): void {
+    const { metrics, onSlowQuery, slowQueryMs } = this.#options;
+    const name = (typeof statement === "string" ? undefined : statement.name) ?? "unnamed";
+    metrics?.queryFinished(name, durationMs, failed);
+    if (onSlowQuery !== undefined && durationMs >= slowQueryMs) {
+      const text = typeof statement === "string" ? statement : statement.text;
+      onSlowQuery({ name, durationMs, statement: text.slice(0, statementCharacters) });
+    }
+  }
+
+  /** Opens the connections that are kept; rejects when the server cannot be reached or refuses. */
+  async warm(): Promise<void> {
+    const first = await this.pool.connect();
+    first.release();
+    const more = Math.min(this.#options.poolMin, this.#options.poolMax) - 1;
+    const clients = await Promise.allSettled(Array.from({ length: more + 1 }, () => this.pool.connect()));
+    for (const client of clients) if (client.status === "fulfilled") client.value.release();
+  }
+}
