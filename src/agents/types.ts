@@ -86,8 +86,11 @@ export interface ExecutionRuntime {
   callTool(call: ToolCallRequest): Promise<ToolAnswer>;
   /** Ends the wait when a user approves or refuses; the execution rests as `awaiting_approval` meanwhile. */
   requestApproval(step: StepRecord, reason: string): Promise<{ approved: boolean }>;
-  /** Pauses the execution with a notification to its owner (loop guard). Rejects with `ExecutionStopped`. */
-  pause(reason: string): Promise<never>;
+  /**
+   * Pauses the execution with a notification to its owner (loop guard): rejects with `ExecutionStopped`. Returns when a
+   * user has already resumed from a pause with this very reason: name the step and the call in it, then go on.
+   */
+  pause(reason: string): Promise<void>;
   /** Attachment text, bounded; for prompts. Null when there is no such readable text file. */
   readAttachment(name: string, maxBytes: number): Promise<string | null>;
 }
