@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { eq } from "drizzle-orm";
+import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
+import { CommitUnknownError, openDatabase, type SlowQuery, squads, users, uuidv7 } from "./index.ts";
+
+let database: TestDatabase;
+const measured: { name: string; failed: boolean }[] = [];
+const waits: number[] = [];
+const slow: SlowQuery[] = [];
+const errors: Error[] = [];
+
+before(async () => {
+  database = await createTestDatabase({
+    poolMax: 3,
+    slowQueryMs: 40,
+    onSlowQuery: (query) => slow.push(query),
+    onError: (error) => errors.push(error),
+    metrics: {
+      queryFinished: (name, _durationMs, failed) => measured.push({ name, failed }),
+      connectionWaited: (waitMs) => waits.push(waitMs),
+    },
+  });
+});
+after(() => database.drop());
+
+async function insertUser(): Promise<string> {
+  const id = uuidv7();
+  await database.db.query(
+    "insert_user",
+    "INSERT INTO users (id, email, name, password_hash) VALUES ($1, $2, 'A', 'x')",
+    [id, `${id}@example.org`],
+  );
+  return id;
+}
+
+test("int8 is a number, date is text, a number too large is refused", async () => {
+  const { rows } = await database.db.query("types", "SELECT 9007199254740991::int8 AS n, DATE '2026-11-01' AS d");
+  assert.deepEqual(rows, [{ n: 9007199254740991, d: "2026-11-01" }]);
+  await assert.rejects(database.db.query("too_large", "SELECT 9007199254740993::int8 AS n"), RangeError);
+});
+
+test("every query is measured by its name, also Drizzle's and a failed one", async () => {
+  measured.length = 0;
+  waits.length = 0;
+  const id = await insertUser();
+  const found = await database.db.orm
+    .select({ id: users.id })
+    .from(users)
+    .where(eq(users.id, id))
+    .prepare("user_by_id")
+    .execute();
+  assert.deepEqual(found, [{ id }]);
+  await assert.rejects(database.db.query("broken", "SELECT nothing FROM nowhere"));
+  assert.deepEqual(measured, [
+    { name: "insert_user", failed: false },
+    { name: "user_by_id", failed: false },
+    { name: "broken", failed: true },
+  ]);
+  assert.equal(waits.length, 3);
+});
+
+test("a refused statement does not cost the connection", async () => {
+  const pid = async () => (await database.db.query("pid", "SELECT pg_backend_pid() AS pid")).rows[0]?.pid;
+  const first = await pid();
+  await assert.rejects(database.db.query("division", "SELECT 1/0"));
+  assert.equal(await pid(), first);
+});
+
+test("a slow query is reported with at most 200 characters of it and no values", async () => {
+  slow.length = 0;
+  await database.db.query("sleepy", `SELECT pg_sleep(0.05), $1::text AS secret ${"-- long ".repeat(50)}`, ["hush"]);
+  assert.equal(slow.length, 1);
+  assert.equal(slow[0]?.name, "sleepy");
+  assert.equal(slow[0]?.statement.length, 200);
+  assert.ok((slow[0]?.durationMs ?? 0) >= 40);
+  assert.doesNotMatch(JSON.stringify(slow), /hush/);
+});
+
+test("a transaction commits what it did, or nothing", async () => {
+  const id = uuidv7();
+  const insert = { id, email: `${id}@example.org`, name: "B", passwordHash: "x" };
+  await assert.rejects(
+    database.db.transaction(async (transaction) => {
+      await transaction.orm.insert(users).values(insert);
+      throw new Error("changed my mind");
+    }),
+    /changed my mind/,
+  );
+  const count = async () =>
+    (await database.db.query("count", "SELECT count(*) AS n FROM users WHERE id = $1", [id])).rows[0]?.n;
+  assert.equal(await count(), 0);
+  const result = await database.db.transaction(async (transaction) => {
+    await transaction.orm.insert(users).values(insert);
+    return (await transaction.query("inside", "SELECT 1 AS one")).rows[0]?.one;
+  });
+  assert.equal(result, 1);
+  assert.equal(await count(), 1);
+});
+
+test("members come with their squad in one statement", async () => {
+  const userId = await insertUser();
+  const squadId = uuidv7();
+  await database.db.orm.insert(squads).values({ id: squadId, userId, slug: "one", name: "One" });
+  measured.length = 0;
+  const [squad] = await database.db.orm.query.squads.findMany({
+    where: eq(squads.userId, userId),
+    columns: { id: true },
+    with: { members: { columns: { name: true } } },
+  });
+  assert.deepEqual(squad, { id: squadId, members: [] });
+  assert.equal(measured.length, 1);
+});
+
+test("connections that the server ends do not end the process, in use or idle", async () => {
+  const { db } = database;
+  await assert.rejects(
+    db.transaction(async (transaction) => {
+      await transaction.query("suicide", "SELECT pg_terminate_backend(pg_backend_pid())");
+    }),
+  );
+  const killer = await openDatabase({
+    url: database.url,
+    poolMin: 0,
+    poolMax: 1,
+    idleTimeoutMs: 1000,
+    connectionTimeoutMs: 5000,
+    slowQueryMs: 1000,
+  });
+  await Promise.all([db.query("a", "SELECT 1"), db.query("b", "SELECT 1")]);
+  errors.length = 0;
+  const idle = db.poolState().total;
+  const noticed = new Promise<void>((resolve) => {
+    db.pool.on("error", () => errors.length === idle && resolve());
+  });
+  await killer.query(
+    "kill",
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()",
+  );
+  await noticed;
+  await killer.close();
+  assert.equal(db.poolState().total, 0);
+  assert.deepEqual((await db.query("after", "SELECT 2 AS two")).rows, [{ two: 2 }]);
+});
+
+test("a COMMIT whose answer is lost is told apart from a rollback", async () => {
+  await database.db.query("make_trigger", "CREATE TABLE lost_commit (n int PRIMARY KEY)");
+  await assert.rejects(
+    database.db.transaction(async (transaction) => {
+      await transaction.query("insert_lost", "INSERT INTO lost_commit VALUES (1)");
+      const socket = (transaction.client as unknown as { connection: { stream: { destroy(): void } } }).connection
+        .stream;
+      // The COMMIT is written after this function; the socket is gone before its answer can come.
+      setImmediate(() => socket.destroy());
+    }),
+    CommitUnknownError,
+  );
+});
+
+test("waiting for a connection beyond the limit is an error, closing twice is none", async () => {
+  const small = await openDatabase({
+    url: database.url,
+    poolMin: 1,
+    poolMax: 1,
+    idleTimeoutMs: 1000,
+    connectionTimeoutMs: 50,
+    slowQueryMs: 1000,
+  });
+  const held = await small.pool.connect();
+  await assert.rejects(small.query("waits", "SELECT 1"), /timeout/);
+  assert.deepEqual(small.poolState(), { total: 1, idle: 0, waiting: 0 });
+  held.release();
+  await Promise.all([small.close(), small.close()]);
+  await small.close();
+});
+
+test("a server that is not there is an error at once", async () => {
+  const url = new URL(database.url);
+  url.port = "1";
+  await assert.rejects(
+    openDatabase({
+      url: url.href,
+      poolMin: 1,
+      poolMax: 2,
+      idleTimeoutMs: 1000,
+      connectionTimeoutMs: 1000,
+      slowQueryMs: 1000,
+    }),
+    /ECONNREFUSED/,
+  );
+});
