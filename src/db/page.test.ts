@@ -20,7 +20,7 @@ test("what is not a cursor of ours is refused", () => {
 });
 
 test("the row beyond the limit only tells that there is more", () => {
-  const ids = ["a", "b", "c"].map((letter) => letter.repeat(8) + "-0000-7000-8000-000000000000");
+  const ids = ["a", "b", "c"].map((letter) => `${letter.repeat(8)}-0000-7000-8000-000000000000`);
   const page = cursorPage(
     ids,
     2,

@@ -29,7 +29,9 @@ export const taskExecutions = pgTable(
     status: text("status", { enum: executionStatuses }).notNull().default("queued"),
     endReason: text("end_reason", { enum: endReasons }),
     error: text("error"),
-    squadSnapshotId: bytea("squad_snapshot_id").notNull(),
+    squadSnapshotId: bytea("squad_snapshot_id")
+      .notNull()
+      .references(() => squadSnapshots.id),
     task: jsonb("task").$type<TaskSnapshot>().notNull(),
     lane: text("lane", { enum: llmLanes }).notNull().default("background"),
     traceparent: text("traceparent"),
