@@ -219,13 +219,12 @@ function resting(
   };
 }
 
-/** First batch of a claim: says that it (re)starts, and books what a dead worker left unfinished as lost. */
+/** First batch of a claim that is not the first: says that it was taken over, and books what a dead worker left unfinished as lost. */
 function recover(execution: LoadedExecution, journal: ExecutionJournal, claim: Claim): void {
   const events: LiveEvent[] = [];
   const ends: EndCall[] = [];
   const messages: NewMessage[] = [];
-  if (execution.lastSeq <= 1 && claim.epoch === 1) events.push({ type: "execution-start", data: { epoch: claim.epoch } });
-  else if (claim.takenOver) events.push({ type: "execution-resume", data: { by: "recovery" } });
+  if (claim.takenOver) events.push({ type: "execution-resume", data: { by: "recovery" } });
   for (const call of execution.calls.filter((one) => one.state === "started")) {
     const text = execution.partialTexts.get(call.messageId) ?? "";
     events.push({ type: "message-reset", data: { messageId: call.messageId, reason: "The worker that received it died; the call is repeated." } });

@@ -1,0 +1,195 @@
+import type {
+  AgentMessage,
+  AgentMessagePage,
+  EndReason,
+  ExecutionListItem,
+  ExecutionListQuery,
+  ExecutionPage,
+  ExecutionStatus,
+  LlmCallPage,
+  LlmCallView,
+} from "#contracts";
+import { cursorPage, decodeCursor, type Queryable } from "#db";
+import type { Scope } from "../store.ts";
+
+interface ListRow {
+  id: string;
+  task_id: string;
+  squad_id: string | null;
+  status: ExecutionStatus;
+  end_reason: EndReason | null;
+  error: string | null;
+  created_at: Date;
+  started_at: Date | null;
+  ended_at: Date | null;
+  task_title: string;
+  squad_name: string;
+  input_tokens: number;
+  output_tokens: number;
+  cost_nano_usd: number;
+  cost_incomplete: boolean;
+  steps_total: number;
+  steps_ended: number;
+}
+
+const maxUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+
+// One text per set of filters, so that each has its own plan and its own index.
+function listSql(filters: { squadId: boolean; taskId: boolean; status: boolean }): { name: string; text: string } {
+  const where = ["t.user_id = $1", "t.id < $2"];
+  let next = 4;
+  if (filters.squadId) where.push(`t.squad_id = $${next++}`);
+  if (filters.taskId) where.push(`t.task_id = $${next++}`);
+  if (filters.status) where.push(`t.status = $${next++}`);
+  return {
+    name: `executions_list_${filters.squadId ? "s" : ""}${filters.taskId ? "t" : ""}${filters.status ? "x" : ""}`,
+    text: `
+      SELECT t.id, t.task_id, t.squad_id, t.status, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at,
+        t.task->>'title' AS task_title, COALESCE(s.name, '') AS squad_name, t.input_tokens, t.output_tokens,
+        t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended
+      FROM (SELECT * FROM task_executions t WHERE ${where.join(" AND ")} ORDER BY t.id DESC LIMIT $3) t
+      LEFT JOIN squads s ON s.id = t.squad_id
+      CROSS JOIN LATERAL (SELECT count(*)::int AS total, (count(*) FILTER (WHERE e.ended_at IS NOT NULL))::int AS ended
+        FROM execution_steps e WHERE e.execution_id = t.id) st
+      ORDER BY t.id DESC`,
+  };
+}
+
+/** The caller's executions, newest first. */
+export async function listExecutions(db: Queryable, scope: Scope, query: ExecutionListQuery): Promise<ExecutionPage> {
+  const limit = query.limit ?? 20;
+  const { name, text } = listSql({
+    squadId: query.squadId !== undefined,
+    taskId: query.taskId !== undefined,
+    status: query.status !== undefined,
+  });
+  const filters = [query.squadId, query.taskId, query.status].filter((value) => value !== undefined);
+  const before = query.cursor === undefined ? maxUuid : decodeCursor(query.cursor);
+  const { rows } = await db.query<ListRow>(name, text, [scope.userId, before, limit + 1, ...filters]);
+  return cursorPage(rows, limit, (row) => row.id, toListItem);
+}
+
+function toListItem(row: ListRow): ExecutionListItem {
+  return {
+    id: row.id,
+    taskId: row.task_id,
+    squadId: row.squad_id,
+    status: row.status,
+    endReason: row.end_reason,
+    error: row.error,
+    createdAt: row.created_at.toISOString(),
+    startedAt: row.started_at?.toISOString() ?? null,
+    endedAt: row.ended_at?.toISOString() ?? null,
+    taskTitle: row.task_title,
+    squadName: row.squad_name,
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    costNanoUsd: row.cost_nano_usd,
+    costIncomplete: row.cost_incomplete,
+    stepsTotal: row.steps_total,
+    stepsEnded: row.steps_ended,
+  };
+}
+
+/** True when the execution is the caller's. */
+export async function ownsExecution(db: Queryable, scope: Scope, executionId: string): Promise<boolean> {
+  const { rowCount } = await db.query("execution_owned", "SELECT 1 FROM task_executions WHERE id = $1 AND user_id = $2", [
+    executionId,
+    scope.userId,
+  ]);
+  return rowCount === 1;
+}
+
+interface MessageRow {
+  id: string;
+  step_id: string | null;
+  member_id: string | null;
+  role: AgentMessage["role"];
+  status: AgentMessage["status"];
+  model: string | null;
+  content: string;
+  tool_calls: AgentMessage["toolCalls"];
+  input_tokens: number | null;
+  output_tokens: number | null;
+  created_at: Date;
+}
+
+function messagesSql(order: "asc" | "desc"): string {
+  const [compare, direction] = order === "desc" ? ["<", "DESC"] : [">", "ASC"];
+  return `
+    SELECT m.id, m.step_id, m.member_id, m.role, m.status, m.model, m.content, m.tool_calls, m.input_tokens, m.output_tokens, m.created_at
+    FROM agent_messages m
+    WHERE m.task_execution_id = $1 AND m.id ${compare} $2
+      AND EXISTS (SELECT 1 FROM task_executions t WHERE t.id = $1 AND t.user_id = $4)
+    ORDER BY m.id ${direction} LIMIT $3`;
+}
+
+/** Messages of an execution by key; null when the execution is not the caller's. */
+export async function listMessages(
+  db: Queryable,
+  scope: Scope,
+  executionId: string,
+  query: { cursor?: string; limit?: number; order?: "asc" | "desc" },
+): Promise<AgentMessagePage | null> {
+  const limit = query.limit ?? 100;
+  const order = query.order ?? "desc";
+  const start = order === "desc" ? maxUuid : "00000000-0000-0000-0000-000000000000";
+  const from = query.cursor === undefined ? start : decodeCursor(query.cursor);
+  const { rows } = await db.query<MessageRow>(`messages_page_${order}`, messagesSql(order), [executionId, from, limit + 1, scope.userId]);
+  // An empty page is also what a stranger gets from the statement above: tell the two apart.
+  if (rows.length === 0 && !(await ownsExecution(db, scope, executionId))) return null;
+  return cursorPage(rows, limit, (row) => row.id, toMessage);
+}
+
+function toMessage(row: MessageRow): AgentMessage {
+  return {
+    id: row.id,
+    stepId: row.step_id,
+    memberId: row.member_id,
+    role: row.role,
+    status: row.status,
+    model: row.model,
+    content: row.content,
+    toolCalls: row.tool_calls,
+    inputTokens: row.input_tokens,
+    outputTokens: row.output_tokens,
+    createdAt: row.created_at.toISOString(),
+  };
+}
+
+interface CallRow extends Omit<LlmCallView, "startedAt" | "endedAt"> {
+  startedAt: Date;
+  endedAt: Date | null;
+}
+
+const callsSql = `
+  SELECT c.id, c.step_id AS "stepId", COALESCE(u.member_id, s.member_id) AS "memberId", c.key, c.state, c.message_id AS "messageId",
+    c.provider, c.model, COALESCE(u.input_tokens, c.input_tokens) AS "inputTokens", COALESCE(u.cache_read_tokens, 0) AS "cacheReadTokens",
+    COALESCE(u.output_tokens, 0) AS "outputTokens", u.cost_nano_usd AS "costNanoUsd", u.saved_nano_usd AS "savedNanoUsd",
+    c.cache_result AS "cacheResult", c.attempts, c.rate_wait_ms AS "rateWaitMs", c.time_to_first_token_ms AS "timeToFirstTokenMs",
+    c.latency_ms AS "latencyMs", c.trimmed, c.error, c.started_at AS "startedAt", c.ended_at AS "endedAt"
+  FROM llm_calls c
+  JOIN task_executions t ON t.id = c.execution_id AND t.user_id = $1
+  LEFT JOIN execution_steps s ON s.id = c.step_id
+  LEFT JOIN llm_usage u ON u.execution_id = c.execution_id AND u.llm_call_id = c.id
+  WHERE c.execution_id = $2 AND c.message_id > $3 AND ($5::uuid IS NULL OR c.step_id = $5)
+  ORDER BY c.message_id LIMIT $4`;
+
+/** The LLM calls of an execution in the order they were begun; null when the execution is not the caller's. */
+export async function listLlmCalls(
+  db: Queryable,
+  scope: Scope,
+  executionId: string,
+  query: { cursor?: string; limit?: number; stepId?: string },
+): Promise<LlmCallPage | null> {
+  const limit = query.limit ?? 100;
+  const from = query.cursor === undefined ? "00000000-0000-0000-0000-000000000000" : decodeCursor(query.cursor);
+  const { rows } = await db.query<CallRow>("llm_calls_page", callsSql, [scope.userId, executionId, from, limit + 1, query.stepId ?? null]);
+  if (rows.length === 0 && !(await ownsExecution(db, scope, executionId))) return null;
+  return cursorPage(
+    rows,
+    limit,
+    (row) => row.messageId,
+    (row) => ({ ...row, startedAt: row.startedAt.toISOString(), endedAt: row.endedAt?.toISOString() ?? null }),
+  );
+}

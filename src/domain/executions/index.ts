@@ -1,0 +1,12 @@
+export { type AcceptExecution, acceptExecution } from "./accept-execution.ts";
+export {
+  approveExecution,
+  cancelExecution,
+  type ControlOutcome,
+  pauseExecution,
+  resumeExecution,
+  retryExecution,
+} from "./control-execution.ts";
+export { type ExecutionHints, sendHints } from "./execution-hints.ts";
+export { listExecutions, listLlmCalls, listMessages, ownsExecution } from "./executions.queries.ts";
+export { allowedActions, readExecution } from "./read-execution.ts";
