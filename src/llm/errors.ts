@@ -137,7 +137,8 @@ export function describe(error: LlmError): string {
 
 /** Translates for HTTP clients; the original stays as `cause`. */
 export function toAppError(error: LlmError): AppError {
-  const retryAfterSeconds = error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
+  const retryAfterSeconds =
+    error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
   return new AppError(appCodes[error.kind], describe(error), {
     cause: error,
     extra: { reason: error.kind, ...error.extra },

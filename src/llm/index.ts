@@ -1,10 +1,15 @@
+export { asLlmError, describe, LlmError, type LlmErrorKind, llmErrorKinds, toAppError } from "./errors.ts";
+export { createGuardedConnector, isPublicAddress } from "./providers/address-guard.ts";
 export type {
   ProviderAccount,
   ProviderAnswer,
   ProviderCall,
   ProviderClient,
+  ProviderEmbeddingAnswer,
+  ProviderEmbeddingCall,
   ProviderLimits,
   ProviderModel,
   ProviderTimeouts,
 } from "./providers/provider.ts";
+export { expectedTokens, requestTokens } from "./tokens.ts";
 export * from "./types.ts";

@@ -54,7 +54,10 @@ export function createGuardedConnector(options: {
 }): buildConnector.connector {
   if (options.allowPrivateAddress) return buildConnector({ timeout: options.connectTimeoutMs });
   // `lookup` is handed on to net.connect, but undici's option type does not name it for TLS.
-  const connect = buildConnector({ timeout: options.connectTimeoutMs, lookup: guardedLookup } as buildConnector.BuildOptions);
+  const connect = buildConnector({
+    timeout: options.connectTimeoutMs,
+    lookup: guardedLookup,
+  } as buildConnector.BuildOptions);
   return (target, callback) => {
     const literal = target.hostname.replace(/^\[|\]$/g, "");
     if (isIP(literal) !== 0 && !isPublicAddress(literal)) {

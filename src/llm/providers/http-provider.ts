@@ -43,10 +43,15 @@ export function endpointOf(account: ProviderAccount): Endpoint {
   try {
     url = new URL(account.baseUrl);
   } catch (error) {
-    throw new LlmError("bad_request", `The provider account's base URL is not an address: ${account.baseUrl}`, { cause: error });
+    throw new LlmError("bad_request", `The provider account's base URL is not an address: ${account.baseUrl}`, {
+      cause: error,
+    });
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new LlmError("bad_request", `The provider account's base URL must begin with http:// or https://: ${account.baseUrl}`);
+    throw new LlmError(
+      "bad_request",
+      `The provider account's base URL must begin with http:// or https://: ${account.baseUrl}`,
+    );
   }
   let basePath = url.pathname.replace(/\/+$/, "");
   // Anthropic's SDK takes the address without the version, many write it anyway.
@@ -156,7 +161,13 @@ export class HttpProvider implements ProviderClient {
     const path = account.kind === "anthropic" ? "/v1/models?limit=1000" : "/models";
     const timeouts = { ...defaultTimeouts, connectMs: 3000, totalMs: 10_000 };
     const json = (await this.request(account, { method: "GET", path, body: null, signal, timeouts })) as {
-      data?: { id?: unknown; display_name?: unknown; context_length?: unknown; max_model_len?: unknown; context_window?: unknown }[];
+      data?: {
+        id?: unknown;
+        display_name?: unknown;
+        context_length?: unknown;
+        max_model_len?: unknown;
+        context_window?: unknown;
+      }[];
     };
     const models: ProviderModel[] = [];
     for (const entry of json.data ?? []) {
@@ -164,7 +175,9 @@ export class HttpProvider implements ProviderClient {
       // Google names its models `models/gemini-…` here and without the folder everywhere else.
       const model: ProviderModel = { id: entry.id.replace(/^models\//, "") };
       if (typeof entry.display_name === "string") model.name = entry.display_name;
-      const context = [entry.context_length, entry.max_model_len, entry.context_window].find((value) => typeof value === "number");
+      const context = [entry.context_length, entry.max_model_len, entry.context_window].find(
+        (value) => typeof value === "number",
+      );
       if (typeof context === "number") model.contextTokens = context;
       models.push(model);
     }
@@ -174,7 +187,10 @@ export class HttpProvider implements ProviderClient {
   /** One JSON exchange under the account's base URL (models, embeddings, batches). Rejects with `LlmError`. */
   request(
     account: ProviderAccount,
-    exchange: Omit<Parameters<typeof requestJson>[1], "label" | "origin" | "headers" | "allowPrivateAddress" | "kind"> & {
+    exchange: Omit<
+      Parameters<typeof requestJson>[1],
+      "label" | "origin" | "headers" | "allowPrivateAddress" | "kind"
+    > & {
       headers?: Record<string, string>;
     },
   ): Promise<unknown> {

@@ -1,4 +1,4 @@
-import { Pool, type Dispatcher } from "undici";
+import { type Dispatcher, Pool } from "undici";
 import { LlmError } from "../errors.ts";
 import { createGuardedConnector } from "./address-guard.ts";
 import type { ProviderTimeouts } from "./provider.ts";
@@ -98,7 +98,14 @@ function cancelled(): LlmError {
 }
 
 /** Codes of errors that happen before any byte of the request left. */
-const connectCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EADDRNOTAVAIL"]);
+const connectCodes = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "EADDRNOTAVAIL",
+]);
 
 function classify(error: Error, request: TransportRequest, responded: boolean): LlmError {
   if (error instanceof LlmError) return error;
@@ -130,12 +137,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   #responded = false;
   #settled = false;
 
-  constructor(
-    request: TransportRequest,
-    sink: ResponseSink,
-    resolve: () => void,
-    reject: (error: LlmError) => void,
-  ) {
+  constructor(request: TransportRequest, sink: ResponseSink, resolve: () => void, reject: (error: LlmError) => void) {
     this.#request = request;
     this.#sink = sink;
     this.#resolve = resolve;
@@ -176,7 +178,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#lastDataAt = performance.now();
     this.#bytes += chunk.length;
     try {
-      if (this.#bytes > MAX_RESPONSE_BYTES) throw new LlmError("protocol", `${this.#request.label} sent an answer without end.`);
+      if (this.#bytes > MAX_RESPONSE_BYTES)
+        throw new LlmError("protocol", `${this.#request.label} sent an answer without end.`);
       this.#sink.onData(chunk);
     } catch (error) {
       this.#fail(asProtocolError(error));
@@ -208,21 +211,30 @@ class Exchange implements Dispatcher.DispatchHandler {
     const { timeouts, stream, label } = this.#request;
     const totalLeft = this.#startedAt + timeouts.totalMs - now;
     if (totalLeft <= 0) {
-      this.#fail(new LlmError("timeout_total", `${label} did not finish its answer within ${timeouts.totalMs / 1000} s.`));
+      this.#fail(
+        new LlmError("timeout_total", `${label} did not finish its answer within ${timeouts.totalMs / 1000} s.`),
+      );
       return;
     }
     let left = totalLeft;
     if (stream && !this.#sink.started) {
       const firstLeft = this.#startedAt + timeouts.firstTokenMs - now;
       if (firstLeft <= 0) {
-        this.#fail(new LlmError("timeout_first_token", `${label} did not begin to answer within ${timeouts.firstTokenMs / 1000} s.`));
+        this.#fail(
+          new LlmError(
+            "timeout_first_token",
+            `${label} did not begin to answer within ${timeouts.firstTokenMs / 1000} s.`,
+          ),
+        );
         return;
       }
       left = Math.min(left, firstLeft);
     } else if (stream) {
       const idleLeft = this.#lastDataAt + timeouts.idleMs - now;
       if (idleLeft <= 0) {
-        this.#fail(new LlmError("timeout_idle", `${label} fell silent for ${timeouts.idleMs / 1000} s within its answer.`));
+        this.#fail(
+          new LlmError("timeout_idle", `${label} fell silent for ${timeouts.idleMs / 1000} s within its answer.`),
+        );
         return;
       }
       left = Math.min(left, idleLeft);

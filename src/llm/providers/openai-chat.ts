@@ -66,7 +66,9 @@ function encodeResponseFormat(format: NonNullable<LlmRequest["responseFormat"]>)
 }
 
 /** The request body without the stream flags; also a line's `body` in OpenAI's Batch API. */
-export function encodeChatBody(call: Pick<ProviderCall, "account" | "request" | "maxOutputTokens">): Record<string, unknown> {
+export function encodeChatBody(
+  call: Pick<ProviderCall, "account" | "request" | "maxOutputTokens">,
+): Record<string, unknown> {
   const { request } = call;
   const body: Record<string, unknown> = { model: request.model, messages: request.messages.map(encodeMessage) };
   if (request.tools !== undefined && request.tools.length > 0) {
@@ -108,7 +110,10 @@ export function readUsage(usage: WireUsage): LlmUsage {
   const outputTokens = Math.max(said, (usage.total_tokens ?? 0) - inputTokens);
   return {
     inputTokens,
-    cacheReadTokens: Math.min(inputTokens, usage.prompt_tokens_details?.cached_tokens ?? usage.prompt_cache_hit_tokens ?? 0),
+    cacheReadTokens: Math.min(
+      inputTokens,
+      usage.prompt_tokens_details?.cached_tokens ?? usage.prompt_cache_hit_tokens ?? 0,
+    ),
     cacheWriteTokens: usage.prompt_tokens_details?.cache_write_tokens ?? 0,
     outputTokens,
     reasoningTokens: Math.min(outputTokens, usage.completion_tokens_details?.reasoning_tokens ?? outputTokens - said),
@@ -198,7 +203,8 @@ export class ChatParser implements AnswerParser {
   #estimate(): LlmUsage {
     const reasoningTokens = expectedTokens(this.#reasoning);
     let seen = reasoningTokens + expectedTokens(this.#text);
-    for (const call of this.#toolCalls) seen += expectedTokens(call?.arguments ?? "") + expectedTokens(call?.name ?? "");
+    for (const call of this.#toolCalls)
+      seen += expectedTokens(call?.arguments ?? "") + expectedTokens(call?.name ?? "");
     return {
       inputTokens: requestTokens(this.#request).expected,
       cacheReadTokens: 0,

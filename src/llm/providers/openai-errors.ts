@@ -10,7 +10,11 @@ import { headerNumber, headerText, retryAfterMs } from "./wire-reader.ts";
 
 function readBody(body: unknown): { message: string; code: string; type: string } {
   if (typeof body === "string") return { message: body.slice(0, 300), code: "", type: "" };
-  const outer = (Array.isArray(body) ? body[0] : body) as { error?: unknown; message?: unknown; detail?: unknown } | null;
+  const outer = (Array.isArray(body) ? body[0] : body) as {
+    error?: unknown;
+    message?: unknown;
+    detail?: unknown;
+  } | null;
   const inner = outer?.error ?? outer?.message ?? outer?.detail;
   if (typeof inner === "string") return { message: inner.slice(0, 300), code: "", type: "" };
   const fields = (inner ?? {}) as Record<string, unknown>;
@@ -21,13 +25,16 @@ function readBody(body: unknown): { message: string; code: string; type: string 
   };
 }
 
-const contextPattern = /context.{0,12}(length|window|size)|maximum context|too many tokens|prompt is too long|exceeds? the (available )?context/i;
-const modelPattern = /model.{0,80}(not found|does not exist|not exist|unknown|not supported)|no such model|not a valid model/i;
+const contextPattern =
+  /context.{0,12}(length|window|size)|maximum context|too many tokens|prompt is too long|exceeds? the (available )?context/i;
+const modelPattern =
+  /model.{0,80}(not found|does not exist|not exist|unknown|not supported)|no such model|not a valid model/i;
 
 function kindOf(status: number | undefined, code: string, type: string, message: string): LlmErrorKind {
   if (code === "context_length_exceeded" || contextPattern.test(message)) return "context_too_long";
   if (code === "insufficient_quota" || type === "insufficient_quota" || status === 402) return "quota_exhausted";
-  if (code === "model_not_found" || (modelPattern.test(message) && status !== undefined && status < 500)) return "model_unknown";
+  if (code === "model_not_found" || (modelPattern.test(message) && status !== undefined && status < 500))
+    return "model_unknown";
   if (code === "invalid_api_key" || status === 401 || status === 403) return "unauthorized";
   if (status === 429 || code === "rate_limit_exceeded" || type === "rate_limit_error") return "rate_limited";
   if (status === 413) return "context_too_long";
@@ -74,7 +81,8 @@ export function parseGoDuration(text: string | undefined): number | undefined {
 
 /** `x-ratelimit-*`; null when the response says nothing of limits. */
 export function readOpenAiLimits(headers: ResponseHeaders, nowMs: number): ProviderLimits | null {
-  if (headers["x-ratelimit-limit-requests"] === undefined && headers["x-ratelimit-limit-tokens"] === undefined) return null;
+  if (headers["x-ratelimit-limit-requests"] === undefined && headers["x-ratelimit-limit-tokens"] === undefined)
+    return null;
   const limits: ProviderLimits = {};
   for (const word of ["requests", "tokens"] as const) {
     const limit = headerNumber(headers, `x-ratelimit-limit-${word}`);

@@ -52,7 +52,8 @@ export async function requestJson(transport: HttpTransport, exchange: JsonExchan
   try {
     json = JSON.parse(text);
   } catch (error) {
-    if (succeeded) throw new LlmError("protocol", `${exchange.label} sent an answer that is not valid JSON.`, { cause: error });
+    if (succeeded)
+      throw new LlmError("protocol", `${exchange.label} sent an answer that is not valid JSON.`, { cause: error });
     json = text;
   }
   if (succeeded) return json;

@@ -120,7 +120,10 @@ export class WireReader implements ResponseSink {
   }
 
   #broken(cause: unknown): LlmError {
-    return new LlmError("protocol", `${this.#label} sent an answer that is not valid JSON.`, { cause, status: this.#status });
+    return new LlmError("protocol", `${this.#label} sent an answer that is not valid JSON.`, {
+      cause,
+      status: this.#status,
+    });
   }
 }
 

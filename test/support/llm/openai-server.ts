@@ -1,0 +1,263 @@
+import type { ServerResponse } from "node:http";
+import { pieces, type ScriptedAnswer } from "./answers.ts";
+import { createOpenAiBatches } from "./openai-batches.ts";
+import {
+  type PreparedAnswer,
+  type RecordedRequest,
+  type StreamPiece,
+  startWireServer,
+  type WireFormat,
+  type WireServer,
+  type WireServerOptions,
+} from "./wire-server.ts";
+
+/*
+ * A local server of OpenAI's chat completions, embeddings, models, files and batches, as documented at
+ * https://platform.openai.com/docs/api-reference (field order and chunk sequence as the real API sends them).
+ */
+
+interface ChatBody {
+  model?: string;
+  messages?: unknown[];
+  stream?: boolean;
+  stream_options?: { include_usage?: boolean };
+  max_tokens?: number;
+  max_completion_tokens?: number;
+  prompt?: string | string[];
+  input?: string | string[];
+}
+
+function outputTokens(answer: ScriptedAnswer): number {
+  let count = pieces(answer.text ?? "").length + pieces(answer.reasoning ?? "").length;
+  for (const call of answer.toolCalls ?? []) count += 1 + pieces(call.arguments).length;
+  return count;
+}
+
+function promptTokens(body: unknown, options: WireServerOptions): number {
+  return options.countPromptTokens?.(body) ?? Math.ceil(JSON.stringify((body as ChatBody).messages ?? "").length / 4);
+}
+
+function usageOf(answer: ScriptedAnswer, body: unknown, options: WireServerOptions) {
+  const prompt = answer.usage?.inputTokens ?? promptTokens(body, options);
+  const completion = answer.usage?.outputTokens ?? outputTokens(answer);
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: { cached_tokens: answer.usage?.cachedTokens ?? 0, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: answer.usage?.reasoningTokens ?? pieces(answer.reasoning ?? "").length,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
+  };
+}
+
+function finishReason(answer: ScriptedAnswer): string {
+  return answer.finishReason ?? ((answer.toolCalls?.length ?? 0) > 0 ? "tool_calls" : "stop");
+}
+
+function callId(index: number, answer: ScriptedAnswer): string {
+  return answer.toolCalls?.[index]?.id ?? `call_${String(index).padStart(24, "a")}`;
+}
+
+function streamOf(body: ChatBody, answer: ScriptedAnswer, head: object, usage: object | null): StreamPiece[] {
+  const withUsage = body.stream_options?.include_usage === true;
+  const parts: StreamPiece[] = [];
+  const push = (delta: object, finish: string | null, tokens: number): void => {
+    const choice = { index: 0, delta, logprobs: null, finish_reason: finish };
+    const chunk = { ...head, choices: [choice], ...(withUsage ? { usage: null } : {}) };
+    parts.push({ bytes: `data: ${JSON.stringify(chunk)}\n\n`, tokens });
+  };
+  push({ role: "assistant", content: (answer.toolCalls?.length ?? 0) > 0 ? null : "", refusal: null }, null, 0);
+  for (const text of pieces(answer.reasoning ?? "")) push({ reasoning_content: text }, null, 1);
+  for (const text of pieces(answer.text ?? "")) push({ content: text }, null, 1);
+  for (const [index, call] of (answer.toolCalls ?? []).entries()) {
+    const opening = {
+      index,
+      id: callId(index, answer),
+      type: "function",
+      function: { name: call.name, arguments: "" },
+    };
+    push({ tool_calls: [opening] }, null, 1);
+    for (const text of pieces(call.arguments))
+      push({ tool_calls: [{ index, function: { arguments: text } }] }, null, 1);
+  }
+  push({}, finishReason(answer), 0);
+  if (withUsage && usage !== null)
+    parts.push({ bytes: `data: ${JSON.stringify({ ...head, choices: [], usage })}\n\n`, tokens: 0 });
+  return parts;
+}
+
+/** The JSON of a finished chat completion; also used for batch results. */
+export function chatCompletion(
+  body: ChatBody,
+  answer: ScriptedAnswer,
+  requestIndex: number,
+  options: WireServerOptions,
+): Record<string, unknown> {
+  return {
+    id: `chatcmpl-${requestIndex}`,
+    object: "chat.completion",
+    created: 1_790_000_000,
+    model: answer.model ?? body.model,
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: "assistant",
+          content: answer.text ?? null,
+          ...(answer.reasoning === undefined ? {} : { reasoning_content: answer.reasoning }),
+          ...(answer.toolCalls === undefined
+            ? {}
+            : {
+                tool_calls: answer.toolCalls.map((call, index) => ({
+                  id: callId(index, answer),
+                  type: "function",
+                  function: { name: call.name, arguments: call.arguments },
+                })),
+              }),
+          refusal: null,
+          annotations: [],
+        },
+        logprobs: null,
+        finish_reason: finishReason(answer),
+      },
+    ],
+    usage: usageOf(answer, body, options),
+    service_tier: "default",
+    system_fingerprint: "fp_test",
+  };
+}
+
+function embeddingOf(text: string, dimensions: number): number[] {
+  return Array.from(
+    { length: dimensions },
+    (_, index) => ((text.charCodeAt(index % Math.max(1, text.length)) || 0) % 97) / 97,
+  );
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify(value));
+}
+
+function createFormat(): WireFormat {
+  const batches = createOpenAiBatches();
+  const format: WireFormat = {
+    answerPath: "/v1/chat/completions",
+    prepare(rawBody, answer, requestIndex, options, noUsage): PreparedAnswer {
+      const body = rawBody as ChatBody;
+      const model = answer.model ?? String(body.model);
+      const usage = usageOf(answer, body, options);
+      const head = {
+        id: `chatcmpl-${requestIndex}`,
+        object: "chat.completion.chunk",
+        created: 1_790_000_000,
+        model,
+        service_tier: "default",
+        system_fingerprint: "fp_test",
+      };
+      const json = chatCompletion(body, answer, requestIndex, options);
+      if (noUsage) delete json.usage;
+      return {
+        stream:
+          body.stream === true
+            ? { pieces: streamOf(body, answer, head, noUsage ? null : usage), terminal: "data: [DONE]\n\n" }
+            : null,
+        json: JSON.stringify(json),
+        bill: {
+          model,
+          inputTokens: usage.prompt_tokens,
+          cachedTokens: usage.prompt_tokens_details.cached_tokens,
+          cacheWriteTokens: 0,
+          outputTokens: usage.completion_tokens,
+        },
+      };
+    },
+    refuse(request, options) {
+      if (options.apiKey !== undefined && request.headers.authorization !== `Bearer ${options.apiKey}`) {
+        return {
+          status: 401,
+          type: "invalid_request_error",
+          code: "invalid_api_key",
+          message: "Incorrect API key provided",
+        };
+      }
+      const body = request.body as ChatBody;
+      if (typeof body !== "object" || !Array.isArray(body.messages) || body.messages.length === 0) {
+        return { status: 400, type: "invalid_request_error", message: "'messages' is a required property" };
+      }
+      if (options.models !== undefined && !options.models.includes(String(body.model))) {
+        const message = `The model \`${body.model}\` does not exist or you do not have access to it.`;
+        return { status: 404, type: "invalid_request_error", code: "model_not_found", message };
+      }
+      return null;
+    },
+    error: (_status, type, code, message) =>
+      JSON.stringify({ error: { message, type: type ?? "server_error", param: null, code: code ?? null } }),
+    errorEvent: (type, message) => `data: ${JSON.stringify({ error: { message, type, param: null, code: null } })}\n\n`,
+    async other(request, response, server) {
+      const path = request.path.split("?")[0];
+      if (path === "/v1/models" && request.method === "GET") {
+        const models = server.options.models ?? ["test-model"];
+        sendJson(response, {
+          object: "list",
+          data: models.map((id) => ({ id, object: "model", created: 1_790_000_000, owned_by: "test" })),
+        });
+        return true;
+      }
+      if (path === "/v1/embeddings" && request.method === "POST") return embed(request, response, server);
+      return batches.handle(request, response, server);
+    },
+  };
+  return format;
+}
+
+/** An input of the text "FAIL" fails the whole request, as one bad input does at OpenAI. */
+function embed(
+  request: RecordedRequest,
+  response: ServerResponse,
+  server: Parameters<WireFormat["other"]>[2],
+): boolean {
+  const body = request.body as ChatBody & { dimensions?: number; encoding_format?: string };
+  const inputs = Array.isArray(body.input) ? body.input : [body.input ?? ""];
+  if (inputs.includes("FAIL")) {
+    response.writeHead(400, { "content-type": "application/json" });
+    response.end(
+      JSON.stringify({
+        error: { message: "An input is invalid", type: "invalid_request_error", param: "input", code: null },
+      }),
+    );
+    return true;
+  }
+  const prompt = inputs.reduce((sum, text) => sum + pieces(text).length, 0);
+  const data = inputs.map((text, index) => {
+    const vector = embeddingOf(text, body.dimensions ?? 8);
+    const embedding =
+      body.encoding_format === "base64" ? Buffer.from(new Float32Array(vector).buffer).toString("base64") : vector;
+    return { object: "embedding", index, embedding };
+  });
+  server.ledger.push({
+    requestIndex: server.ledger.length,
+    model: String(body.model),
+    inputTokens: prompt,
+    cachedTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 0,
+    outcome: "complete",
+  });
+  sendJson(response, {
+    object: "list",
+    data,
+    model: body.model,
+    usage: { prompt_tokens: prompt, total_tokens: prompt },
+  });
+  return true;
+}
+
+/** Starts the server; `url` ends in `/v1`. */
+export function startOpenAiServer(options: WireServerOptions = {}): Promise<WireServer> {
+  return startWireServer(createFormat(), options, "/v1");
+}
