@@ -1,0 +1,116 @@
+import type { PerformanceReport, PerformanceRow, WebVitalName } from "#contracts";
+import type { LiveHistogram, LiveState } from "./live-figures.ts";
+import { type LiveTarget, liveTargets } from "./performance-targets.ts";
+import { p75, rateVital, type VitalSamples } from "./vitals.ts";
+import { addSums, maximum, mean, percentile, slotCount, slotMs, type WindowSlot, type WindowSum } from "./window.ts";
+
+const shownSlowQueries = 50;
+/** The caches of answers of the API; those of LLM calls are shown, never promised. */
+const isApiCache = (cache: string) => !cache.startsWith("llm");
+
+interface Figure {
+  value: number | null;
+  samples: number;
+}
+
+function sumAt(slots: readonly WindowSlot[], age: number | null): WindowSum {
+  return addSums(slots.filter((slot) => age === null || slot.age === age).map((slot) => slot.sum));
+}
+
+/** A share in percent of two counts. */
+function ratio(part: number, whole: number): Figure {
+  return { value: whole === 0 ? null : (100 * part) / whole, samples: whole };
+}
+
+/** The figure of one target over the whole window (`age` null) or in one slot of it. */
+function figureOf(target: LiveTarget, states: readonly LiveState[], age: number | null): Figure {
+  const { source } = target;
+  const histogram = (name: LiveHistogram) =>
+    sumAt(
+      states.flatMap((state) => state.histograms[name]),
+      age,
+    );
+  if (source.kind === "percentile") {
+    const sum = histogram(source.of);
+    return { value: percentile(sum, source.q), samples: sum.count };
+  }
+  if (source.kind === "statistic") {
+    const sum = histogram(source.of);
+    return { value: source.name === "mean" ? mean(sum) : maximum(sum), samples: sum.count };
+  }
+  if (source.kind === "errors") {
+    const errors = sumAt(
+      states.flatMap((state) => state.httpErrors),
+      age,
+    );
+    return ratio(errors.count, histogram("httpDuration").count);
+  }
+  if (source.kind === "cache") {
+    const caches = states.flatMap((state) => state.caches).filter(({ cache }) => isApiCache(cache));
+    const hits = sumAt(
+      caches.flatMap((cache) => cache.hits),
+      age,
+    ).count;
+    const misses = sumAt(
+      caches.flatMap((cache) => cache.misses),
+      age,
+    ).count;
+    return ratio(hits, hits + misses);
+  }
+  // Web vitals come too rarely for slots: they have no history.
+  if (age !== null) return { value: null, samples: 0 };
+  const values = states.flatMap((state) => state.vitals).flatMap((v) => (v.name === source.name ? v.values : []));
+  return { value: p75(values), samples: values.length };
+}
+
+function rowOf(target: LiveTarget, states: readonly LiveState[], now: number): PerformanceRow {
+  const { value, samples } = figureOf(target, states, null);
+  const history = Array.from({ length: slotCount }, (_, index) => slotCount - 1 - index).flatMap((age) => {
+    const figure = figureOf(target, states, age);
+    return figure.value === null ? [] : [{ at: new Date(now - age * slotMs).toISOString(), value: figure.value }];
+  });
+  const { source: _source, ...shown } = target;
+  const met = value !== null && (target.higherIsBetter ? value >= target.target : value <= target.target);
+  return { ...shown, live: value, samples, verdict: value === null ? "unknown" : met ? "met" : "missed", history };
+}
+
+function cachesOf(states: readonly LiveState[]): PerformanceReport["caches"] {
+  const all = states.flatMap((state) => state.caches);
+  return [...new Set(all.map(({ cache }) => cache))].sort().map((cache) => {
+    const same = all.filter((each) => each.cache === cache);
+    const hits = addSums(same.flatMap((each) => each.hits.map((slot) => slot.sum))).count;
+    const misses = addSums(same.flatMap((each) => each.misses.map((slot) => slot.sum))).count;
+    return { cache, hits, misses, ratio: hits + misses === 0 ? null : hits / (hits + misses) };
+  });
+}
+
+function vitalsOf(states: readonly LiveState[]): PerformanceReport["webVitals"] {
+  const merged = new Map<string, VitalSamples>();
+  for (const { page, name, values } of states.flatMap((state) => state.vitals)) {
+    const key = `${page} ${name}`;
+    merged.set(key, { page, name, values: [...(merged.get(key)?.values ?? []), ...values] });
+  }
+  return [...merged.values()].flatMap(({ page, name, values }) => {
+    const value = p75(values);
+    return value === null
+      ? []
+      : [{ page, name: name as WebVitalName, p75: value, samples: values.length, rating: rateVital(name, value) }];
+  });
+}
+
+/** The report of `GET /performance`, of one process or of all processes of a machine together. */
+export function buildPerformanceReport(states: readonly LiveState[], now: number = Date.now()): PerformanceReport {
+  const rateWaits = addSums(states.flatMap((state) => state.histograms.rateLimitWait).map((slot) => slot.sum));
+  return {
+    at: new Date(now).toISOString(),
+    uptimeSeconds: Math.max(0, ...states.map((state) => state.uptimeSeconds)),
+    targets: liveTargets.map((target) => rowOf(target, states, now)),
+    slowQueries: states
+      .flatMap((state) => state.slowQueries)
+      .sort((a, b) => (a.at < b.at ? 1 : -1))
+      .slice(0, shownSlowQueries),
+    caches: cachesOf(states),
+    rateLimitWaits: { count: rateWaits.count, p95Ms: percentile(rateWaits, 0.95) },
+    webVitals: vitalsOf(states),
+  };
+}
