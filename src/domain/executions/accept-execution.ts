@@ -93,9 +93,13 @@ async function readTaskAndSquad(
 
 function unfit(squad: SquadRow): Refusal | null {
   if (squad.status !== "active") {
-    return { outcome: "squad_invalid", detail: `The squad is ${squad.status}. Set its status to active to give it work.` };
+    return {
+      outcome: "squad_invalid",
+      detail: `The squad is ${squad.status}. Set its status to active to give it work.`,
+    };
   }
-  if (squad.members.length === 0) return { outcome: "squad_invalid", detail: "The squad has no members. Add at least one." };
+  if (squad.members.length === 0)
+    return { outcome: "squad_invalid", detail: "The squad has no members. Add at least one." };
   if (squad.process !== "sequential" && !squad.members.some((member) => member.isLead)) {
     return { outcome: "squad_invalid", detail: `The process ${squad.process} needs a lead. Make one member the lead.` };
   }

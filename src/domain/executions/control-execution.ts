@@ -31,12 +31,23 @@ async function lock(db: Queryable, scope: Scope, executionId: string): Promise<L
   return rows[0] ?? null;
 }
 
-function done(row: LockedRow, status: ExecutionStatus, lastSeq: number, wish: "cancel" | "pause" | "run" | null): ControlOutcome {
+function done(
+  row: LockedRow,
+  status: ExecutionStatus,
+  lastSeq: number,
+  wish: "cancel" | "pause" | "run" | null,
+): ControlOutcome {
   return {
     outcome: "ok",
     lastSeq,
     wish,
-    execution: { id: row.id, taskId: row.task_id, squadId: row.squad_id, status, createdAt: row.created_at.toISOString() },
+    execution: {
+      id: row.id,
+      taskId: row.task_id,
+      squadId: row.squad_id,
+      status,
+      createdAt: row.created_at.toISOString(),
+    },
   };
 }
 
@@ -86,7 +97,10 @@ export function cancelExecution(db: Store, scope: Scope, executionId: string): P
         return done(row, "cancelled", lastSeq, null);
       }
       default:
-        return { outcome: "invalid_state", detail: `The execution is ${row.status} already; there is nothing to cancel.` };
+        return {
+          outcome: "invalid_state",
+          detail: `The execution is ${row.status} already; there is nothing to cancel.`,
+        };
     }
   });
 }
@@ -106,11 +120,20 @@ export function pauseExecution(db: Store, scope: Scope, executionId: string): Pr
       return done(row, "running", row.last_seq, "pause");
     }
     if (row.status === "queued") {
-      await tx.query("execution_pause_now", "UPDATE task_executions SET status = 'paused', pause_requested_at = NULL WHERE id = $1", [executionId]);
-      const lastSeq = await append(tx, executionId, [{ type: "execution-pause", data: { reason: "Paused by its user." } }]);
+      await tx.query(
+        "execution_pause_now",
+        "UPDATE task_executions SET status = 'paused', pause_requested_at = NULL WHERE id = $1",
+        [executionId],
+      );
+      const lastSeq = await append(tx, executionId, [
+        { type: "execution-pause", data: { reason: "Paused by its user." } },
+      ]);
       return done(row, "paused", lastSeq, null);
     }
-    return { outcome: "invalid_state", detail: `The execution is ${row.status}; only a queued or running one can be paused.` };
+    return {
+      outcome: "invalid_state",
+      detail: `The execution is ${row.status}; only a queued or running one can be paused.`,
+    };
   });
 }
 
@@ -142,7 +165,9 @@ export function resumeExecution(db: Store, scope: Scope, executionId: string): P
     if (!row) return notFound("execution");
     if (row.status === "queued") return done(row, "queued", row.last_seq, null);
     if (row.status === "running") {
-      await tx.query("execution_unpause", "UPDATE task_executions SET pause_requested_at = NULL WHERE id = $1", [executionId]);
+      await tx.query("execution_unpause", "UPDATE task_executions SET pause_requested_at = NULL WHERE id = $1", [
+        executionId,
+      ]);
       return done(row, "running", row.last_seq, null);
     }
     if (row.status === "paused" || row.status === "budget_exceeded") return requeue(tx, row);
@@ -156,8 +181,12 @@ export function retryExecution(db: Store, scope: Scope, executionId: string): Pr
     const row = await lock(tx, scope, executionId);
     if (!row) return notFound("execution");
     if (row.status === "queued" || row.status === "running") return done(row, row.status, row.last_seq, null);
-    if (row.status === "failed" || row.status === "cancelled" || row.status === "budget_exceeded") return requeue(tx, row);
-    return { outcome: "invalid_state", detail: `The execution is ${row.status}; only a failed or cancelled one can be retried.` };
+    if (row.status === "failed" || row.status === "cancelled" || row.status === "budget_exceeded")
+      return requeue(tx, row);
+    return {
+      outcome: "invalid_state",
+      detail: `The execution is ${row.status}; only a failed or cancelled one can be retried.`,
+    };
   });
 }
 
@@ -182,7 +211,8 @@ export function approveExecution(
       [executionId],
     );
     const stepId = rows[0]?.step_id;
-    if (stepId === undefined || (answer.stepId !== undefined && answer.stepId !== stepId)) return notFound("step that waits for approval");
+    if (stepId === undefined || (answer.stepId !== undefined && answer.stepId !== stepId))
+      return notFound("step that waits for approval");
     await tx.query(
       "execution_approve",
       `UPDATE execution_steps SET data = COALESCE(data, '{}'::jsonb) || jsonb_build_object('approval', jsonb_build_object('approved', $3::boolean))

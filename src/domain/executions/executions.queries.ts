@@ -93,10 +93,11 @@ function toListItem(row: ListRow): ExecutionListItem {
 
 /** True when the execution is the caller's. */
 export async function ownsExecution(db: Queryable, scope: Scope, executionId: string): Promise<boolean> {
-  const { rowCount } = await db.query("execution_owned", "SELECT 1 FROM task_executions WHERE id = $1 AND user_id = $2", [
-    executionId,
-    scope.userId,
-  ]);
+  const { rowCount } = await db.query(
+    "execution_owned",
+    "SELECT 1 FROM task_executions WHERE id = $1 AND user_id = $2",
+    [executionId, scope.userId],
+  );
   return rowCount === 1;
 }
 
@@ -135,7 +136,12 @@ export async function listMessages(
   const order = query.order ?? "desc";
   const start = order === "desc" ? maxUuid : "00000000-0000-0000-0000-000000000000";
   const from = query.cursor === undefined ? start : decodeCursor(query.cursor);
-  const { rows } = await db.query<MessageRow>(`messages_page_${order}`, messagesSql(order), [executionId, from, limit + 1, scope.userId]);
+  const { rows } = await db.query<MessageRow>(`messages_page_${order}`, messagesSql(order), [
+    executionId,
+    from,
+    limit + 1,
+    scope.userId,
+  ]);
   // An empty page is also what a stranger gets from the statement above: tell the two apart.
   if (rows.length === 0 && !(await ownsExecution(db, scope, executionId))) return null;
   return cursorPage(rows, limit, (row) => row.id, toMessage);
@@ -184,7 +190,13 @@ export async function listLlmCalls(
 ): Promise<LlmCallPage | null> {
   const limit = query.limit ?? 100;
   const from = query.cursor === undefined ? "00000000-0000-0000-0000-000000000000" : decodeCursor(query.cursor);
-  const { rows } = await db.query<CallRow>("llm_calls_page", callsSql, [scope.userId, executionId, from, limit + 1, query.stepId ?? null]);
+  const { rows } = await db.query<CallRow>("llm_calls_page", callsSql, [
+    scope.userId,
+    executionId,
+    from,
+    limit + 1,
+    query.stepId ?? null,
+  ]);
   if (rows.length === 0 && !(await ownsExecution(db, scope, executionId))) return null;
   return cursorPage(
     rows,

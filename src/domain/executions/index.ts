@@ -1,8 +1,8 @@
 export { type AcceptExecution, acceptExecution } from "./accept-execution.ts";
 export {
   approveExecution,
-  cancelExecution,
   type ControlOutcome,
+  cancelExecution,
   pauseExecution,
   resumeExecution,
   retryExecution,

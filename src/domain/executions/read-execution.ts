@@ -1,4 +1,11 @@
-import type { AgentMessage, Execution, ExecutionAction, ExecutionStatus, ExecutionStep, SquadSnapshot } from "#contracts";
+import type {
+  AgentMessage,
+  Execution,
+  ExecutionAction,
+  ExecutionStatus,
+  ExecutionStep,
+  SquadSnapshot,
+} from "#contracts";
 import type { Queryable } from "#db";
 import type { Scope } from "../store.ts";
 
@@ -28,7 +35,9 @@ interface DetailRow {
   steps: (Omit<ExecutionStep, "startedAt" | "endedAt"> & { startedAt: string | null; endedAt: string | null })[] | null;
   result_message_id: string | null;
   result_text: string | null;
-  streaming: { messageId: string; stepId: string | null; memberId: string | null; model: string; at: string; text: string }[] | null;
+  streaming:
+    | { messageId: string; stepId: string | null; memberId: string | null; model: string; at: string; text: string }[]
+    | null;
 }
 
 // One statement, so that lastSeq, steps and the text in flight are of one moment.
@@ -73,7 +82,11 @@ export async function readExecution(db: Queryable, scope: Scope, executionId: st
     endedAt: row.ended_at?.toISOString() ?? null,
     task: { id: row.task.id, title: row.task.title, description: row.task.description },
     squad: squadView(row.squad),
-    steps: (row.steps ?? []).map((step) => ({ ...step, startedAt: isoOrNull(step.startedAt), endedAt: isoOrNull(step.endedAt) })),
+    steps: (row.steps ?? []).map((step) => ({
+      ...step,
+      startedAt: isoOrNull(step.startedAt),
+      endedAt: isoOrNull(step.endedAt),
+    })),
     totals: {
       llmCalls: row.llm_calls,
       toolCalls: row.tool_calls,

@@ -1,0 +1,2 @@
+export { listBudgets, readBudget, toBudgetState } from "./budgets.queries.ts";
+export { type BudgetTarget, removeBudget, setBudget } from "./set-budget.ts";

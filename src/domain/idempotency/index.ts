@@ -1,0 +1,7 @@
+export {
+  beginIdempotentWrite,
+  type IdempotencyOutcome,
+  type StoredAnswer,
+  storeIdempotentAnswer,
+  sweepIdempotencyKeys,
+} from "./idempotency-keys.ts";

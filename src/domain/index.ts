@@ -1,0 +1,23 @@
+/** What Muster does, without HTTP, queue workers or models: use cases and queries, each bound to its owner's scope. */
+export * from "./api-keys/index.ts";
+export * from "./budgets/index.ts";
+export type { SquadCatalog } from "./catalog.ts";
+export * from "./conversations/index.ts";
+export * from "./idempotency/index.ts";
+export * from "./notifications/index.ts";
+export * from "./operations/index.ts";
+export * from "./projects/index.ts";
+export * from "./provider-accounts/index.ts";
+export * from "./squads/index.ts";
+export {
+  type Database,
+  joinTransaction,
+  type Queryable,
+  type Refusal,
+  type Scope,
+  type Store,
+  type Transaction,
+} from "./store.ts";
+export * from "./tasks/index.ts";
+export * from "./usage/index.ts";
+export * from "./users/index.ts";

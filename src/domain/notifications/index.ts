@@ -1,0 +1,2 @@
+export { markNotificationsRead } from "./mark-read.ts";
+export { countUnread, listNotifications } from "./notifications.queries.ts";

@@ -1,0 +1,3 @@
+export { exportUsage } from "./export-usage.ts";
+export { listUsage, readSpend, summarizeUsage } from "./usage.queries.ts";
+export { parseUsageRange, type UsageRange } from "./usage-range.ts";

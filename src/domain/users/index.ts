@@ -1,0 +1,13 @@
+export { claimInstallation, issueClaimCode } from "./claim-installation.ts";
+export {
+  acceptInvitation,
+  invitePerson,
+  listInvitations,
+  removePerson,
+  withdrawInvitation,
+} from "./invitations.ts";
+export { hashPassword, hashToken } from "./secrets.ts";
+export { type Caller, closeSession, findApiKey, findSession, openSession, sessionDays } from "./sessions.ts";
+export { signIn } from "./sign-in.ts";
+export { updateMe } from "./update-me.ts";
+export { listPeople, readAuthState, readUser } from "./users.queries.ts";
