@@ -1,4 +1,4 @@
-import { isTerminal, type ExecutionStatus } from "#contracts";
+import { type ExecutionStatus, isTerminal } from "#contracts";
 import type { Database, Listener } from "#db";
 import { readEvents } from "./read-events.ts";
 import type { StoredEvent } from "./stored-event.ts";

@@ -1,4 +1,4 @@
 /** Events of executions: stored in the journal first, then handed to readers of every process. */
 export { createEventHub, type EventHub, type EventListener } from "./event-hub.ts";
 export { readEvents } from "./read-events.ts";
-export { sseFrame, toExecutionEvent, type StoredEvent } from "./stored-event.ts";
+export { type StoredEvent, sseFrame, toExecutionEvent } from "./stored-event.ts";

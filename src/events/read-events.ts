@@ -1,5 +1,5 @@
-import type { Database } from "#db";
 import type { ExecutionEventType } from "#contracts";
+import type { Database } from "#db";
 import type { StoredEvent } from "./stored-event.ts";
 
 interface EventRow {
@@ -14,7 +14,12 @@ interface EventRow {
  * Events of one execution after a sequence number, in order, at most `limit`. The text of a finished message is stored
  * once, with the message: a delta then says which part of it (`from`, `to` in UTF-16 units) was shown.
  */
-export async function readEvents(db: Database, executionId: string, afterSeq: number, limit: number): Promise<StoredEvent[]> {
+export async function readEvents(
+  db: Database,
+  executionId: string,
+  afterSeq: number,
+  limit: number,
+): Promise<StoredEvent[]> {
   const { rows } = await db.query<EventRow>(
     "events_after",
     `SELECT e.seq, e.type, e.at, e.data, m.content

@@ -11,7 +11,13 @@ export interface StoredEvent {
 
 /** The event as a client reads it: ids, time and body on one level. */
 export function toExecutionEvent(event: StoredEvent): ExecutionEvent {
-  return { executionId: event.executionId, seq: event.seq, at: event.at, type: event.type, ...event.data } as ExecutionEvent;
+  return {
+    executionId: event.executionId,
+    seq: event.seq,
+    at: event.at,
+    type: event.type,
+    ...event.data,
+  } as ExecutionEvent;
 }
 
 const frames = new WeakMap<StoredEvent, Buffer>();

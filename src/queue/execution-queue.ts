@@ -26,7 +26,10 @@ export async function claimQueued(db: Database, workerId: string, limit: number)
 
 /** Claims running executions whose worker holds no lease any more. */
 export async function claimOrphans(db: Database, workerId: string, limit: number): Promise<Claim[]> {
-  const { rows } = await db.query<ClaimRow>("queue_claim_orphans", "SELECT * FROM muster_claim_orphans($1, $2)", [workerId, limit]);
+  const { rows } = await db.query<ClaimRow>("queue_claim_orphans", "SELECT * FROM muster_claim_orphans($1, $2)", [
+    workerId,
+    limit,
+  ]);
   return rows.map(toClaim);
 }
 
@@ -45,19 +48,28 @@ export async function buryDeadWorkers(db: Database): Promise<number> {
     [leaseMs / 1000],
   );
   const { hostKey } = processIdentity();
-  const dead = rows.filter((row) => row.expired || (row.host_key === hostKey && processStart(row.pid) !== row.pid_started));
+  const dead = rows.filter(
+    (row) => row.expired || (row.host_key === hostKey && processStart(row.pid) !== row.pid_started),
+  );
   if (dead.length === 0) return 0;
   // Checked again in the statement: a worker that renewed meanwhile keeps its lease unless its process is gone.
   const { rowCount } = await db.query(
     "queue_bury",
     `DELETE FROM workers WHERE id = ANY($1::uuid[]) OR (id = ANY($2::uuid[]) AND heartbeat_at < clock_timestamp() - make_interval(secs => $3))`,
-    [dead.filter((row) => !row.expired).map((row) => row.id), dead.filter((row) => row.expired).map((row) => row.id), leaseMs / 1000],
+    [
+      dead.filter((row) => !row.expired).map((row) => row.id),
+      dead.filter((row) => row.expired).map((row) => row.id),
+      leaseMs / 1000,
+    ],
   );
   return rowCount ?? 0;
 }
 
 /** Executions of this worker that a user asked to cancel or to pause. */
-export async function readControlFlags(db: Database, workerId: string): Promise<{ id: string; cancel: boolean; pause: boolean }[]> {
+export async function readControlFlags(
+  db: Database,
+  workerId: string,
+): Promise<{ id: string; cancel: boolean; pause: boolean }[]> {
   const { rows } = await db.query<{ id: string; cancel: boolean; pause: boolean }>(
     "queue_flags",
     `SELECT id, cancel_requested_at IS NOT NULL AS cancel, pause_requested_at IS NOT NULL AS pause FROM task_executions

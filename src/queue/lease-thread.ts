@@ -20,7 +20,12 @@ let releasing = false;
 
 async function connected(): Promise<pg.Client> {
   if (client) return client;
-  const next = new pg.Client({ connectionString: databaseUrl, application_name: "muster-lease", connectionTimeoutMillis: 2_000, query_timeout: 4_000 });
+  const next = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: "muster-lease",
+    connectionTimeoutMillis: 2_000,
+    query_timeout: 4_000,
+  });
   next.on("error", () => {
     if (client === next) client = null;
   });
@@ -35,7 +40,10 @@ async function connected(): Promise<pg.Client> {
 async function renew(): Promise<boolean> {
   const now = monotonicMs();
   if (now - (times[1] ?? 0) > stallLimitMs) return true;
-  const { rowCount } = await (await connected()).query("UPDATE workers SET heartbeat_at = clock_timestamp() WHERE id = $1", [workerId]);
+  const { rowCount } = await (await connected()).query(
+    "UPDATE workers SET heartbeat_at = clock_timestamp() WHERE id = $1",
+    [workerId],
+  );
   if (rowCount === 0) return false;
   times[0] = now;
   return true;

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { uuidv7 } from "#db";
 import { ExecutionStopped, type ModelAnswer, type ModelCall } from "#agents";
+import { uuidv7 } from "#db";
 import {
-  LlmError,
   type CallLedger,
+  LlmError,
   type LlmFrame,
   type LlmHandler,
   type LlmReply,
@@ -53,7 +53,12 @@ export function createModelCaller(options: {
     const past = execution.calls.filter((one) => one.stepId === request.step.id && one.key === request.key);
     const done = past.find((one) => one.state === "done");
     if (done?.response) {
-      return { text: done.content ?? "", toolCalls: done.response.toolCalls, finishReason: done.response.finishReason, messageId: done.messageId };
+      return {
+        text: done.content ?? "",
+        toolCalls: done.response.toolCalls,
+        finishReason: done.response.finishReason,
+        messageId: done.messageId,
+      };
     }
     options.checkLimit();
     const callId = deterministicId(execution.id, request.step.id, request.key, past.length + 1);
@@ -80,7 +85,8 @@ export function createModelCaller(options: {
       return stream.finish(reply);
     } catch (error) {
       stream.fail(error);
-      if (error instanceof LlmError && error.kind === "stopped") throw new ExecutionStopped(stream.stopReason() ?? "stopped");
+      if (error instanceof LlmError && error.kind === "stopped")
+        throw new ExecutionStopped(stream.stopReason() ?? "stopped");
       throw error;
     }
   }
@@ -125,7 +131,9 @@ export function createModelCaller(options: {
         text = "";
         shown = 0;
       } else if (frame.type === "wait") {
-        journal.add({ events: [{ type: "rate-wait", data: { llmCallId: callId, untilMs: Math.round(frame.untilMs) } }] });
+        journal.add({
+          events: [{ type: "rate-wait", data: { llmCallId: callId, untilMs: Math.round(frame.untilMs) } }],
+        });
       }
     }
 
@@ -214,7 +222,12 @@ export function createModelCaller(options: {
       };
     }
 
-    function message(status: NewMessage["status"], content: string, toolCalls: unknown[] | null, use: Spent): NewMessage {
+    function message(
+      status: NewMessage["status"],
+      content: string,
+      toolCalls: unknown[] | null,
+      use: Spent,
+    ): NewMessage {
       return {
         id: messageId,
         stepId: request.step.id,
@@ -244,7 +257,11 @@ export function createModelCaller(options: {
       const events: LiveEvent[] = announced ? [] : [startEvent()];
       if (content.length > shown) {
         const rest = content.slice(shown);
-        events.push({ type: "message-delta", data: { messageId, from: shown, to: content.length }, live: { messageId, text: rest } });
+        events.push({
+          type: "message-delta",
+          data: { messageId, from: shown, to: content.length },
+          live: { messageId, text: rest },
+        });
       }
       events.push(
         { type: "message-end", data: { messageId, inputTokens: use.inputTokens, outputTokens: use.outputTokens } },
@@ -280,11 +297,22 @@ export function createModelCaller(options: {
       const content = storableText(text);
       const events: LiveEvent[] = [];
       if (content.length > shown) {
-        events.push({ type: "message-delta", data: { messageId, from: shown, to: content.length }, live: { messageId, text: content.slice(shown) } });
+        events.push({
+          type: "message-delta",
+          data: { messageId, from: shown, to: content.length },
+          live: { messageId, text: content.slice(shown) },
+        });
       }
       if (!cancelled && content.length > 0) {
-        events.push({ type: "message-reset", data: { messageId, reason: error instanceof Error ? storableText(error.message) : "failed" } });
-      } else events.push({ type: "message-end", data: { messageId, inputTokens: use.inputTokens, outputTokens: use.outputTokens } });
+        events.push({
+          type: "message-reset",
+          data: { messageId, reason: error instanceof Error ? storableText(error.message) : "failed" },
+        });
+      } else
+        events.push({
+          type: "message-end",
+          data: { messageId, inputTokens: use.inputTokens, outputTokens: use.outputTokens },
+        });
       if (use.any) events.push(usageEvent(use));
       journal.add({
         events,

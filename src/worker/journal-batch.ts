@@ -101,14 +101,27 @@ export interface JournalBatch {
   begin?: BeginCall[];
   ends?: EndCall[];
   messages?: NewMessage[];
-  toolBegins?: { id: string; stepId: string; key: string; memberId: string; tool: string; class: ToolClass; arguments: string }[];
+  toolBegins?: {
+    id: string;
+    stepId: string;
+    key: string;
+    memberId: string;
+    tool: string;
+    class: ToolClass;
+    arguments: string;
+  }[];
   toolEnds?: { id: string; state: "done" | "failed" | "unknown"; result: string }[];
   close?: CloseExecution;
 }
 
 export type BeginResult = { id: string } & (
   | { outcome: "granted"; maxOutputTokens: number; reserved: number | null }
-  | { outcome: "budget_exceeded"; level: "instance" | "squad" | "execution"; limitNanoUsd: number; spentNanoUsd: number }
+  | {
+      outcome: "budget_exceeded";
+      level: "instance" | "squad" | "execution";
+      limitNanoUsd: number;
+      spentNanoUsd: number;
+    }
   | { outcome: "price_unknown"; level: "instance" | "squad" | "execution" }
   | { outcome: "stop"; reason: string }
 );

@@ -48,7 +48,11 @@ export function createJournalWriter(db: Database, options: { retryForMs?: number
     for (let attempt = 1; ; attempt += 1) {
       try {
         const docs = `[${group.map((one) => one.json).join(",")}]`;
-        const result = await db.query<{ muster_commit: CommitResult }>("journal_commit", "SELECT muster_commit($1::jsonb)", [docs]);
+        const result = await db.query<{ muster_commit: CommitResult }>(
+          "journal_commit",
+          "SELECT muster_commit($1::jsonb)",
+          [docs],
+        );
         group.forEach((one, index) => {
           const row = result.rows[index];
           if (row) one.resolve(row.muster_commit);
@@ -90,5 +94,7 @@ export function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
   if (/^(08|57P0|53300|40001|40P01|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND)/.test(code)) return true;
-  return /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/i.test(error.message);
+  return /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/i.test(
+    error.message,
+  );
 }

@@ -1,7 +1,7 @@
-import type { LlmLane, SquadSnapshot, StepKind, StepStatus, TaskSnapshot } from "#contracts";
 import type { StepRecord } from "#agents";
+import type { LlmLane, SquadSnapshot, StepKind, StepStatus, TaskSnapshot } from "#contracts";
 import type { Database } from "#db";
-import type { LlmToolCall, LlmFinishReason } from "#llm";
+import type { LlmFinishReason, LlmToolCall } from "#llm";
 
 /** A finished or unfinished LLM call as the journal holds it. */
 export interface RecordedCall {
@@ -125,12 +125,18 @@ async function loadPast(db: Database, loaded: LoadedExecution): Promise<void> {
     ),
   ]);
   loaded.steps = steps.rows;
-  loaded.calls = calls.rows.map((row) => ({ ...row, reservedNanoUsd: row.reservedNanoUsd === null ? null : Number(row.reservedNanoUsd) }));
+  loaded.calls = calls.rows.map((row) => ({
+    ...row,
+    reservedNanoUsd: row.reservedNanoUsd === null ? null : Number(row.reservedNanoUsd),
+  }));
   loaded.tools = tools.rows;
   loaded.pausesResumed = new Set(pauses.rows.map((row) => row.reason));
   const started = loaded.calls.filter((call) => call.state === "started").map((call) => call.messageId);
   if (started.length > 0) {
-    const { rows } = await db.query<{ id: string; text: string | null }>("execution_load_partials", partialsSql, [loaded.id, started]);
+    const { rows } = await db.query<{ id: string; text: string | null }>("execution_load_partials", partialsSql, [
+      loaded.id,
+      started,
+    ]);
     for (const row of rows) if (row.text !== null) loaded.partialTexts.set(row.id, row.text);
   }
 }

@@ -1,7 +1,7 @@
-import { uuidv7 } from "#db";
 import { ExecutionStopped, openWorkspace, type ProcessOutcome, runProcess } from "#agents";
 import { AppError, type EndReason, type ExecutionStatus, type NotificationKind } from "#contracts";
 import type { Database } from "#db";
+import { uuidv7 } from "#db";
 import type { EventHub } from "#events";
 import { describe, LlmError, type LlmHandler } from "#llm";
 import type { Claim } from "#queue";
@@ -23,7 +23,11 @@ export interface RunDeps {
   /** Folder that holds one workspace per execution. */
   workspacesDir: string;
   flushIntervalMs: () => number;
-  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void; error(fields: object, message: string): void };
+  log: {
+    info(fields: object, message: string): void;
+    warn(fields: object, message: string): void;
+    error(fields: object, message: string): void;
+  };
   onEnded?: (ended: { status: ExecutionStatus; durationMs: number }) => void;
 }
 
@@ -62,7 +66,10 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
       onFlags: control,
       onStopped: (reason, cause) => {
         stop({ reason: reason === "fenced" ? "fenced" : "journal_failed", detail: reason }, true);
-        deps.log.warn({ executionId: claim.id, epoch: claim.epoch, reason, err: cause }, "stopped writing an execution");
+        deps.log.warn(
+          { executionId: claim.id, epoch: claim.epoch, reason, err: cause },
+          "stopped writing an execution",
+        );
       },
     });
     const folder = await prepareWorkspace(deps.db, deps.workspacesDir, execution);
@@ -80,7 +87,15 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
     control({ cancel: execution.cancelRequested, pause: execution.pauseRequested });
     recover(execution, journal, claim);
     const timer = setTimeout(
-      () => stop({ reason: "limit", detail: "The execution's time limit was reached. Raise it and retry.", endReason: "time_limit" }, true),
+      () =>
+        stop(
+          {
+            reason: "limit",
+            detail: "The execution's time limit was reached. Raise it and retry.",
+            endReason: "time_limit",
+          },
+          true,
+        ),
       Math.max(1, execution.squad.limits.maxDurationMs - execution.workedMs),
     );
     try {
@@ -102,7 +117,10 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
   const done = work().catch((error: unknown) => {
     if (error instanceof ExecutionStopped) return;
     // The row stays `running` under this epoch; the sweep gives it to the next claim, or buries it after three.
-    deps.log.error({ executionId: claim.id, epoch: claim.epoch, err: error }, "an execution left its worker with a fault");
+    deps.log.error(
+      { executionId: claim.id, epoch: claim.epoch, err: error },
+      "an execution left its worker with a fault",
+    );
     return releaseAfterFault(deps.db, claim).catch((releaseError: unknown) => {
       deps.log.error({ executionId: claim.id, err: releaseError }, "could not give an execution back; the lease will");
     });
@@ -125,7 +143,12 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
 /** Runs the squad's process and says how the execution is to be closed; null when nothing may be written any more. */
 async function drive(run: Run, claim: Claim): Promise<CloseExecution | null> {
   if (claim.claimsWithoutProgress > maxClaimsWithoutProgress) {
-    return closing("failed", "no_progress", `Given up after ${maxClaimsWithoutProgress} tries in which no step was finished: each time the process that worked it died.`, null);
+    return closing(
+      "failed",
+      "no_progress",
+      `Given up after ${maxClaimsWithoutProgress} tries in which no step was finished: each time the process that worked it died.`,
+      null,
+    );
   }
   let outcome: ProcessOutcome;
   try {
@@ -150,17 +173,25 @@ function closeStopped(stop: RunStop): CloseExecution | null {
     case "pause":
       return resting("paused", { type: "execution-pause", data: { reason: stop.detail } });
     case "loop_guard":
-      return resting("paused", { type: "execution-pause", data: { reason: stop.detail } }, {
-        kind: "execution_paused",
-        title: "An execution was paused: it repeats itself",
-        body: stop.detail,
-      });
+      return resting(
+        "paused",
+        { type: "execution-pause", data: { reason: stop.detail } },
+        {
+          kind: "execution_paused",
+          title: "An execution was paused: it repeats itself",
+          body: stop.detail,
+        },
+      );
     case "awaiting_approval":
-      return resting("awaiting_approval", { type: "approval-request", data: { stepId: stop.stepId ?? "", reason: stop.detail } }, {
-        kind: "approval_requested",
-        title: "A plan waits for your approval",
-        body: stop.detail,
-      });
+      return resting(
+        "awaiting_approval",
+        { type: "approval-request", data: { stepId: stop.stepId ?? "", reason: stop.detail } },
+        {
+          kind: "approval_requested",
+          title: "A plan waits for your approval",
+          body: stop.detail,
+        },
+      );
     case "limit":
       return closing("failed", stop.endReason ?? "internal_error", stop.detail, null);
     case "shutdown":
@@ -181,7 +212,12 @@ function closeFailed(error: unknown): CloseExecution {
   throw error;
 }
 
-function closing(status: ExecutionStatus, endReason: EndReason, error: string | null, resultMessageId: string | null): CloseExecution {
+function closing(
+  status: ExecutionStatus,
+  endReason: EndReason,
+  error: string | null,
+  resultMessageId: string | null,
+): CloseExecution {
   const text = error === null ? null : storableText(error);
   return {
     status,
@@ -227,7 +263,10 @@ function recover(execution: LoadedExecution, journal: ExecutionJournal, claim: C
   if (claim.takenOver) events.push({ type: "execution-resume", data: { by: "recovery" } });
   for (const call of execution.calls.filter((one) => one.state === "started")) {
     const text = execution.partialTexts.get(call.messageId) ?? "";
-    events.push({ type: "message-reset", data: { messageId: call.messageId, reason: "The worker that received it died; the call is repeated." } });
+    events.push({
+      type: "message-reset",
+      data: { messageId: call.messageId, reason: "The worker that received it died; the call is repeated." },
+    });
     if (text.length > 0) messages.push(lostMessage(call.messageId, call.stepId, call.model, text));
     ends.push(lostCall(call));
     call.state = "lost";
@@ -236,7 +275,18 @@ function recover(execution: LoadedExecution, journal: ExecutionJournal, claim: C
 }
 
 function lostMessage(id: string, stepId: string, model: string, content: string): NewMessage {
-  return { id, stepId, memberId: null, role: "assistant", status: "reset", model, content, toolCalls: null, inputTokens: null, outputTokens: null };
+  return {
+    id,
+    stepId,
+    memberId: null,
+    role: "assistant",
+    status: "reset",
+    model,
+    content,
+    toolCalls: null,
+    inputTokens: null,
+    outputTokens: null,
+  };
 }
 
 /**

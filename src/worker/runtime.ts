@@ -2,9 +2,9 @@ import {
   type ExecutionRuntime,
   ExecutionStopped,
   findTool,
-  runTool,
   type ModelAnswer,
   type NewStep,
+  runTool,
   type StepRecord,
   type StepResult,
   type ToolAnswer,
@@ -89,7 +89,10 @@ export function createRun(options: {
     },
     checkLimit: () => {
       if (llmCalls >= limits.maxLlmCalls) {
-        limit("llm_call_limit", `The limit of ${limits.maxLlmCalls} LLM calls was reached. Raise the squad's limit and retry.`);
+        limit(
+          "llm_call_limit",
+          `The limit of ${limits.maxLlmCalls} LLM calls was reached. Raise the squad's limit and retry.`,
+        );
       }
       llmCalls += 1;
     },
@@ -110,13 +113,22 @@ export function createRun(options: {
     const result = news.map((one) => {
       const known = steps.find((step) => step.key === one.key);
       if (known) return known;
-      const step: StepRecord = { ...one, id: deterministicId(execution.id, "step", one.key), status: "pending", output: null, data: null };
+      const step: StepRecord = {
+        ...one,
+        id: deterministicId(execution.id, "step", one.key),
+        status: "pending",
+        output: null,
+        data: null,
+      };
       steps.push(step);
       fresh.push(step);
       return step;
     });
     if (steps.length > limits.maxSteps) {
-      limit("step_limit", `The plan needs more than ${limits.maxSteps} steps. Raise the squad's limit or narrow the task.`);
+      limit(
+        "step_limit",
+        `The plan needs more than ${limits.maxSteps} steps. Raise the squad's limit or narrow the task.`,
+      );
     }
     if (fresh.length > 0) {
       journal.add({
@@ -183,8 +195,21 @@ export function createRun(options: {
     const next = replaceStep(step, { status: result.status, output, data });
     const error = result.error === undefined ? null : storableText(result.error);
     journal.add({
-      stepEnds: [{ id: step.id, status: result.status, outputMessageId: result.outputMessageId, data: storableJson(data), error }],
-      events: [{ type: "step-end", data: { stepId: step.id, key: step.key, status: result.status, ...(error === null ? {} : { error }) } }],
+      stepEnds: [
+        {
+          id: step.id,
+          status: result.status,
+          outputMessageId: result.outputMessageId,
+          data: storableJson(data),
+          error,
+        },
+      ],
+      events: [
+        {
+          type: "step-end",
+          data: { stepId: step.id, key: step.key, status: result.status, ...(error === null ? {} : { error }) },
+        },
+      ],
     });
     return next;
   }
@@ -203,7 +228,10 @@ export function createRun(options: {
     const id = past?.id ?? deterministicId(execution.id, request.step.id, "tool", request.key);
     if (past && toolClass === "unsafe") return unknownOutcome(id, request);
     if (toolCalls >= limits.maxToolCalls) {
-      limit("tool_call_limit", `The limit of ${limits.maxToolCalls} tool calls was reached. Raise the squad's limit and retry.`);
+      limit(
+        "tool_call_limit",
+        `The limit of ${limits.maxToolCalls} tool calls was reached. Raise the squad's limit and retry.`,
+      );
     }
     toolCalls += 1;
     const begin = {
@@ -238,7 +266,12 @@ export function createRun(options: {
     const answer = await perform(request);
     journal.add({
       toolEnds: [{ id, state: answer.state, result: answer.content }],
-      events: [{ type: "tool-end", data: { toolCallId: id, state: answer.state, summary: answer.content.slice(0, 500).toWellFormed() } }],
+      events: [
+        {
+          type: "tool-end",
+          data: { toolCallId: id, state: answer.state, summary: answer.content.slice(0, 500).toWellFormed() },
+        },
+      ],
     });
     return answer;
   }
@@ -284,7 +317,8 @@ export function createRun(options: {
     async requestApproval(step, reason) {
       check();
       const decided = steps.find((one) => one.id === step.id)?.data?.["approval"];
-      if (typeof decided === "object" && decided !== null && "approved" in decided) return { approved: decided.approved === true };
+      if (typeof decided === "object" && decided !== null && "approved" in decided)
+        return { approved: decided.approved === true };
       stop({ reason: "awaiting_approval", detail: reason, stepId: step.id }, false);
       throw new ExecutionStopped("awaiting_approval");
     },

@@ -92,7 +92,8 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
           start(claim);
         }
       }
-      if (active.size > 0) for (const flags of await readControlFlags(db, lease.workerId)) active.get(flags.id)?.control(flags);
+      if (active.size > 0)
+        for (const flags of await readControlFlags(db, lease.workerId)) active.get(flags.id)?.control(flags);
     } catch (error) {
       log.warn({ err: error }, "the sweep failed; trying again");
     } finally {
@@ -103,7 +104,8 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
   const offQueue = listener.on(queueChannel, wake);
   const offControl = listener.on(controlChannel, (payload) => {
     const [executionId, wish] = payload.split(":");
-    if (executionId !== undefined) active.get(executionId)?.control({ cancel: wish === "cancel", pause: wish === "pause" });
+    if (executionId !== undefined)
+      active.get(executionId)?.control({ cancel: wish === "cancel", pause: wish === "pause" });
   });
   const offReconnect = listener.onReconnect(wake);
   const sweepTimer = setInterval(() => void sweep(), sweepIntervalMs);

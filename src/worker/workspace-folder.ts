@@ -12,7 +12,11 @@ export function workspaceFolder(workspacesDir: string, executionId: string): str
  * Makes the workspace with the task's attachments in `attachments/`; does nothing for those that are there already.
  * Rejects with the file system's error (ENOSPC and the like).
  */
-export async function prepareWorkspace(db: Database, workspacesDir: string, execution: LoadedExecution): Promise<string> {
+export async function prepareWorkspace(
+  db: Database,
+  workspacesDir: string,
+  execution: LoadedExecution,
+): Promise<string> {
   const folder = workspaceFolder(workspacesDir, execution.id);
   if (execution.task.attachments.length === 0) {
     await mkdir(folder, { recursive: true, mode: 0o700 });
