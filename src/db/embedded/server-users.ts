@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { foreignTimeoutMs, isHeldByLiving } from "./folder-lock.ts";
 import { isAlive, ownIdentity, type ProcessIdentity } from "./process-identity.ts";
@@ -8,8 +8,13 @@ export interface ServerUsers {
   /** Other users that live, after the files of dead ones were cleared away. */
   others(): number;
   /** A living user on another machine, which has the same folder mounted; null when there is none. */
-  foreigner(): ProcessIdentity | null;
+  foreigner(): Foreigner | null;
   leave(): void;
+}
+
+export interface Foreigner extends ProcessIdentity {
+  /** When it last gave a sign of life (its machine's clock, or the file server's). */
+  seenAtMs: number;
 }
 
 interface Entry {
@@ -46,7 +51,11 @@ export function joinServerUsers(folder: string): ServerUsers {
   };
   return {
     others: () => living().length,
-    foreigner: () => living().find(({ identity }) => isAlive(identity) === null)?.identity ?? null,
+    foreigner: () => {
+      const entry = living().find(({ identity }) => isAlive(identity) === null);
+      const stat = entry && statSync(entry.path, { throwIfNoEntry: false });
+      return entry === undefined || stat === undefined ? null : { ...entry.identity, seenAtMs: stat.mtimeMs };
+    },
     leave: () => {
       clearInterval(beat);
       rmSync(own, { force: true });

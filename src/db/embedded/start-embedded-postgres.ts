@@ -209,15 +209,23 @@ async function findRunning(places: Places): Promise<number | null> {
   return present()?.port ?? null;
 }
 
-/** Another machine that has this folder mounted would run a second server on the same files, which destroys them. */
+/**
+ * Another machine that has this folder mounted would run a second server on the same files, which destroys them. Waits
+ * until that one shows that it lives, or has been silent for so long that it is gone.
+ */
 async function refuseForeigners(users: ServerUsers, dataDir: string): Promise<void> {
-  await waitUntil(() => users.foreigner() === null, foreignTimeoutMs, 200);
+  const first = users.foreigner();
+  if (first === null) return;
+  const isDecided = () => {
+    const now = users.foreigner();
+    return now === null || now.seenAtMs > first.seenAtMs;
+  };
+  await waitUntil(isDecided, foreignTimeoutMs * 2, 200);
   const foreigner = users.foreigner();
-  if (foreigner !== null) {
-    throw new Error(
-      `${dataDir} is in use on ${foreigner.host} (process ${foreigner.pid}): one data folder belongs to one machine`,
-    );
-  }
+  if (foreigner === null) return;
+  throw new Error(
+    `${dataDir} is in use on ${foreigner.host} (process ${foreigner.pid}): one data folder belongs to one machine`,
+  );
 }
 
 async function bringUp(places: Places, options: EmbeddedPostgresOptions): Promise<{ port: number; adopted: boolean }> {
