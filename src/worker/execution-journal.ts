@@ -14,27 +14,7 @@ export interface BatchPart extends Omit<JournalBatch, "executionId" | "epoch" | 
 
 export type Committed = Extract<CommitResult, { outcome: "ok" }>;
 
-/**
- * The one writer of one claimed execution.
- *
- * Contract: batches are committed one after the other, in the order they were given, under the claimed epoch; what is
- * given while a commit is under way travels in the next. Events reach readers only after their commit. When the lease
- * is lost every further call rejects with `ExecutionStopped` and nothing is written.
- */
-export interface ExecutionJournal {
-  /** Durable when it resolves. */
-  commit(part: BatchPart): Promise<Committed>;
-  /** Durable soon (`lazyMs`), and in any case not after what is committed later. */
-  add(part: BatchPart): void;
-  /** Durable up to here. */
-  flush(): Promise<void>;
-  /** Why nothing is written any more; null while the lease stands. */
-  stopped(): string | null;
-}
-
-const lazyMs = 2;
-
-export function createExecutionJournal(options: {
+export interface ExecutionJournalOptions {
   executionId: string;
   epoch: number;
   writer: JournalWriter;
@@ -43,68 +23,121 @@ export function createExecutionJournal(options: {
   onFlags: (flags: { cancel: boolean; pause: boolean }) => void;
   /** The lease is lost or the journal cannot be written: abort everything. */
   onStopped: (reason: string, cause?: unknown) => void;
-}): ExecutionJournal {
-  const { executionId, epoch, writer, hub } = options;
-  let commitNo = 0;
-  let pending: BatchPart = {};
-  let waiters: { resolve: (result: Committed) => void; reject: (error: unknown) => void }[] = [];
-  let dirty = false;
-  let inFlight = false;
-  let timer: NodeJS.Timeout | undefined;
-  let stopReason: string | null = null;
-  let fault: unknown;
+}
 
-  async function send(): Promise<void> {
-    if (inFlight || !dirty) return;
-    clearTimeout(timer);
-    timer = undefined;
-    const part = pending;
-    const waiting = waiters;
-    pending = {};
-    waiters = [];
-    dirty = false;
-    inFlight = true;
-    commitNo += 1;
+interface Waiter {
+  resolve: (result: Committed) => void;
+  reject: (error: unknown) => void;
+}
+
+/** How long an `add` may wait for company, in milliseconds. */
+const lazyMs = 2;
+
+/**
+ * The one writer of one claimed execution.
+ *
+ * Contract: batches are committed one after the other, in the order they were given, under the claimed epoch; what is
+ * given while a commit is under way travels in the next. Events reach readers only after their commit. When the lease
+ * is lost every further call rejects with `ExecutionStopped` and nothing is written.
+ */
+export class ExecutionJournal {
+  readonly #options: ExecutionJournalOptions;
+  #commitNo = 0;
+  #pending: BatchPart = {};
+  #waiters: Waiter[] = [];
+  #dirty = false;
+  #inFlight = false;
+  #timer: NodeJS.Timeout | undefined;
+  #stopReason: string | null = null;
+  #fault: unknown;
+
+  constructor(options: ExecutionJournalOptions) {
+    this.#options = options;
+  }
+
+  /** Durable when it resolves. */
+  commit(part: BatchPart): Promise<Committed> {
+    if (this.#stopReason !== null) return Promise.reject(this.#fault ?? new ExecutionStopped(this.#stopReason));
+    merge(this.#pending, part);
+    this.#dirty = true;
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      void this.#send();
+    });
+  }
+
+  /** Durable within a few milliseconds, and in any case not after what is committed later. */
+  add(part: BatchPart): void {
+    if (this.#stopReason !== null) return;
+    merge(this.#pending, part);
+    this.#dirty = true;
+    if (!this.#inFlight && !this.#timer) this.#timer = setTimeout(() => void this.#send(), lazyMs);
+  }
+
+  /** Why nothing is written any more; null while the lease stands. */
+  get stopped(): string | null {
+    return this.#stopReason;
+  }
+
+  async #send(): Promise<void> {
+    if (this.#inFlight || !this.#dirty) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const part = this.#pending;
+    const waiting = this.#waiters;
+    this.#pending = {};
+    this.#waiters = [];
+    this.#dirty = false;
+    this.#inFlight = true;
+    this.#commitNo += 1;
     try {
-      const result = await writer.commit(toBatch(part));
-      if (result.outcome === "fenced") {
-        stop("fenced");
-        for (const one of waiting) one.reject(new ExecutionStopped("fenced"));
-        return;
-      }
-      publish(part, result);
-      if (result.cancel || result.pause) options.onFlags({ cancel: result.cancel, pause: result.pause });
-      for (const one of waiting) one.resolve(result);
+      this.#committed(part, waiting, await this.#options.writer.commit(this.#toBatch(part)));
     } catch (error) {
-      fault = error;
-      stop("journal_failed", error);
+      this.#fault = error;
+      this.#stop("journal_failed", error);
       for (const one of waiting) one.reject(error);
     } finally {
-      inFlight = false;
-      if (stopReason !== null) rejectPending();
-      else if (dirty) void send();
+      this.#inFlight = false;
+      if (this.#stopReason !== null) this.#rejectPending();
+      else if (this.#dirty) void this.#send();
     }
   }
 
-  function stop(reason: string, cause?: unknown): void {
-    if (stopReason !== null) return;
-    stopReason = reason;
-    options.onStopped(reason, cause);
+  #committed(part: BatchPart, waiting: Waiter[], result: CommitResult): void {
+    if (result.outcome === "fenced") {
+      this.#stop("fenced");
+      for (const one of waiting) one.reject(new ExecutionStopped("fenced"));
+      return;
+    }
+    this.#publish(part, result);
+    if (result.cancel || result.pause) this.#options.onFlags({ cancel: result.cancel, pause: result.pause });
+    for (const one of waiting) one.resolve(result);
   }
 
-  function rejectPending(): void {
-    clearTimeout(timer);
-    for (const one of waiters.splice(0)) one.reject(fault ?? new ExecutionStopped(stopReason ?? "stopped"));
+  #stop(reason: string, cause?: unknown): void {
+    if (this.#stopReason !== null) return;
+    this.#stopReason = reason;
+    this.#options.onStopped(reason, cause);
   }
 
-  function toBatch(part: BatchPart): JournalBatch {
+  #rejectPending(): void {
+    clearTimeout(this.#timer);
+    for (const one of this.#waiters.splice(0)) {
+      one.reject(this.#fault ?? new ExecutionStopped(this.#stopReason ?? "stopped"));
+    }
+  }
+
+  #toBatch(part: BatchPart): JournalBatch {
     const { events, ...rest } = part;
-    const batch: JournalBatch = { executionId, epoch, commitNo, ...rest };
+    const { executionId, epoch } = this.#options;
+    const batch: JournalBatch = { executionId, epoch, commitNo: this.#commitNo, ...rest };
     if (events) batch.events = events.map(({ type, data }) => ({ type, data }));
     return batch;
   }
 
-  function publish(part: BatchPart, result: Committed): void {
+  /** The batch's events in the order in which the database numbered them. */
+  #publish(part: BatchPart, result: Committed): void {
+    const { executionId, hub } = this.#options;
     if (result.repeated) {
       hub.announce(executionId, result.lastSeq);
       return;
@@ -117,39 +150,16 @@ export function createExecutionJournal(options: {
       ...(part.close?.events ?? []),
     ];
     const firstSeq = result.lastSeq - all.length + 1;
+    const at = new Date(result.at).toISOString();
     const stored: StoredEvent[] = all.map((event, index) => ({
       executionId,
       seq: firstSeq + index,
       type: event.type,
-      at: new Date(result.at).toISOString(),
+      at,
       data: event.live ?? event.data,
     }));
     hub.publish(executionId, stored);
   }
-
-  return {
-    commit(part) {
-      if (stopReason !== null) return Promise.reject(fault ?? new ExecutionStopped(stopReason));
-      merge(pending, part);
-      dirty = true;
-      return new Promise((resolve, reject) => {
-        waiters.push({ resolve, reject });
-        void send();
-      });
-    },
-    add(part) {
-      if (stopReason !== null) return;
-      merge(pending, part);
-      dirty = true;
-      if (!inFlight && !timer) timer = setTimeout(() => void send(), lazyMs);
-    },
-    async flush() {
-      if (stopReason !== null) throw fault ?? new ExecutionStopped(stopReason);
-      if (!dirty && !inFlight) return;
-      await this.commit({});
-    },
-    stopped: () => stopReason,
-  };
 }
 
 /** Appends every list of `part` to that of `into`; a closing part comes last and alone. */

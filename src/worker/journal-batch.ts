@@ -53,6 +53,8 @@ export interface EndCall {
   savedNanoUsd: number | null;
   /** True when a reservation is to be settled. */
   reserved: boolean;
+  /** Cost of the last attempt, for its reservation; the attempts before it were settled when it began. */
+  settleNanoUsd: number | null;
   /** Absent when nothing was used (the call was refused before it was sent). */
   usageId?: string;
 }

@@ -283,6 +283,7 @@ function endCall(begin: BeginCall, changes: Partial<EndCall>): EndCall {
     savedNanoUsd: null,
     reserved: false,
     usageId: uuidv7(),
+    settleNanoUsd: changes.costNanoUsd ?? 0,
     ...changes,
   };
 }

@@ -5,11 +5,11 @@ import { uuidv7 } from "#db";
 import type { EventHub } from "#events";
 import { describe, LlmError, type LlmHandler } from "#llm";
 import type { Claim } from "#queue";
-import { createExecutionJournal, type ExecutionJournal, type LiveEvent } from "./execution-journal.ts";
+import { ExecutionJournal, type LiveEvent } from "./execution-journal.ts";
 import { type CloseExecution, type EndCall, type NewMessage, storableText } from "./journal-batch.ts";
 import type { JournalWriter } from "./journal-writer.ts";
 import { type LoadedExecution, loadExecution } from "./load-execution.ts";
-import { createRun, type Run, type RunStop } from "./runtime.ts";
+import { Run, type RunStop } from "./runtime.ts";
 import { prepareWorkspace } from "./workspace-folder.ts";
 
 /** Three claims in a row without a finished call or step: the execution, not the machine, is what kills workers. */
@@ -46,7 +46,6 @@ export interface ActiveRun {
 
 /** Works a claimed execution to its end, or to where it rests. */
 export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
-  const abort = new AbortController();
   let run: Run | null = null;
   let early: RunStop | null = null;
 
@@ -58,7 +57,7 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
   async function work(): Promise<void> {
     const startedMs = Date.now();
     const execution = await loadExecution(deps.db, claim.id);
-    const journal = createExecutionJournal({
+    const journal = new ExecutionJournal({
       executionId: claim.id,
       epoch: claim.epoch,
       writer: deps.writer,
@@ -74,14 +73,13 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
     });
     const folder = await prepareWorkspace(deps.db, deps.workspacesDir, execution);
     const workspace = await openWorkspace(folder);
-    run = createRun({
+    run = new Run({
       execution,
       journal,
       gateway: deps.gateway,
       workspace,
       readAttachment: (name, maxBytes) => readAttachment(workspace, name, maxBytes),
       flushIntervalMs: deps.flushIntervalMs,
-      abort,
     });
     if (early) run.stop(early, true);
     control({ cancel: execution.cancelRequested, pause: execution.pauseRequested });
@@ -111,7 +109,7 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
 
   function control(flags: { cancel: boolean; pause: boolean }): void {
     if (flags.cancel) stop({ reason: "cancel", detail: "Cancelled by its user." }, true);
-    else if (flags.pause && !run?.stopped()) stop({ reason: "pause", detail: "Paused by its user." }, false);
+    else if (flags.pause && !run?.stopped) stop({ reason: "pause", detail: "Paused by its user." }, false);
   }
 
   const done = work().catch((error: unknown) => {
@@ -154,9 +152,9 @@ async function drive(run: Run, claim: Claim): Promise<CloseExecution | null> {
   try {
     outcome = await runProcess(run);
   } catch (error) {
-    const stopped = run.stopped();
+    const stopped = run.stopped;
     // Running calls end first (a pause lets them finish, a cut has aborted them), so that what they used is settled.
-    if (!stopped) run.stop({ reason: "limit", detail: "failed" }, true);
+    if (!stopped) run.stop({ reason: "fault", detail: "failed" }, true);
     await run.settled();
     return stopped ? closeStopped(stopped) : closeFailed(error);
   }
@@ -196,6 +194,7 @@ function closeStopped(stop: RunStop): CloseExecution | null {
       return closing("failed", stop.endReason ?? "internal_error", stop.detail, null);
     case "shutdown":
       return { status: "queued", endReason: null, error: null, resultMessageId: null, events: [] };
+    case "fault":
     case "fenced":
     case "journal_failed":
       return null;
@@ -321,6 +320,7 @@ function lostCall(call: LoadedExecution["calls"][number]): EndCall {
     costNanoUsd: call.reservedNanoUsd,
     savedNanoUsd: null,
     reserved: call.reservedNanoUsd !== null,
+    settleNanoUsd: call.reservedNanoUsd,
     usageId: uuidv7(),
   };
 }

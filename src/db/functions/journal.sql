@@ -184,7 +184,7 @@ BEGIN
         v_incomplete := v_incomplete OR (c->>'costNanoUsd') IS NULL;
       END IF;
       IF (c->>'reserved')::boolean THEN
-        v_warnings := muster_settle((c->>'id')::uuid, (c->>'costNanoUsd')::bigint);
+        v_warnings := muster_settle((c->>'id')::uuid, (c->>'settleNanoUsd')::bigint);
         IF v_warnings IS NOT NULL THEN
           v_extra := v_extra || (SELECT jsonb_agg(jsonb_build_object('type', 'budget-warning', 'data', w))
                                  FROM jsonb_array_elements(v_warnings) w);
