@@ -21,12 +21,21 @@ export interface EventListener {
 export interface EventHub {
   /** Events that this process has just committed: delivered here at once, announced to other processes. */
   publish(executionId: string, events: StoredEvent[]): void;
-  /** Says that others wrote events of this execution (a hint). */
+  /** Says that events up to this number were stored by others (a hint). */
   announce(executionId: string, lastSeq: number): void;
   subscribe(executionId: string, afterSeq: number, listener: EventListener): () => void;
   /** Number of open subscriptions, for the `sse_clients` gauge. */
   size(): number;
   close(): Promise<void>;
+}
+
+export interface EventHubOptions {
+  db: Database;
+  listener: Listener;
+  /** Identity of this process: its own announcements are not read back. */
+  processId: string;
+  /** Queues a NOTIFY; the caller coalesces them. */
+  notify: (channel: string, payload: string) => void;
 }
 
 interface Subscription {
@@ -36,189 +45,200 @@ interface Subscription {
 }
 
 interface Channel {
+  executionId: string;
   subscriptions: Set<Subscription>;
   /** Highest sequence number heard of. */
   known: number;
   reading: boolean;
 }
 
+interface Head {
+  id: string;
+  status: ExecutionStatus;
+  last_seq: number;
+}
+
 const pageSize = 500;
 const pollIntervalMs = 5_000;
 const channelName = "muster_events";
 
-export function createEventHub(options: {
-  db: Database;
-  listener: Listener;
-  /** Identity of this process: its own announcements are not read back. */
-  processId: string;
-  /** Queues a NOTIFY; the caller coalesces them. */
-  notify: (channel: string, payload: string) => void;
-}): EventHub {
-  const { db, listener, processId } = options;
-  const channels = new Map<string, Channel>();
-  let open = true;
+/** Opens the hub of this process. */
+export function createEventHub(options: EventHubOptions): EventHub {
+  return new DatabaseEventHub(options);
+}
 
-  const unlisten = listener.on(channelName, (payload) => {
-    const [from, executionId, seq] = payload.split(":");
-    if (from === processId || executionId === undefined) return;
-    const channel = channels.get(executionId);
-    if (channel && Number(seq) > channel.known) {
-      channel.known = Number(seq);
-      void catchUp(executionId, channel);
-    }
-  });
-  // Notifications sent while the listening connection was down are gone: look once after every reconnection, and now
-  // and then in any case.
-  const unreconnect = listener.onReconnect(() => void pollAll());
-  const timer = setInterval(() => void pollAll(), pollIntervalMs);
-  timer.unref();
+class DatabaseEventHub implements EventHub {
+  readonly #options: EventHubOptions;
+  readonly #channels = new Map<string, Channel>();
+  readonly #stops: (() => void)[];
+  #open = true;
 
-  async function pollAll(): Promise<void> {
-    if (channels.size === 0) return;
-    try {
-      const { rows } = await db.query<{ id: string; last_seq: string }>(
-        "events_heads",
-        "SELECT id, last_seq FROM task_executions WHERE id = ANY($1::uuid[])",
-        [[...channels.keys()]],
-      );
-      for (const row of rows) {
-        const channel = channels.get(row.id);
-        if (!channel) continue;
-        channel.known = Math.max(channel.known, Number(row.last_seq));
-        void catchUp(row.id, channel);
-      }
-    } catch (error) {
-      for (const channel of channels.values()) for (const one of channel.subscriptions) one.listener.onError(error);
-    }
+  constructor(options: EventHubOptions) {
+    this.#options = options;
+    // Notifications sent while the listening connection was down are gone: look once after every reconnection, and now
+    // and then in any case.
+    const timer = setInterval(() => void this.#pollAll(), pollIntervalMs);
+    timer.unref();
+    this.#stops = [
+      options.listener.on(channelName, (payload) => this.#heard(payload)),
+      options.listener.onReconnect(() => void this.#pollAll()),
+      () => clearInterval(timer),
+    ];
   }
 
-  function deliver(subscription: Subscription, events: StoredEvent[]): void {
-    const first = events[0];
-    if (!first || !subscription.open) return;
-    const fresh = first.seq === subscription.next ? events : events.filter((event) => event.seq >= subscription.next);
-    const last = fresh.at(-1);
-    if (!last || fresh[0]?.seq !== subscription.next) return;
-    subscription.next = last.seq + 1;
-    subscription.listener.onEvents(fresh);
-  }
-
-  /** Reads from the database until nobody is behind what is known. One reader per execution, whatever the number of subscribers. */
-  async function catchUp(executionId: string, channel: Channel): Promise<void> {
-    if (channel.reading || !open) return;
-    channel.reading = true;
-    try {
-      for (;;) {
-        const behind = [...channel.subscriptions].filter((one) => one.next <= channel.known);
-        if (behind.length === 0) break;
-        const from = Math.min(...behind.map((one) => one.next));
-        const events = await readEvents(db, executionId, from - 1, pageSize);
-        if (events.length === 0) break;
-        channel.known = Math.max(channel.known, events.at(-1)?.seq ?? 0);
-        for (const one of channel.subscriptions) deliver(one, events);
-        await endIfOver(executionId, channel, events);
-      }
-    } catch (error) {
-      for (const one of channel.subscriptions) one.listener.onError(error);
-    } finally {
-      channel.reading = false;
-    }
-    // A publication may have come while the last page was read.
-    if (open && [...channel.subscriptions].some((one) => one.next <= channel.known) && channels.has(executionId)) {
-      setTimeout(() => void catchUp(executionId, channel), 50).unref();
-    }
-  }
-
-  /** A terminal event ends the stream unless the execution was started again after it. */
-  async function endIfOver(executionId: string, channel: Channel, events: StoredEvent[]): Promise<void> {
+  publish(executionId: string, events: StoredEvent[]): void {
     const last = events.at(-1);
-    if (last?.type !== "execution-end") return;
-    const { rows } = await db.query<{ status: ExecutionStatus; last_seq: string }>(
-      "events_end_check",
-      "SELECT status, last_seq FROM task_executions WHERE id = $1",
-      [executionId],
-    );
-    const row = rows[0];
-    if (row && !(isTerminal(row.status) && Number(row.last_seq) === last.seq)) return;
-    for (const one of [...channel.subscriptions]) if (one.next === last.seq + 1) finish(executionId, one);
-  }
-
-  function finish(executionId: string, subscription: Subscription): void {
-    if (!subscription.open) return;
-    remove(executionId, subscription);
-    subscription.listener.onEnd();
-  }
-
-  function remove(executionId: string, subscription: Subscription): void {
-    subscription.open = false;
-    const channel = channels.get(executionId);
+    if (!last) return;
+    this.#tellOthers(executionId, last.seq);
+    const channel = this.#channels.get(executionId);
     if (!channel) return;
-    channel.subscriptions.delete(subscription);
-    if (channel.subscriptions.size === 0) channels.delete(executionId);
+    channel.known = Math.max(channel.known, last.seq);
+    for (const one of [...channel.subscriptions]) {
+      deliver(one, events);
+      if (last.type === "execution-end" && one.next === last.seq + 1) this.#finish(channel, one);
+    }
+    void this.#catchUp(channel);
   }
 
-  async function start(executionId: string, channel: Channel, subscription: Subscription): Promise<void> {
+  announce(executionId: string, lastSeq: number): void {
+    this.#tellOthers(executionId, lastSeq);
+    this.#learn(executionId, lastSeq);
+  }
+
+  subscribe(executionId: string, afterSeq: number, listener: EventListener): () => void {
+    let channel = this.#channels.get(executionId);
+    if (!channel) {
+      channel = { executionId, subscriptions: new Set(), known: 0, reading: false };
+      this.#channels.set(executionId, channel);
+    }
+    const subscription: Subscription = { next: afterSeq + 1, listener, open: true };
+    channel.subscriptions.add(subscription);
+    const joined = channel;
+    void this.#start(joined, subscription);
+    return () => this.#remove(joined, subscription);
+  }
+
+  size(): number {
+    let count = 0;
+    for (const channel of this.#channels.values()) count += channel.subscriptions.size;
+    return count;
+  }
+
+  async close(): Promise<void> {
+    this.#open = false;
+    for (const stop of this.#stops.splice(0)) stop();
+    this.#channels.clear();
+  }
+
+  #tellOthers(executionId: string, seq: number): void {
+    this.#options.notify(channelName, `${this.#options.processId}:${executionId}:${seq}`);
+  }
+
+  #heard(payload: string): void {
+    const [from, executionId, seq] = payload.split(":");
+    if (from !== this.#options.processId && executionId !== undefined) this.#learn(executionId, Number(seq));
+  }
+
+  #learn(executionId: string, seq: number): void {
+    const channel = this.#channels.get(executionId);
+    if (!channel || seq <= channel.known) return;
+    channel.known = seq;
+    void this.#catchUp(channel);
+  }
+
+  async #heads(executionIds: string[]): Promise<Head[]> {
+    const { rows } = await this.#options.db.query<Head>(
+      "events_heads",
+      "SELECT id, status, last_seq FROM task_executions WHERE id = ANY($1::uuid[])",
+      [executionIds],
+    );
+    return rows;
+  }
+
+  async #pollAll(): Promise<void> {
+    if (this.#channels.size === 0) return;
     try {
-      const { rows } = await db.query<{ status: ExecutionStatus; last_seq: string }>(
-        "events_end_check",
-        "SELECT status, last_seq FROM task_executions WHERE id = $1",
-        [executionId],
-      );
-      const row = rows[0];
-      if (!row || !subscription.open) return;
-      const lastSeq = Number(row.last_seq);
+      for (const head of await this.#heads([...this.#channels.keys()])) this.#learn(head.id, head.last_seq);
+    } catch (error) {
+      for (const channel of this.#channels.values()) fail(channel, error);
+    }
+  }
+
+  async #start(channel: Channel, subscription: Subscription): Promise<void> {
+    try {
+      const [head] = await this.#heads([channel.executionId]);
+      if (!head || !subscription.open) return;
       // A number from the future (forged, or of another installation) cannot be resumed from: begin at the end.
-      if (subscription.next > lastSeq + 1) subscription.next = lastSeq + 1;
-      channel.known = Math.max(channel.known, lastSeq);
-      if (subscription.next === lastSeq + 1 && isTerminal(row.status)) finish(executionId, subscription);
-      else await catchUp(executionId, channel);
+      if (subscription.next > head.last_seq + 1) subscription.next = head.last_seq + 1;
+      channel.known = Math.max(channel.known, head.last_seq);
+      if (subscription.next === head.last_seq + 1 && isTerminal(head.status)) this.#finish(channel, subscription);
+      else await this.#catchUp(channel);
     } catch (error) {
       subscription.listener.onError(error);
     }
   }
 
-  return {
-    publish(executionId, events) {
-      const last = events.at(-1);
-      if (!last) return;
-      options.notify(channelName, `${processId}:${executionId}:${last.seq}`);
-      const channel = channels.get(executionId);
-      if (!channel) return;
-      channel.known = Math.max(channel.known, last.seq);
-      for (const one of [...channel.subscriptions]) {
-        deliver(one, events);
-        if (last.type === "execution-end" && one.next === last.seq + 1) finish(executionId, one);
+  /** Reads until nobody is behind what is known: one reader per execution, whatever the number of subscribers. */
+  async #catchUp(channel: Channel): Promise<void> {
+    if (channel.reading || !this.#open) return;
+    channel.reading = true;
+    try {
+      let behind = earliest(channel);
+      while (behind !== null && this.#open) {
+        const events = await readEvents(this.#options.db, channel.executionId, behind - 1, pageSize);
+        const last = events.at(-1);
+        if (!last) break;
+        channel.known = Math.max(channel.known, last.seq);
+        for (const one of channel.subscriptions) deliver(one, events);
+        if (last.type === "execution-end") await this.#endIfOver(channel, last.seq);
+        behind = earliest(channel);
       }
-      void catchUp(executionId, channel);
-    },
-    announce(executionId, lastSeq) {
-      options.notify(channelName, `${processId}:${executionId}:${lastSeq}`);
-      const channel = channels.get(executionId);
-      if (!channel) return;
-      channel.known = Math.max(channel.known, lastSeq);
-      void catchUp(executionId, channel);
-    },
-    subscribe(executionId, afterSeq, eventListener) {
-      let channel = channels.get(executionId);
-      if (!channel) {
-        channel = { subscriptions: new Set(), known: 0, reading: false };
-        channels.set(executionId, channel);
-      }
-      const subscription: Subscription = { next: afterSeq + 1, listener: eventListener, open: true };
-      channel.subscriptions.add(subscription);
-      void start(executionId, channel, subscription);
-      return () => remove(executionId, subscription);
-    },
-    size() {
-      let count = 0;
-      for (const channel of channels.values()) count += channel.subscriptions.size;
-      return count;
-    },
-    async close() {
-      open = false;
-      clearInterval(timer);
-      unlisten();
-      unreconnect();
-      channels.clear();
-    },
-  };
+    } catch (error) {
+      fail(channel, error);
+    } finally {
+      channel.reading = false;
+    }
+  }
+
+  /** A terminal event ends the stream unless the execution was started again after it. */
+  async #endIfOver(channel: Channel, seq: number): Promise<void> {
+    const [head] = await this.#heads([channel.executionId]);
+    if (head && !(isTerminal(head.status) && head.last_seq === seq)) return;
+    for (const one of [...channel.subscriptions]) if (one.next === seq + 1) this.#finish(channel, one);
+  }
+
+  #finish(channel: Channel, subscription: Subscription): void {
+    if (!subscription.open) return;
+    this.#remove(channel, subscription);
+    subscription.listener.onEnd();
+  }
+
+  #remove(channel: Channel, subscription: Subscription): void {
+    subscription.open = false;
+    channel.subscriptions.delete(subscription);
+    if (channel.subscriptions.size === 0 && this.#channels.get(channel.executionId) === channel) {
+      this.#channels.delete(channel.executionId);
+    }
+  }
+}
+
+function deliver(subscription: Subscription, events: StoredEvent[]): void {
+  if (!subscription.open || events[0] === undefined) return;
+  const isNext = events[0].seq === subscription.next;
+  const fresh = isNext ? events : events.filter((event) => event.seq >= subscription.next);
+  const last = fresh.at(-1);
+  if (!last || fresh[0]?.seq !== subscription.next) return;
+  subscription.next = last.seq + 1;
+  subscription.listener.onEvents(fresh);
+}
+
+/** The lowest number that a subscriber waits for and that is known to exist; null when nobody is behind. */
+function earliest(channel: Channel): number | null {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const one of channel.subscriptions) if (one.next <= channel.known) lowest = Math.min(lowest, one.next);
+  return lowest === Number.POSITIVE_INFINITY ? null : lowest;
+}
+
+function fail(channel: Channel, error: unknown): void {
+  for (const one of [...channel.subscriptions]) one.listener.onError(error);
 }
