@@ -9,8 +9,10 @@ import { ensureTools } from "./ensure-tools.js";
 import { isWebBuilt } from "./web-build-state.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const fileTimeoutMs = 300_000;
-const longFileTimeoutMs = 3_600_000;
+/** The longest a whole file may take, and one test in it. */
+const limits = { fileMs: 300_000, testMs: 120_000 };
+const longLimits = { fileMs: 3_600_000, testMs: 3_600_000 };
+const watchdog = new URL("./test-watchdog.js", import.meta.url).href;
 
 /** The order of the folders: what is fast and likely to say why something broke comes first. */
 const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow", "test/crash", "test/e2e"];
@@ -42,7 +44,8 @@ function describeError(error) {
 /**
  * Runs the files and prints a line for each, with what failed. Counts leaf tests; a file that dies counts as one failure.
  */
-async function execute(files, timeoutMs) {
+async function execute(files, { fileMs, testMs }) {
+  process.env.TEST_FILE_LIMIT_MS = String(fileMs);
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const started = Date.now();
   const perFile = new Map();
@@ -51,7 +54,7 @@ async function execute(files, timeoutMs) {
     if (!perFile.has(name)) perFile.set(name, { passed: 0, failed: 0, skipped: 0 });
     return perFile.get(name);
   };
-  const stream = run({ files, concurrency: 2, timeout: timeoutMs, cwd: root });
+  const stream = run({ files, concurrency: 2, timeout: testMs, cwd: root, execArgv: ["--import", watchdog] });
   const isSuite = (test) => test.details?.type === "suite";
   const isFile = (test) =>
     test.nesting === 0 && files.some((file) => test.name === file || test.name.endsWith(`/${file}`));
@@ -94,15 +97,21 @@ export async function runTests(args) {
     return 1;
   }
   if (!ensureTools()) return 1;
-  if (!isWebBuilt()) {
+  // A part of the tests needs the built UI only when it drives the browser.
+  const needsWeb = paths.length === 0 || files.some((file) => file.startsWith("test/e2e"));
+  if (needsWeb && !isWebBuilt()) {
     const { status } = spawnSync(process.execPath, ["scripts/build-web.js"], { cwd: root, stdio: "inherit" });
     if (status !== 0) return status ?? 1;
   }
   if (long) process.env.TEST_LONG = "1";
   const postgres = await startSharedPostgres();
   process.env.TEST_DATABASE_URL = postgres.url;
+  // The server is a process of its own and would outlive an interrupted run.
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => void postgres.stop().finally(() => process.exit(1)));
+  }
   try {
-    const { passed, failed, skipped } = await execute(files, long ? longFileTimeoutMs : fileTimeoutMs);
+    const { passed, failed, skipped } = await execute(files, long ? longLimits : limits);
     console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
     return failed === 0 && passed > 0 ? 0 : 1;
   } finally {

@@ -4,7 +4,7 @@ export {
   startEmbeddedPostgres,
 } from "./embedded/start-embedded-postgres.ts";
 export { uuidv7 } from "./ids.ts";
-export { createNotifier, type Listener, openListener } from "./listen.ts";
+export { createNotifier, type Listener, type Notifier, openListener } from "./listen.ts";
 export type { DatabaseMetrics, SlowQuery } from "./measured-pool.ts";
 export { type MigrationResult, migrate } from "./migrate.ts";
 export {

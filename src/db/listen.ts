@@ -80,6 +80,12 @@ export async function openListener(url: string, onError: (error: unknown) => voi
   };
 }
 
+export interface Notifier {
+  notify(channel: string, payload: string): void;
+  /** Sends what is waiting; call before the database is closed. */
+  close(): Promise<void>;
+}
+
 /**
  * Sends NOTIFY for a process: the first of a quiet time at once, further ones together after `intervalMs`, equal ones
  * once. NOTIFY takes a lock on the whole server at commit, so it is never sent per token or per row.
@@ -88,7 +94,7 @@ export function createNotifier(
   query: (text: string, values: unknown[]) => Promise<unknown>,
   onError: (error: unknown) => void,
   intervalMs = 50,
-): { notify(channel: string, payload: string): void; flush(): Promise<void> } {
+): Notifier {
   let pending = new Map<string, [string, string]>();
   let timer: NodeJS.Timeout | undefined;
 
@@ -120,6 +126,9 @@ export function createNotifier(
       }, intervalMs);
       timer.unref();
     },
-    flush: send,
+    async close() {
+      clearTimeout(timer);
+      await send();
+    },
   };
 }

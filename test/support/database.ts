@@ -55,9 +55,10 @@ async function createTemplate(url: string): Promise<void> {
 export async function startSharedPostgres(): Promise<SharedPostgres> {
   const folder = temporaryFolder();
   const server = await startEmbeddedPostgres({ dataDir: `${folder.path}/data`, maxConnections: 300, fsync: false });
-  const stop = async (): Promise<void> => {
-    await server.stop();
-    await folder.remove();
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= server.stop().then(() => folder.remove());
+    return stopped;
   };
   try {
     await createTemplate(server.url);
