@@ -1,4 +1,5 @@
 export { asLlmError, describe, LlmError, type LlmErrorKind, llmErrorKinds, toAppError } from "./errors.ts";
+export { createOfflineProvider, type OfflineOptions } from "./offline/offline-provider.ts";
 export { createGuardedConnector, isPublicAddress } from "./providers/address-guard.ts";
 export type {
   ProviderAccount,

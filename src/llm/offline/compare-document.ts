@@ -26,7 +26,10 @@ function differentFigures(views: readonly PassageView[]): Finding[] {
   for (const [index, figure] of figures.entries()) {
     const other = figures.slice(0, index).find((each) => contradicts(each, figure));
     if (other === undefined || findings.some((finding) => finding.line === figure.line.number)) continue;
-    const shared = figure.percentile ?? [...figure.words].filter((word) => other.words.has(word)).join(" ");
+    const shared =
+      figure.percentile !== null
+        ? `p${figure.percentile}`
+        : [...figure.words].filter((word) => other.words.has(word)).join(" ");
     findings.push(
       findingAt(figure.view, figure.line, {
         severity: "high",
@@ -90,12 +93,12 @@ interface TogetherRule {
 
 const together: readonly TogetherRule[] = [
   {
-    severity: "high",
-    title: "Compression holds the streams back",
+    severity: "medium",
+    title: "Compression and streams do not go together",
     here: /GZipMiddleware|compression\(\)|gzip on/,
     elsewhere: /text\/event-stream/,
     why: (line) =>
-      `Line ${line} streams events, and this compresses every answer: a compressor waits for a full block, so tokens arrive late or all at once. It also spends CPU anew on each answer that could be compressed once.`,
+      `Line ${line} streams events, and this compresses answers: unless the middleware leaves streams out (older releases do not), the compressor waits for a full block, so tokens arrive late or all at once. It also spends CPU anew on each answer that could be compressed once.`,
     instead:
       "Leave text/event-stream out (and send no-transform), compress cacheable answers once and keep them by their ETag.",
   },

@@ -90,7 +90,7 @@ export function topFindings(findings: readonly Finding[], count: number): string
 
 /** One finding as a section of the report. */
 export function reportFinding(finding: Finding, index: number): string {
-  const also = finding.also.length === 0 ? "" : `, also lines ${finding.also.join(", ")}`;
+  const also = finding.also.length === 0 ? "" : `, also line ${finding.also.join(", ")}`;
   const under = finding.under === "" ? "" : `, under "${finding.under}"`;
   return `### ${index + 1}. ${finding.title}
 
@@ -98,7 +98,7 @@ export function reportFinding(finding: Finding, index: number): string {
 
 Source: ${finding.path}:${finding.line}${also}${under}. Weight: ${finding.severity}.
 
-**Why it cannot hold:** ${finding.why}
+**Why it may not hold:** ${finding.why}
 
 **Instead:** ${finding.instead}`;
 }

@@ -1,8 +1,10 @@
 import type { OfflineAnswer } from "./offline-answer.ts";
+import { rankTexts } from "./rank-passages.ts";
 import { factOf, type SquadRequest } from "./read-request.ts";
 import { countBySeverity, mergeFindings, NOTICE, readFindings, reportFinding, topFindings } from "./report.ts";
 
 const TOP = 8;
+const TOP_QUOTES = 5;
 
 /** The lead's result: the merged report goes into a file where files can be written, its main points into the answer. */
 export function answerSummary(request: SquadRequest, tools: ReadonlySet<string>): OfflineAnswer {
@@ -32,21 +34,28 @@ function findingsOf(request: SquadRequest) {
 
 function writeShort(request: SquadRequest): string {
   const findings = findingsOf(request);
-  if (findings.length === 0) {
-    const parts = request.inputs.map((input) => `- ${input.title} (${input.by})`).join("\n");
-    return `${NOTICE}\n\nThe report puts together what ${request.inputs.length} steps extracted:\n${parts}`;
-  }
-  return `${NOTICE}
+  if (findings.length > 0) return `${NOTICE}\n\n${introduction(request)}\n\n${topFindings(findings, TOP)}`;
+  return `${NOTICE}\n\n${nearest(request)}`;
+}
 
-${introduction(request)}
-
-${topFindings(findings, TOP)}`;
+/** The quotes of all steps that are nearest to the task. */
+function nearest(request: SquadRequest): string {
+  const quotes = request.inputs.flatMap((input) =>
+    [...input.text.matchAll(/^\*\*.+?:\d+\*\*.*\n(?:> .*(?:\n|$))+/gm)].map((match) => match[0].trim()),
+  );
+  const best = rankTexts(request.task, quotes)
+    .slice(0, TOP_QUOTES)
+    .map(({ index }) => quotes[index] ?? "");
+  if (best.length > 0)
+    return `Of what ${request.inputs.length} steps extracted, nearest to the task:\n\n${best.join("\n\n")}`;
+  const parts = request.inputs.map((input) => `- ${input.title} (${input.by})`).join("\n");
+  return `The result puts together what ${request.inputs.length} steps extracted:\n${parts}`;
 }
 
 function introduction(request: SquadRequest): string {
   const findings = findingsOf(request);
   const files = [...new Set(findings.map((finding) => finding.path))].join(", ");
-  return `${findings.length} claims of ${files} were found that will not hold in production as they stand: ${countBySeverity(findings)}. The most important ones and what to do instead:`;
+  return `The rules object to ${findings.length} claims of ${files}: ${countBySeverity(findings)}. The weightiest, and what to do instead:`;
 }
 
 function writeReport(request: SquadRequest): string {
@@ -56,6 +65,7 @@ function writeReport(request: SquadRequest): string {
     parts.push("## In short", introduction(request), topFindings(findings, TOP), "## All findings");
     parts.push(...findings.map(reportFinding));
   } else {
+    parts.push("## In short", nearest(request));
     for (const input of request.inputs) parts.push(`## ${input.title}`, `*${input.by}*`, body(input.text));
   }
   const open = request.reasons.filter((reason) => reason !== "");

@@ -124,7 +124,7 @@ function describeScope(wanted: readonly Range[], documents: readonly Document[],
     const last = Math.min(to, documents.find((document) => document.path === path)?.lineCount ?? to);
     return `${path} lines ${from}-${last}`;
   });
-  return `Read: ${parts.join("; ")} (${passages} passages).`;
+  return `Read: ${parts.join("; ")} (${passages} ${passages === 1 ? "passage" : "passages"}).`;
 }
 
 /** The passages that share most with the task and the step, quoted with their place. */
