@@ -27,6 +27,7 @@ export const llmErrorKinds = [
   "price_unknown",
   "rate_wait_exceeded",
   "stopped",
+  "internal",
 ] as const;
 export type LlmErrorKind = (typeof llmErrorKinds)[number];
 
@@ -111,6 +112,7 @@ const appCodes: Record<LlmErrorKind, ErrorCode> = {
   price_unknown: "price_unknown",
   rate_wait_exceeded: "rate_wait_exceeded",
   stopped: "invalid_state",
+  internal: "internal_error",
 };
 
 const advice: Partial<Record<LlmErrorKind, string>> = {
@@ -150,5 +152,5 @@ export function toAppError(error: LlmError): AppError {
 export function asLlmError(thrown: unknown): LlmError {
   if (thrown instanceof LlmError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new LlmError("provider_error", `The call failed unexpectedly: ${message}`, { cause: thrown });
+  return new LlmError("internal", `The call failed inside Muster: ${message}`, { cause: thrown });
 }

@@ -1,16 +1,25 @@
+export type { EmbedCall, EmbedReply } from "./embeddings.ts";
 export { asLlmError, describe, LlmError, type LlmErrorKind, llmErrorKinds, toAppError } from "./errors.ts";
-export { createOfflineProvider, type OfflineOptions } from "./offline/offline-provider.ts";
+export { type AccountSource, createGateway, type Gateway, type GatewayDeps } from "./gateway.ts";
+export type { GatewayLedger } from "./ledger/block-ledger.ts";
+export type { BlockOutcome, BudgetScope, LedgerStore } from "./ledger/ledger-store.ts";
+export { MemoryLedgerStore } from "./ledger/memory-ledger-store.ts";
 export { createGuardedConnector, isPublicAddress } from "./providers/address-guard.ts";
-export type {
-  ProviderAccount,
-  ProviderAnswer,
-  ProviderCall,
-  ProviderClient,
-  ProviderEmbeddingAnswer,
-  ProviderEmbeddingCall,
-  ProviderLimits,
-  ProviderModel,
-  ProviderTimeouts,
+export {
+  defaultTimeouts,
+  type PriceOverride,
+  type ProviderAccount,
+  type ProviderAnswer,
+  type ProviderCall,
+  type ProviderClient,
+  type ProviderEmbeddingAnswer,
+  type ProviderEmbeddingCall,
+  type ProviderLimits,
+  type ProviderModel,
+  type ProviderTimeouts,
 } from "./providers/provider.ts";
+export type { LimitLease, LimitStore } from "./rate/leased-quota.ts";
+export type { LlmCallRecord, LlmObserver } from "./records.ts";
+export type { CachedAnswer, CacheStore, CacheTags } from "./stores/cache-store.ts";
 export { expectedTokens, requestTokens } from "./tokens.ts";
 export * from "./types.ts";

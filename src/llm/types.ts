@@ -54,6 +54,13 @@ export interface LlmCallContext {
   signal: AbortSignal;
   /** Epoch milliseconds after which waiting for a rate limit is pointless. */
   deadlineMs: number | null;
+  /** False: nobody looks at frames before the end; the provider is then asked for one JSON body, which is cheaper. Default true. */
+  stream?: boolean;
+  /**
+   * The caller can void what it has shown: a call that breaks in the middle of its answer may be repeated after a
+   * `reset` frame. Default: true for calls of an execution, else false.
+   */
+  allowReset?: boolean;
   /** Where reservations and settlements go. Calls of an execution bring their journal; others use the gateway's own. */
   ledger?: CallLedger;
 }

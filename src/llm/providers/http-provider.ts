@@ -101,7 +101,7 @@ export class HttpProvider implements ProviderClient {
     const parser: AnswerParser = anthropic
       ? new MessagesParser(request, endpoint.label, emit)
       : new ChatParser(request, endpoint.label, emit);
-    const reader = new WireReader(parser, endpoint.label, call.onLimits);
+    const reader = new WireReader(parser, endpoint.label, call);
     try {
       await this.#transport.send(
         {
@@ -115,6 +115,7 @@ export class HttpProvider implements ProviderClient {
           timeouts: call.timeouts,
           stream: call.stream,
           signal: call.signal,
+          onSent: call.onSent,
         },
         reader,
       );

@@ -19,6 +19,8 @@ export interface TransportRequest {
   /** True: `firstTokenMs` and `idleMs` are watched too; false: only connect and total. */
   stream: boolean;
   signal: AbortSignal;
+  /** Called when the request is written to a socket. */
+  onSent?: (() => void) | undefined;
 }
 
 /** Receives a response. What a method throws ends the exchange with that error and closes the socket. */
@@ -160,6 +162,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.#controller = controller;
     // Failed while it waited for a socket: the request must not leave.
     if (this.#settled) controller.abort(cancelled());
+    else this.#request.onSent?.();
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: ResponseHeaders): void {

@@ -16,6 +16,16 @@ export interface ProviderAccount {
   /** Upper bound of requests per minute set by the owner; absent: learned from the provider's headers. */
   requestsPerMinute?: number;
   tokensPerMinute?: number;
+  /** Prices set by the owner, by the provider's name of the model; they win over the kept table. */
+  priceOverrides?: Readonly<Record<string, PriceOverride>>;
+}
+
+/** US dollars per million tokens. What is absent costs as input (or output) does. */
+export interface PriceOverride {
+  inputUsdPerMillion: number;
+  outputUsdPerMillion: number;
+  cacheReadUsdPerMillion?: number;
+  cacheWriteUsdPerMillion?: number;
 }
 
 /** Milliseconds; each has its own error class. */
@@ -56,6 +66,10 @@ export interface ProviderCall {
   signal: AbortSignal;
   /** Where a provider that needs marks may cache: after tools and system prompt, and after the last message. */
   cacheSeams?: { prefix: boolean; history: boolean };
+  /** Called when the request leaves on its socket; not called for one that never left. */
+  onSent?: () => void;
+  /** Called when the provider accepted the request (a 2xx status), before the answer itself. */
+  onAccepted?: () => void;
   /** Called once per response that carries rate-limit headers, before its body, also for errors. */
   onLimits?: (limits: ProviderLimits) => void;
 }

@@ -36,6 +36,7 @@ export class WireReader implements ResponseSink {
   readonly #parser: AnswerParser;
   readonly #label: string;
   readonly #onLimits: ((limits: ProviderLimits) => void) | undefined;
+  readonly #onAccepted: (() => void) | undefined;
   #mode: "waiting" | "events" | "json" | "error" = "waiting";
   #status = 0;
   #headers: ResponseHeaders = {};
@@ -44,10 +45,15 @@ export class WireReader implements ResponseSink {
   #events: EventSourceParser | null = null;
   #decoder: StringDecoder | null = null;
 
-  constructor(parser: AnswerParser, label: string, onLimits?: (limits: ProviderLimits) => void) {
+  constructor(
+    parser: AnswerParser,
+    label: string,
+    hooks: { onLimits?: (limits: ProviderLimits) => void; onAccepted?: () => void } = {},
+  ) {
     this.#parser = parser;
     this.#label = label;
-    this.#onLimits = onLimits;
+    this.#onLimits = hooks.onLimits;
+    this.#onAccepted = hooks.onAccepted;
   }
 
   get started(): boolean {
@@ -72,7 +78,10 @@ export class WireReader implements ResponseSink {
     }
     if (status < 200 || status >= 300) {
       this.#mode = "error";
-    } else if (String(headers["content-type"] ?? "").startsWith("text/event-stream")) {
+      return;
+    }
+    this.#onAccepted?.();
+    if (String(headers["content-type"] ?? "").startsWith("text/event-stream")) {
       this.#mode = "events";
       this.#decoder = new StringDecoder("utf8");
       this.#events = createParser({
