@@ -22,6 +22,8 @@ export interface ExecutionWorker {
   /** There may be something in the queue. */
   wake(): void;
   active(): number;
+  /** The lease is gone: stops everything at once and writes nothing. */
+  abandon(): void;
   /** Stops claiming, hands running executions over within `graceMs`, then resolves. */
   stop(graceMs: number): Promise<void>;
 }
@@ -115,6 +117,9 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
   return {
     wake,
     active: () => active.size,
+    abandon() {
+      for (const run of active.values()) run.abandon();
+    },
     async stop(graceMs) {
       if (stopping) return;
       stopping = true;

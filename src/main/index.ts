@@ -1,0 +1,4 @@
+/** The only place that constructs: composes the parts into a server, a worker or a command line. */
+export { type Core, type CoreOptions, composeCore, musterVersion } from "./compose-core.ts";
+export { type Muster, startMuster } from "./start-muster.ts";
+export type { RunningWorker } from "./start-worker.ts";

@@ -1,0 +1,63 @@
+import { hkdfSync } from "node:crypto";
+import type { Config } from "#config";
+import type { Database } from "#db";
+import type { ModelGateway } from "#http";
+import { createGateway, createOfflineProvider, type LlmCallRecord } from "#llm";
+import type { Logger, Metrics } from "#metrics";
+import type { ProviderSources } from "./provider-sources.ts";
+
+/** What new members are given when nobody chooses, by what is configured; the first that is available. */
+const preferredModels = ["gpt-5-mini", "claude-sonnet-4-5", "gemini-2.5-flash"];
+
+/** The gateway on this installation's accounts, database and metrics; closed with the rest through `closers`. */
+export async function createModelGateway(options: {
+  config: Config;
+  db: Database;
+  sources: ProviderSources;
+  metrics: Metrics;
+  logger: Logger;
+  installationKey: Buffer;
+  closers: (() => Promise<unknown>)[];
+}): Promise<ModelGateway> {
+  const { sources, metrics, logger } = options;
+  const gateway = createGateway({
+    accounts: { list: (tenantId) => sources.accountsOf(tenantId) },
+    tenantSecret: Buffer.from(hkdfSync("sha256", options.installationKey, "muster", "llm cache", 32)),
+    offline: createOfflineProvider(),
+    observers: [{ onCall: (record) => observe(metrics, record) }],
+    onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),
+  });
+  options.closers.push(() => gateway.close());
+
+  async function defaultModel(userId: string): Promise<string> {
+    const available = (await gateway.models(userId)).filter((model) => model.available);
+    for (const name of preferredModels) {
+      const found = available.find((model) => model.id === name || model.id.endsWith(`/${name}`));
+      if (found) return found.id;
+    }
+    return available.find((model) => model.provider !== "offline")?.id ?? "muster/offline";
+  }
+
+  return {
+    call: gateway.handler,
+    embed: (request, context) => gateway.embed({ request, context }),
+    listModels: (userId) => gateway.models(userId),
+    defaultModel,
+    testAccount: (account, signal) => gateway.testAccount(account, signal),
+  };
+}
+
+function observe(metrics: Metrics, record: LlmCallRecord): void {
+  metrics.observeLlmCall({
+    provider: record.provider,
+    model: record.model,
+    squadId: record.squadId,
+    durationMs: record.durationMs,
+    timeToFirstTokenMs: record.timeToFirstTokenMs,
+    rateWaitMs: record.rateWaitMs,
+    usage: record.usage,
+    costNanoUsd: record.costNanoUsd,
+    addedMs: record.addedMs,
+  });
+  metrics.observeCache("llm", record.cacheResult);
+}

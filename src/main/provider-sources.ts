@@ -1,0 +1,135 @@
+import type { Config } from "#config";
+import type { ProviderKind } from "#contracts";
+import { type Database, readProviderCredentials, type SecretBox } from "#domain";
+import type { ProviderAccount } from "#llm";
+import type { Logger } from "#metrics";
+
+const defaultBaseUrls: Record<Exclude<ProviderKind, "offline" | "openai_compatible">, string> = {
+  openai: "https://api.openai.com/v1",
+  anthropic: "https://api.anthropic.com",
+  google: "https://generativelanguage.googleapis.com/v1beta/openai",
+  ollama: "http://127.0.0.1:11434/v1",
+};
+
+/** The usual ports of local model servers: Ollama, LM Studio, llama.cpp. */
+const localServers: { name: string; kind: ProviderKind; baseUrl: string }[] = [
+  { name: "ollama", kind: "ollama", baseUrl: "http://127.0.0.1:11434/v1" },
+  { name: "lm-studio", kind: "openai_compatible", baseUrl: "http://127.0.0.1:1234/v1" },
+  { name: "llama-cpp", kind: "openai_compatible", baseUrl: "http://127.0.0.1:8080/v1" },
+];
+
+export const offlineAccount: ProviderAccount = {
+  id: "offline",
+  tenantId: null,
+  kind: "offline",
+  baseUrl: "",
+  apiKey: null,
+  models: ["offline"],
+  allowPrivateAddress: false,
+};
+
+/** Accounts that the environment names; whoever sets it may use private addresses. */
+export function accountsFromEnvironment(config: Config): ProviderAccount[] {
+  const accounts: ProviderAccount[] = [];
+  const add = (kind: "openai" | "anthropic" | "google" | "ollama", apiKey: string | null, baseUrl: string | null) => {
+    if (apiKey === null && baseUrl === null) return;
+    accounts.push({
+      id: `environment-${kind}`,
+      tenantId: null,
+      kind,
+      baseUrl: baseUrl ?? defaultBaseUrls[kind],
+      apiKey,
+      allowPrivateAddress: baseUrl !== null,
+    });
+  };
+  add("openai", config.openai.apiKey, config.openai.baseUrl);
+  add("anthropic", config.anthropic.apiKey, config.anthropic.baseUrl);
+  add("google", config.google.apiKey, null);
+  add("ollama", null, config.ollama.baseUrl);
+  return accounts;
+}
+
+/** Model servers that answer on this machine's usual ports; asked once, within 300 ms. */
+export async function findLocalServers(): Promise<ProviderAccount[]> {
+  const found = await Promise.all(
+    localServers.map(async ({ name, kind, baseUrl }): Promise<ProviderAccount | null> => {
+      try {
+        const answer = await fetch(`${baseUrl}/models`, { signal: AbortSignal.timeout(300), redirect: "error" });
+        const body: unknown = await answer.json();
+        if (!answer.ok || typeof body !== "object" || body === null || !("data" in body) || !Array.isArray(body.data))
+          return null;
+        return { id: `local-${name}`, tenantId: null, kind, baseUrl, apiKey: null, allowPrivateAddress: true };
+      } catch {
+        // Nobody listens there, or something else does: not a model server.
+        return null;
+      }
+    }),
+  );
+  return found.filter((account) => account !== null);
+}
+
+/** The accounts that a user's calls may go through. */
+export interface ProviderSources {
+  /** The same array until something changes, so that others can keep what they made of it. */
+  accountsOf(tenantId: string): Promise<readonly ProviderAccount[]>;
+  /** Reads the accounts again: a user changed theirs (null: anyone did). */
+  forget(tenantId: string | null): void;
+}
+
+const keptMs = 30_000;
+
+/** Accounts of the installation (environment, local servers, the offline model) and of each user, kept for 30 s. */
+export function createProviderSources(options: {
+  db: Database;
+  secretBox: SecretBox;
+  shared: readonly ProviderAccount[];
+  logger: Logger;
+}): ProviderSources {
+  const kept = new Map<string, { atMs: number; accounts: Promise<readonly ProviderAccount[]> }>();
+
+  async function read(tenantId: string): Promise<readonly ProviderAccount[]> {
+    const rows = await readProviderCredentials(
+      options.db,
+      { userId: tenantId },
+      options.secretBox,
+      (account, error) => {
+        options.logger.error({ accountId: account.id, err: error }, "a provider key cannot be opened; store it again");
+      },
+    );
+    const own = rows
+      .filter((row) => row.kind !== "offline")
+      .map((row): ProviderAccount => {
+        const base =
+          row.kind === "openai_compatible"
+            ? row.baseUrl
+            : (row.baseUrl ?? defaultBaseUrls[row.kind as keyof typeof defaultBaseUrls]);
+        return {
+          id: row.id,
+          tenantId,
+          kind: row.kind,
+          baseUrl: base ?? "",
+          apiKey: row.apiKey,
+          ...(row.models.length > 0 ? { models: row.models } : {}),
+          allowPrivateAddress: row.allowPrivateAddress,
+          ...(row.requestsPerMinute === null ? {} : { requestsPerMinute: row.requestsPerMinute }),
+          ...(row.tokensPerMinute === null ? {} : { tokensPerMinute: row.tokensPerMinute }),
+        };
+      });
+    return [...own, ...options.shared, offlineAccount];
+  }
+
+  return {
+    accountsOf(tenantId) {
+      const present = kept.get(tenantId);
+      if (present && Date.now() - present.atMs < keptMs) return present.accounts;
+      const accounts = read(tenantId);
+      kept.set(tenantId, { atMs: Date.now(), accounts });
+      accounts.catch(() => kept.delete(tenantId));
+      return accounts;
+    },
+    forget(tenantId) {
+      if (tenantId === null) kept.clear();
+      else kept.delete(tenantId);
+    },
+  };
+}

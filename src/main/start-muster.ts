@@ -1,0 +1,80 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { Config } from "#config";
+import { issueClaimCode } from "#domain";
+import { createAnswerCache, createApp } from "#http";
+import { type Core, composeCore } from "./compose-core.ts";
+import type { RunningWorker } from "./start-worker.ts";
+
+/** A running Muster. */
+export interface Muster {
+  /** Where it listens; null for a process that only works executions. */
+  url: string | null;
+  /** Where the first user makes the owner's account; null once that is done. */
+  claimUrl: string | null;
+  core: Core;
+  /** Stops in phases: accept nothing, hand executions over, close connections. May be called again. */
+  stop(): Promise<void>;
+}
+
+/** Executions that are running get this long to finish a call when the process stops. */
+const handOverMs = 1_500;
+
+/** Starts what the role asks for: API and UI, workers, or both. */
+export async function startMuster(config: Config): Promise<Muster> {
+  const core = await composeCore(config);
+  let stopping: Promise<void> | undefined;
+  try {
+    const worker = config.role === "api" ? null : await core.startWorker();
+    const api = config.role === "worker" ? null : await startApi(core, worker);
+    const claimCode = api ? await issueClaimCode(core.db) : null;
+    return {
+      url: api?.url ?? null,
+      claimUrl: api && claimCode !== null ? `${api.url}/claim?code=${claimCode}` : null,
+      core,
+      stop() {
+        stopping ??= (async () => {
+          await Promise.all([api?.close(), worker?.stop(handOverMs)]);
+          await core.close();
+        })();
+        return stopping;
+      },
+    };
+  } catch (error) {
+    await core.close();
+    throw error;
+  }
+}
+
+async function startApi(core: Core, worker: RunningWorker | null): Promise<{ url: string; close(): Promise<void> }> {
+  const { config } = core;
+  const webRoot = fileURLToPath(new URL("../../web/out", import.meta.url));
+  const app = await createApp({
+    db: core.db,
+    events: core.hub,
+    // A worker in the same process hears of new work without the way round through the database.
+    hints: {
+      ...core.hints,
+      queued: () => {
+        worker?.wake();
+        core.hints.queued();
+      },
+    },
+    gateway: core.modelGateway,
+    workspaces: core.workspaces,
+    cache: createAnswerCache(),
+    metrics: core.metrics,
+    context: core.context,
+    logger: core.logger,
+    tracer: core.tracer,
+    secretBox: core.secretBox,
+    templates: core.templates,
+    roles: core.roles,
+    tools: core.tools,
+    version: core.version,
+    webRoot: existsSync(webRoot) ? webRoot : null,
+    onProviderAccountsChanged: (userId) => core.sources.forget(userId),
+  });
+  const url = await app.listen({ host: config.host, port: config.port });
+  return { url: url.replace("[::1]", "localhost"), close: () => app.close() };
+}

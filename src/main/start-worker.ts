@@ -1,0 +1,72 @@
+import { uuidv7 } from "#db";
+import { buryDeadWorkers, readQueueDepth, takeLease, type WorkerLease } from "#queue";
+import { createJournalWriter, type ExecutionWorker, startWorker } from "#worker";
+import type { Core } from "./compose-core.ts";
+
+/** A worker of this process. */
+export interface RunningWorker {
+  /** There may be something in the queue. */
+  wake(): void;
+  /** Hands running executions over within `graceMs` and gives the lease back. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Executions worked at the same time by one process: they wait for models most of the time. */
+const concurrency = 128;
+/** Above this many streams at once, deltas are written less often: see docs/architecture/event-stream.md. */
+const manyStreams = 16;
+
+/**
+ * Takes a lease and begins to claim executions; those of dead workers of this machine are free at once. When the lease
+ * is taken away (this process was stopped for longer than it lasts), everything is abandoned and a new one taken.
+ */
+export async function startWorkerPart(core: Core): Promise<RunningWorker> {
+  const { db, logger } = core;
+  await buryDeadWorkers(db);
+  core.metrics.watchQueue(async () => (await readQueueDepth(db)).queued);
+  let stopped = false;
+  let current = await start(onLost);
+
+  function onLost(): void {
+    logger.error("this worker's lease was taken away; what it worked is another's now");
+    current.worker.abandon();
+    if (!stopped) void takeNew();
+  }
+
+  async function takeNew(): Promise<void> {
+    try {
+      await current.worker.stop(0);
+      if (!stopped) current = await start(onLost);
+    } catch (error) {
+      logger.error({ err: error }, "no new lease yet; trying again");
+      if (!stopped) setTimeout(() => void takeNew(), 1_000);
+    }
+  }
+
+  async function start(onLeaseLost: () => void): Promise<{ worker: ExecutionWorker; lease: WorkerLease }> {
+    const lease = await takeLease({ databaseUrl: core.databaseUrl, workerId: uuidv7(), onLost: onLeaseLost });
+    const worker: ExecutionWorker = startWorker({
+      db,
+      writer: createJournalWriter(db),
+      hub: core.hub,
+      gateway: core.modelGateway.call,
+      workspacesDir: core.workspacesDir,
+      flushIntervalMs: () => (worker.active() > manyStreams ? 250 : 50),
+      log: logger,
+      onEnded: (ended) => core.metrics.observeExecution(ended),
+      lease,
+      listener: core.listener,
+      concurrency,
+    });
+    return { worker, lease };
+  }
+
+  return {
+    wake: () => current.worker.wake(),
+    async stop(graceMs) {
+      stopped = true;
+      await current.worker.stop(graceMs);
+      await current.lease.release();
+    },
+  };
+}
