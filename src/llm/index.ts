@@ -4,6 +4,7 @@ export { type AccountSource, createGateway, type Gateway, type GatewayDeps } fro
 export type { GatewayLedger } from "./ledger/block-ledger.ts";
 export type { BlockOutcome, BudgetScope, LedgerStore } from "./ledger/ledger-store.ts";
 export { MemoryLedgerStore } from "./ledger/memory-ledger-store.ts";
+export { createOfflineProvider, type OfflineOptions } from "./offline/offline-provider.ts";
 export { createGuardedConnector, isPublicAddress } from "./providers/address-guard.ts";
 export {
   defaultTimeouts,

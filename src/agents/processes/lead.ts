@@ -36,7 +36,11 @@ function crewOf(runtime: ExecutionRuntime): Crew | null {
   const workers = members.filter((member) => member !== lead && member !== reviewer);
   const others = members.filter((member) => member !== lead);
   const owners = workers.length > 0 ? workers : others.length > 0 ? others : [lead];
-  return { lead, owners, reviewer: reviewer ?? lead, reviewsAll: reviewer !== undefined };
+  return { lead, owners, reviewer: reviewer ?? lead, reviewsAll: reviewer !== undefined && mayReview(runtime) };
+}
+
+function mayReview(runtime: ExecutionRuntime): boolean {
+  return runtime.squad.limits.maxReviewRounds > 0;
 }
 
 /**
@@ -86,7 +90,8 @@ async function plan(context: ProcessContext, crew: Crew): Promise<string | null>
       return error;
     }
     // The steps come first: a completed plan step means that they are all there.
-    await runtime.addSteps(stepsOf(answer.value, crew));
+    const planned = mayReview(runtime) ? answer.value : answer.value.map((each) => ({ ...each, review: false }));
+    await runtime.addSteps(stepsOf(planned, crew));
     await runtime.finishStep(step, { status: "completed", outputMessageId: answer.messageId });
   }
   if (!runtime.squad.requireApproval) return null;

@@ -42,7 +42,9 @@ async function complete(
 ): Promise<ProviderAnswer> {
   const startedAt = performance.now();
   const inputTokens = requestTokens(call.request).expected;
+  call.onSent?.();
   await pause(options.latencyMs, call.signal, usageOf(inputTokens, 0));
+  call.onAccepted?.();
   const { text: whole, toolCalls } = answerRequest(call.request);
   const calls = toolCalls.map(
     (each, index): LlmToolCall => ({
