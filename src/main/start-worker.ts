@@ -1,6 +1,6 @@
 import { uuidv7 } from "#db";
 import { buryDeadWorkers, readQueueDepth, takeLease, type WorkerLease } from "#queue";
-import { createJournalWriter, type ExecutionWorker, startWorker } from "#worker";
+import { createJournalWriter, type ExecutionWorker, maintain, startWorker } from "#worker";
 import type { Core } from "./compose-core.ts";
 
 /** A worker of this process. */
@@ -13,6 +13,7 @@ export interface RunningWorker {
 
 /** Executions worked at the same time by one process: they wait for models most of the time. */
 const concurrency = 128;
+const housekeepingIntervalMs = 60_000;
 /** Above this many streams at once, deltas are written less often: see docs/architecture/event-stream.md. */
 const manyStreams = 16;
 
@@ -61,10 +62,18 @@ export async function startWorkerPart(core: Core): Promise<RunningWorker> {
     return { worker, lease };
   }
 
+  const housekeeping = setInterval(() => {
+    maintain(db).catch((error: unknown) =>
+      logger.warn({ err: error }, "housekeeping failed; the next round tries again"),
+    );
+  }, housekeepingIntervalMs);
+  housekeeping.unref();
+
   return {
     wake: () => current.worker.wake(),
     async stop(graceMs) {
       stopped = true;
+      clearInterval(housekeeping);
       await current.worker.stop(graceMs);
       await current.lease.release();
     },
