@@ -23,7 +23,7 @@ export async function createModelGateway(options: {
   const gateway = createGateway({
     accounts: { list: (tenantId) => sources.accountsOf(tenantId) },
     tenantSecret: Buffer.from(hkdfSync("sha256", options.installationKey, "muster", "llm cache", 32)),
-    offline: createOfflineProvider(),
+    offline: createOfflineProvider({ latencyMs: 0, tokensPerSecond: null }),
     observers: [{ onCall: (record) => observe(metrics, record) }],
     onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),
   });
@@ -40,7 +40,7 @@ export async function createModelGateway(options: {
 
   return {
     call: gateway.handler,
-    embed: (request, context) => gateway.embed({ request, context }),
+    embed: (request, context) => gateway.embed({ ...request, context }),
     listModels: (userId) => gateway.models(userId),
     defaultModel,
     testAccount: (account, signal) => gateway.testAccount(account, signal),

@@ -55,8 +55,12 @@ export const taskExecutions = pgTable(
     createdAt: instant("created_at").notNull().defaultNow(),
     startedAt: instant("started_at"),
     endedAt: instant("ended_at"),
+    compactedAt: instant("compacted_at"),
   },
   (table) => [
+    index("idx_executions_to_compact")
+      .on(table.endedAt)
+      .where(sql`${table.endedAt} IS NOT NULL AND ${table.compactedAt} IS NULL`),
     index("idx_executions_squad_status_created").on(table.squadId, table.status, table.createdAt.desc().nullsFirst()),
     index("idx_executions_user_id").on(table.userId, table.id.desc().nullsFirst()),
     index("idx_executions_user_status").on(table.userId, table.status, table.id.desc().nullsFirst()),

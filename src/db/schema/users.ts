@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { boolean, index, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { userRoles } from "#contracts";
 import { bytea, instant } from "./column-types.ts";
 
@@ -67,4 +67,6 @@ export const installation = pgTable("installation", {
   claimCodeHash: bytea("claim_code_hash"),
   claimedAt: instant("claimed_at"),
   createdAt: instant("created_at").notNull().defaultNow(),
+  maintainedAt: instant("maintained_at"),
+  journalDays: integer("journal_days").notNull().default(30),
 });
