@@ -1,0 +1,68 @@
+"use client";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { ChevronsUpDown, Keyboard, LogOut, Monitor, Moon, Sun } from "lucide-react";
+import { useRouter } from "next/navigation";
+import { useState } from "react";
+import { apiSend } from "../../lib/api.ts";
+import { queries } from "../../lib/queries.ts";
+import { chooseTheme, readTheme, type Theme } from "../../lib/theme.ts";
+import { toastError } from "../../lib/toast.ts";
+import { Avatar } from "../ui/avatar.tsx";
+import { Menu } from "../ui/menu.tsx";
+
+const themes: { theme: Theme; label: string; icon: typeof Sun }[] = [
+  { theme: "system", label: "As the system", icon: Monitor },
+  { theme: "light", label: "Light", icon: Sun },
+  { theme: "dark", label: "Dark", icon: Moon },
+];
+
+/** Who is signed in, the appearance, and the way out. */
+export function AccountMenu() {
+  const { data } = useQuery(queries.me());
+  const client = useQueryClient();
+  const router = useRouter();
+  const [theme, setTheme] = useState<Theme | null>(null);
+  const chosen = theme ?? (typeof window === "undefined" ? "system" : readTheme());
+  const signOut = async () => {
+    try {
+      await apiSend("POST", "/api/v1/auth/sign-out");
+      client.clear();
+      router.push("/sign-in");
+    } catch (error) {
+      toastError("You are still signed in", error);
+    }
+  };
+  return (
+    <Menu
+      label={data ? `Account of ${data.user.name}` : "Account"}
+      className="flex h-10 w-full items-center gap-2 rounded-md px-1.5 text-left -outline-offset-2 hover:bg-hover"
+      trigger={
+        <>
+          {data ? <Avatar name={data.user.name} /> : <span className="size-6 rounded-full bg-hover" />}
+          <span className="min-w-0 flex-1">
+            <span className="block truncate font-medium">{data?.user.name ?? " "}</span>
+          </span>
+          <ChevronsUpDown aria-hidden className="size-3.5 text-faint" />
+        </>
+      }
+      items={[
+        ...themes.map(({ theme: value, label, icon: Icon }) => ({
+          label,
+          icon: <Icon aria-hidden className="size-4 text-faint" />,
+          checked: chosen === value,
+          run: () => {
+            chooseTheme(value);
+            setTheme(value);
+          },
+        })),
+        {
+          label: "Keyboard shortcuts",
+          icon: <Keyboard aria-hidden className="size-4 text-faint" />,
+          divided: true,
+          run: () => router.push("/shortcuts"),
+        },
+        { label: "Sign out", icon: <LogOut aria-hidden className="size-4 text-faint" />, run: signOut },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,114 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { Command } from "cmdk";
+import { CirclePlus, Kanban, Keyboard, type LucideIcon, MonitorCog, Users } from "lucide-react";
+import { useRouter } from "next/navigation";
+import { useState } from "react";
+import { queries } from "../../lib/queries.ts";
+import { chooseTheme } from "../../lib/theme.ts";
+import { Dialog } from "../ui/dialog.tsx";
+import { StatusIcon } from "../ui/status.tsx";
+import { carePlaces, workPlaces } from "./navigation.ts";
+
+/** Ctrl/Cmd-K: goes to any page, squad, project or execution, and starts the common things. */
+export default function Palette({ onClose }: { onClose: () => void }) {
+  const router = useRouter();
+  const [search, setSearch] = useState("");
+  const squads = useQuery(queries.squads({ page: 1, pageSize: 24, search: search.trim().slice(0, 120) }));
+  const projects = useQuery(queries.projects(1));
+  const executions = useQuery(queries.executions({ limit: 30 }));
+  const go = (href: string) => () => {
+    onClose();
+    router.push(href);
+  };
+  return (
+    <Dialog title="Search or go to" bare placement="top" onClose={onClose} className="max-w-xl">
+      <Command label="Search or go to" loop className="flex max-h-[60vh] min-h-0 flex-col">
+        <Command.Input
+          autoFocus
+          value={search}
+          onValueChange={setSearch}
+          placeholder="Go to a page, a squad, a project, an execution"
+          className="h-12 w-full border-line border-b bg-transparent px-4 text-base outline-none"
+        />
+        <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5 [&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-faint">
+          <Command.Empty className="px-3 py-8 text-center text-muted">Nothing has this name.</Command.Empty>
+          <Command.Group heading="Start">
+            <Item icon={CirclePlus} label="New squad" hint="n" onSelect={go("/squads/new")} />
+            <Item icon={CirclePlus} label="New project" onSelect={go("/projects?new=1")} />
+          </Command.Group>
+          <Command.Group heading="Go to">
+            {[...workPlaces, ...carePlaces].map((place) => (
+              <Item key={place.href} icon={place.icon} label={place.label} hint={`g ${place.key}`} onSelect={go(place.href)} />
+            ))}
+            <Item icon={Keyboard} label="Keyboard shortcuts" hint="?" onSelect={go("/shortcuts")} />
+          </Command.Group>
+          <Group heading="Squads" items={squads.data?.data ?? []}>
+            {(squad) => <Item key={squad.id} id={squad.id} icon={Users} label={squad.name} onSelect={go(`/squads/${squad.id}`)} />}
+          </Group>
+          <Group heading="Projects" items={projects.data?.data ?? []}>
+            {(project) => (
+              <Item key={project.id} id={project.id} icon={Kanban} label={project.name} onSelect={go(`/projects/${project.id}`)} />
+            )}
+          </Group>
+          <Group heading="Executions" items={executions.data?.data ?? []}>
+            {(execution) => (
+              <Row
+                key={execution.id}
+                id={execution.id}
+                label={execution.taskTitle}
+                hint={execution.squadName}
+                icon={<StatusIcon status={execution.status} />}
+                onSelect={go(`/executions/${execution.id}`)}
+              />
+            )}
+          </Group>
+          <Command.Group heading="Appearance">
+            {(["light", "dark", "system"] as const).map((theme) => (
+              <Item
+                key={theme}
+                icon={MonitorCog}
+                label={`Appearance: ${theme}`}
+                onSelect={() => {
+                  chooseTheme(theme);
+                  onClose();
+                }}
+              />
+            ))}
+          </Command.Group>
+        </Command.List>
+      </Command>
+    </Dialog>
+  );
+}
+
+function Group<Thing>({ heading, items, children }: { heading: string; items: Thing[]; children: (item: Thing) => React.ReactNode }) {
+  return items.length === 0 ? null : <Command.Group heading={heading}>{items.map(children)}</Command.Group>;
+}
+
+interface RowProps {
+  label: string;
+  icon: React.ReactNode;
+  hint?: string;
+  /** Tells things of the same name apart. */
+  id?: string;
+  onSelect: () => void;
+}
+
+function Row({ label, icon, hint, id, onSelect }: RowProps) {
+  return (
+    <Command.Item
+      value={id ? `${label} ${id}` : label}
+      onSelect={onSelect}
+      className="flex h-9 cursor-pointer items-center gap-2.5 rounded-md px-2.5 data-[selected=true]:bg-hover"
+    >
+      {icon}
+      <span className="min-w-0 flex-1 truncate">{label}</span>
+      {hint && <span className="max-w-40 truncate text-faint text-xs">{hint}</span>}
+    </Command.Item>
+  );
+}
+
+function Item({ icon: Icon, ...rest }: Omit<RowProps, "icon"> & { icon: LucideIcon }) {
+  return <Row {...rest} icon={<Icon aria-hidden className="size-4 text-faint" />} />;
+}

@@ -1,0 +1,85 @@
+"use client";
+import clsx from "clsx";
+import { X } from "lucide-react";
+import { type ReactNode, useEffect, useId, useRef } from "react";
+import { IconButton } from "./button.tsx";
+
+interface DialogProps {
+  title: string;
+  /** A sentence under the title. */
+  description?: ReactNode;
+  onClose: () => void;
+  children: ReactNode;
+  className?: string;
+  /** Hides the title visually; it still names the dialog. */
+  bare?: boolean;
+  /** `side`: a drawer from the left edge. */
+  placement?: "center" | "top" | "side";
+}
+
+/**
+ * A modal dialog on the browser's own `<dialog>`: it keeps the focus inside, makes the rest inert, closes on Escape and on
+ * a press outside, and gives the focus back. Mount it to open it.
+ */
+export function Dialog({ title, description, onClose, children, className, bare, placement = "center" }: DialogProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const element = dialog.current;
+    const before = document.activeElement;
+    element?.showModal();
+    return () => {
+      element?.close();
+      if (before instanceof HTMLElement) before.focus({ preventScroll: true });
+    };
+  }, []);
+  return (
+    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it already; the press outside is for pointers
+    <dialog
+      ref={dialog}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        // `cancel` also bubbles from file inputs inside.
+        if (event.target !== dialog.current) return;
+        event.preventDefault();
+        onClose();
+      }}
+      onClick={(event) => event.target === dialog.current && onClose()}
+      className={clsx(
+        "overflow-hidden bg-raised p-0 text-sm shadow-pop",
+        placement === "side"
+          ? "m-0 h-dvh max-h-none w-72 max-w-[85vw]"
+          : "max-h-[calc(100dvh-3rem)] w-[calc(100vw-1.5rem)] max-w-lg animate-rise rounded-xl",
+        placement === "top" && "mt-[12vh]",
+        className,
+      )}
+    >
+      <div className="flex max-h-[inherit] flex-col">
+        <header className={clsx(bare ? "sr-only" : "flex items-start gap-3 px-4 pt-3.5 pb-1")}>
+          <div className="min-w-0 flex-1">
+            <h2 id={id} className="font-semibold text-base">
+              {title}
+            </h2>
+            {description && <p className="mt-0.5 text-muted">{description}</p>}
+          </div>
+          {!bare && (
+            <IconButton label="Close" onClick={onClose}>
+              <X aria-hidden className="size-4" />
+            </IconButton>
+          )}
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+/** The scrolling middle of a dialog. */
+export function DialogBody({ children, className }: { children: ReactNode; className?: string }) {
+  return <div className={clsx("min-h-0 flex-1 overflow-y-auto px-4 py-3", className)}>{children}</div>;
+}
+
+/** The line of buttons that ends a dialog. */
+export function DialogActions({ children }: { children: ReactNode }) {
+  return <footer className="flex flex-wrap items-center justify-end gap-2 border-line border-t px-4 py-3">{children}</footer>;
+}

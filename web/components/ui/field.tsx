@@ -1,0 +1,57 @@
+import clsx from "clsx";
+import type { ComponentProps, ReactNode } from "react";
+
+export const inputClass =
+  "w-full min-w-0 rounded-md border border-line-strong/80 bg-surface px-2.5 text-sm text-ink aria-invalid:border-bad disabled:opacity-60 pointer-coarse:text-lg";
+
+interface FieldProps {
+  label: string;
+  /** Id of the control that the label names. */
+  htmlFor: string;
+  hint?: ReactNode;
+  error?: string | undefined;
+  children: ReactNode;
+  className?: string;
+}
+
+/** A label, its control, and what to know or mend about it. The hint's id is `ID-hint`. */
+export function Field({ label, htmlFor, hint, error, children, className }: FieldProps) {
+  return (
+    <div className={clsx("min-w-0", className)}>
+      <label htmlFor={htmlFor} className="mb-1 block font-medium text-muted text-xs">
+        {label}
+      </label>
+      {children}
+      {(error || hint) && (
+        <p id={`${htmlFor}-hint`} role={error ? "alert" : undefined} className={clsx("mt-1 text-xs", error ? "text-bad" : "text-faint")}>
+          {error ?? hint}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export function Input({ className, ...rest }: ComponentProps<"input">) {
+  return <input {...rest} className={clsx(inputClass, "h-8 pointer-coarse:h-10", className)} />;
+}
+
+export function Textarea({ className, ...rest }: ComponentProps<"textarea">) {
+  return <textarea rows={4} {...rest} className={clsx(inputClass, "block resize-y py-1.5 leading-normal", className)} />;
+}
+
+export function Select({ className, ...rest }: ComponentProps<"select">) {
+  return <select {...rest} className={clsx(inputClass, "h-8 pr-7 pointer-coarse:h-10", className)} />;
+}
+
+/** A box to tick with its sentence. */
+export function Checkbox({ label, hint, ...rest }: Omit<ComponentProps<"input">, "type"> & { label: string; hint?: string }) {
+  return (
+    <label className="flex cursor-pointer items-start gap-2">
+      <input type="checkbox" {...rest} className="mt-0.5 size-4 shrink-0 accent-(--accent)" />
+      <span className="min-w-0">
+        <span className="block">{label}</span>
+        {hint && <span className="block text-faint text-xs">{hint}</span>}
+      </span>
+    </label>
+  );
+}

@@ -1,0 +1,49 @@
+import clsx from "clsx";
+import type { ReactNode } from "react";
+
+/** A bordered area with an optional heading line. */
+export function Panel({
+  title,
+  action,
+  children,
+  className,
+  id,
+}: {
+  title?: ReactNode;
+  action?: ReactNode;
+  children: ReactNode;
+  className?: string;
+  id?: string;
+}) {
+  return (
+    <section id={id} className={clsx("min-w-0 overflow-hidden rounded-lg border border-line bg-surface", className)}>
+      {title && (
+        <header className="flex min-h-10 items-center justify-between gap-2 border-line border-b px-3 py-1.5">
+          <h2 className="min-w-0 truncate font-medium text-sm">{title}</h2>
+          {action}
+        </header>
+      )}
+      {children}
+    </section>
+  );
+}
+
+/** A figure with its name. */
+export function Figure({ label, value, note, tone }: { label: string; value: ReactNode; note?: ReactNode; tone?: string }) {
+  return (
+    <div className="min-w-0">
+      <dt className="truncate text-faint text-xs">{label}</dt>
+      <dd className={clsx("tabular mt-0.5 truncate font-semibold text-lg", tone)}>{value}</dd>
+      {note && <dd className="mt-0.5 truncate text-muted text-xs">{note}</dd>}
+    </div>
+  );
+}
+
+/** A key on the keyboard. */
+export function Kbd({ children }: { children: ReactNode }) {
+  return (
+    <kbd className="inline-flex h-4.5 min-w-4.5 items-center justify-center rounded-sm border border-line bg-canvas px-1 font-medium font-sans text-2xs text-muted">
+      {children}
+    </kbd>
+  );
+}

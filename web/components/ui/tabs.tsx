@@ -1,0 +1,60 @@
+"use client";
+import clsx from "clsx";
+import type { KeyboardEvent, ReactNode } from "react";
+
+export interface Tab<Name extends string> {
+  name: Name;
+  label: string;
+  icon?: ReactNode;
+  count?: number | undefined;
+}
+
+interface TabsProps<Name extends string> {
+  label: string;
+  tabs: readonly Tab<Name>[];
+  value: Name;
+  onChange: (name: Name) => void;
+  className?: string;
+  /** Id of the panel that shows the chosen tab. */
+  controls?: string;
+}
+
+/** Tabs in a line; arrows choose, as the ARIA pattern has it. */
+export function Tabs<Name extends string>({ label, tabs, value, onChange, className, controls }: TabsProps<Name>) {
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    const at = tabs.findIndex((tab) => tab.name === value);
+    const step = { ArrowRight: 1, ArrowLeft: -1, Home: -at, End: tabs.length - 1 - at }[event.key];
+    const next = step === undefined ? undefined : tabs[(at + step + tabs.length) % tabs.length];
+    if (!next) return;
+    event.preventDefault();
+    onChange(next.name);
+    const row = event.currentTarget;
+    requestAnimationFrame(() => row.querySelector<HTMLElement>('[aria-selected="true"]')?.focus());
+  };
+  return (
+    <div role="tablist" aria-label={label} onKeyDown={onKeyDown} className={clsx("no-scrollbar flex gap-0.5 overflow-x-auto", className)}>
+      {tabs.map((tab) => {
+        const chosen = tab.name === value;
+        return (
+          <button
+            key={tab.name}
+            type="button"
+            role="tab"
+            aria-selected={chosen}
+            aria-controls={controls}
+            tabIndex={chosen ? 0 : -1}
+            onClick={() => onChange(tab.name)}
+            className={clsx(
+              "flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2.5 font-medium text-sm transition-colors -outline-offset-2 pointer-coarse:h-9",
+              chosen ? "bg-hover text-ink" : "text-muted hover:text-ink",
+            )}
+          >
+            {tab.icon}
+            {tab.label}
+            {tab.count !== undefined && <span className="tabular text-faint text-xs">{tab.count}</span>}
+          </button>
+        );
+      })}
+    </div>
+  );
+}

@@ -1,0 +1,173 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { ArrowUp, MessageSquare, Square } from "lucide-react";
+import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import type { ChatDone } from "#contracts";
+import { Markdown } from "../../components/markdown/markdown.tsx";
+import { Button } from "../../components/ui/button.tsx";
+import { inputClass } from "../../components/ui/field.tsx";
+import { Empty, Failure, Skeleton } from "../../components/ui/states.tsx";
+import { messageOf } from "../../lib/api.ts";
+import { formatCount, formatMoney } from "../../lib/format.ts";
+import { queries } from "../../lib/queries.ts";
+import type { Partner } from "./chat.tsx";
+import { streamChat } from "./stream-chat.ts";
+
+interface Turn {
+  id: string;
+  role: "user" | "assistant";
+  content: string;
+  done?: ChatDone;
+  failure?: string;
+}
+
+interface ChatThreadProps {
+  conversationId: string | null;
+  partner: Partner;
+  onStarted: (conversationId: string) => void;
+}
+
+/** One conversation: what was said, what is being said, and the field to say more. */
+export function ChatThread({ conversationId, partner, onStarted }: ChatThreadProps) {
+  // A conversation begun here is shown from memory; one that was opened is read.
+  const [opened] = useState(conversationId);
+  const history = useQuery({ ...queries.conversationMessages(opened ?? ""), enabled: opened !== null, staleTime: 0 });
+  const [turns, setTurns] = useState<Turn[]>([]);
+  const [streaming, setStreaming] = useState(false);
+  const [waitUntilMs, setWaitUntilMs] = useState<number | null>(null);
+  const stop = useRef<AbortController | null>(null);
+  const end = useRef<HTMLDivElement>(null);
+  const past = [...(history.data?.data ?? [])].sort((one, other) => (one.id < other.id ? -1 : 1));
+  const shown: Turn[] = [...past, ...turns];
+
+  useEffect(() => () => stop.current?.abort(), []);
+  useLayoutEffect(() => end.current?.scrollIntoView({ block: "end" }), [turns, history.data]);
+
+  const changeLast = (change: (turn: Turn) => Turn) => setTurns((all) => all.map((turn, index) => (index === all.length - 1 ? change(turn) : turn)));
+  const send = async (message: string) => {
+    const abort = new AbortController();
+    stop.current = abort;
+    setStreaming(true);
+    setTurns((all) => [...all, { id: crypto.randomUUID(), role: "user", content: message }, { id: crypto.randomUUID(), role: "assistant", content: "" }]);
+    const [kind, ...rest] = partner.split(":");
+    const who = conversationId ? { conversationId } : kind === "member" ? { squadMemberId: rest.join(":") } : { model: rest.join(":") };
+    try {
+      const done = await streamChat(
+        { message, ...who },
+        {
+          onChunk: (text) => {
+            setWaitUntilMs(null);
+            changeLast((turn) => ({ ...turn, content: turn.content + text }));
+          },
+          onReset: () => changeLast((turn) => ({ ...turn, content: "" })),
+          onWait: setWaitUntilMs,
+        },
+        abort.signal,
+      );
+      changeLast((turn) => ({ ...turn, done }));
+      if (!conversationId) onStarted(done.conversationId);
+    } catch (error) {
+      changeLast((turn) => ({ ...turn, failure: abort.signal.aborted ? "Stopped" : messageOf(error) }));
+    }
+    setWaitUntilMs(null);
+    setStreaming(false);
+  };
+
+  return (
+    <>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard */}
+      <div tabIndex={0} role="log" aria-label="Conversation" className="min-h-0 flex-1 overflow-y-auto -outline-offset-2">
+        {history.error && <Failure error={history.error} retry={() => void history.refetch()} />}
+        {opened && history.isPending && <Skeleton className="m-4 h-24" />}
+        {!opened && shown.length === 0 && (
+          <Empty icon={MessageSquare} title="Ask something" className="h-full">
+            A member answers with its own role, model and instructions; a model answers as it is. Each answer shows its tokens and price.
+          </Empty>
+        )}
+        <div className="mx-auto flex max-w-3xl flex-col gap-4 px-4 py-4">
+          {shown.map((turn, index) => (
+            <ChatTurn key={turn.id} turn={turn} live={streaming && index === shown.length - 1} />
+          ))}
+          {waitUntilMs !== null && <p className="text-attention text-xs">Waits for the provider's rate limit until {new Date(waitUntilMs).toLocaleTimeString()}.</p>}
+        </div>
+        <div ref={end} />
+      </div>
+      <Composer streaming={streaming} ready={partner !== ""} onSend={send} onStop={() => stop.current?.abort()} />
+    </>
+  );
+}
+
+function ChatTurn({ turn, live }: { turn: Turn; live: boolean }) {
+  if (turn.role === "user") {
+    return (
+      <div className="ml-auto max-w-[85%] whitespace-pre-wrap rounded-lg bg-hover px-3 py-2 [overflow-wrap:anywhere]">
+        <span className="sr-only">You: </span>
+        {turn.content}
+      </div>
+    );
+  }
+  return (
+    <div aria-busy={live || undefined}>
+      {turn.content ? <Markdown text={turn.content} streaming={live} /> : live && <p className="text-faint">Thinking</p>}
+      {live && <span aria-hidden className="mt-1 inline-block h-3.5 w-1.5 animate-pulse rounded-[1px] bg-accent" />}
+      {turn.failure && (
+        <p role="alert" className="mt-1 text-bad">
+          {turn.failure}
+        </p>
+      )}
+      {turn.done && (
+        <p className="tabular mt-1.5 text-faint text-xs">
+          {turn.done.model} · {formatCount(turn.done.usage.inputTokens)} in, {formatCount(turn.done.usage.outputTokens)} out · {formatMoney(turn.done.costNanoUsd)}
+          {turn.done.cacheResult === "hit" && " · from the cache"}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface ComposerProps {
+  streaming: boolean;
+  ready: boolean;
+  onSend: (message: string) => Promise<void>;
+  onStop: () => void;
+}
+
+function Composer({ streaming, ready, onSend, onStop }: ComposerProps) {
+  const [text, setText] = useState("");
+  const submit = (event?: FormEvent) => {
+    event?.preventDefault();
+    const message = text.trim();
+    if (!message || streaming || !ready) return;
+    setText("");
+    void onSend(message);
+  };
+  return (
+    <form onSubmit={submit} className="shrink-0 border-line border-t p-3">
+      <div className="mx-auto flex max-w-3xl items-end gap-2">
+        <textarea
+          aria-label="Message"
+          rows={1}
+          placeholder="Write a message"
+          value={text}
+          maxLength={200_000}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
+            event.preventDefault();
+            submit();
+          }}
+          className={`${inputClass} field-sizing-content max-h-48 min-h-9 resize-none py-2`}
+        />
+        {streaming ? (
+          <Button className="h-9" icon={<Square aria-hidden className="size-3.5" />} onClick={onStop}>
+            Stop
+          </Button>
+        ) : (
+          <Button type="submit" look="primary" className="h-9" disabled={!text.trim() || !ready} icon={<ArrowUp aria-hidden className="size-4" />}>
+            Send
+          </Button>
+        )}
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,37 @@
+import type { ExecutionListItem } from "#contracts";
+import { AppLink } from "../../components/ui/app-link.tsx";
+import { Elapsed, Moment } from "../../components/ui/moment.tsx";
+import { StatusIcon, statusLabel } from "../../components/ui/status.tsx";
+import { formatCost, formatCount } from "../../lib/format.ts";
+
+/** One execution in a list: what, by whom, how far, how long, how much. */
+export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
+  const { status, startedAt, endedAt } = execution;
+  return (
+    <li className="[content-visibility:auto] [contain-intrinsic-size:auto_3rem]">
+      <AppLink
+        href={`/executions/${execution.id}`}
+        className="grid min-h-12 grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-3 px-3 py-1.5 -outline-offset-2 hover:bg-hover md:grid-cols-[auto_minmax(0,1fr)_7rem_6rem_7rem]"
+      >
+        <StatusIcon status={status} />
+        <span className="min-w-0">
+          <span className="block truncate font-medium">{execution.taskTitle}</span>
+          <span className="block truncate text-faint text-xs">
+            {execution.squadName} · {statusLabel(status)}
+            {execution.stepsTotal > 0 && ` · ${execution.stepsEnded} of ${execution.stepsTotal} steps`}
+          </span>
+        </span>
+        <span className="tabular hidden text-right text-muted text-xs md:block">
+          {formatCount(execution.inputTokens + execution.outputTokens)} tokens
+        </span>
+        <span className="tabular hidden text-right text-muted text-xs md:block">
+          {startedAt && <Elapsed from={startedAt} to={endedAt ?? (status === "running" ? null : startedAt)} />}
+        </span>
+        <span className="tabular text-right text-xs">
+          <span className="block font-medium">{formatCost(execution.costNanoUsd, execution.costIncomplete)}</span>
+          <Moment iso={execution.createdAt} className="text-faint" />
+        </span>
+      </AppLink>
+    </li>
+  );
+}

@@ -1,0 +1,92 @@
+"use client";
+import { RadioTower, Unplug } from "lucide-react";
+import type { EndReason, Execution } from "#contracts";
+import { AppLink } from "../../components/ui/app-link.tsx";
+import { Meter } from "../../components/ui/meter.tsx";
+import { Elapsed } from "../../components/ui/moment.tsx";
+import { isTerminal } from "../../lib/execution-status.ts";
+import type { ConnectionState } from "../../lib/follow-execution.ts";
+import { formatCost, formatCount, formatDuration, formatMoney } from "../../lib/format.ts";
+
+const reasons: Partial<Record<EndReason, string>> = {
+  budget_exceeded: "The budget did not allow the next call. Raise it and retry: what is done is kept.",
+  step_limit: "It reached its limit of steps.",
+  llm_call_limit: "It reached its limit of LLM calls.",
+  tool_call_limit: "It reached its limit of tool calls.",
+  time_limit: "It reached its limit of working time.",
+  plan_invalid: "The lead did not come to a plan that can be run.",
+  step_failed: "A step failed.",
+  provider_failed: "The model's provider failed.",
+  no_progress: "It was stopped because it made no progress.",
+  internal_error: "Something went wrong inside Muster.",
+};
+
+/** What it costs and how far it is, ticking; why it ended, when not by being done. */
+export function ExecutionTotals({ execution, connection }: { execution: Execution; connection: ConnectionState | null }) {
+  const { totals, budget, steps, startedAt, endedAt, status } = execution;
+  const over = isTerminal(status);
+  const ended = steps.filter((step) => step.endedAt).length;
+  const reason = execution.endReason ? reasons[execution.endReason] : undefined;
+  return (
+    <div className="shrink-0 rounded-lg border border-line bg-surface">
+      <dl className="no-scrollbar flex items-stretch gap-x-7 overflow-x-auto px-4 py-2.5">
+        <Total label="Cost" value={formatCost(totals.costNanoUsd, totals.costIncomplete)}>
+          {budget && (
+            <span className="flex items-center gap-1.5">
+              <Meter label="Budget used" value={budget.spentNanoUsd + budget.reservedNanoUsd} limit={budget.limitNanoUsd} className="w-12" />
+              of {formatMoney(budget.limitNanoUsd)}
+            </span>
+          )}
+        </Total>
+        <Total label="Tokens in" value={formatCount(totals.inputTokens)} />
+        <Total label="Tokens out" value={formatCount(totals.outputTokens)} />
+        <Total label="LLM calls" value={formatCount(totals.llmCalls)} />
+        <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
+        <Total label="Steps" value={`${ended} of ${steps.length}`} />
+        <Total label="Time" value={over ? formatDuration(totals.workedMs) : startedAt ? <Elapsed from={startedAt} to={endedAt} /> : "not started"} />
+        <Total
+          label="Squad"
+          value={
+            execution.squadId ? (
+              <AppLink href={`/squads/${execution.squadId}`} className="hover:underline">
+                {execution.squad.name}
+              </AppLink>
+            ) : (
+              execution.squad.name
+            )
+          }
+        />
+        <div className="ml-auto flex shrink-0 items-center">
+          <Connection state={over ? null : connection} />
+        </div>
+      </dl>
+      {over && status !== "completed" && (execution.error || reason) && (
+        <p role="status" className="border-line border-t px-4 py-2 text-bad [overflow-wrap:anywhere]">
+          {reason} {execution.error !== reason && execution.error}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Total({ label, value, children }: { label: string; value: React.ReactNode; children?: React.ReactNode }) {
+  return (
+    <div className="shrink-0">
+      <dt className="text-faint text-xs">{label}</dt>
+      <dd className="tabular max-w-48 truncate font-semibold text-base">{value}</dd>
+      {children && <dd className="tabular text-faint text-xs">{children}</dd>}
+    </div>
+  );
+}
+
+function Connection({ state }: { state: ConnectionState | null }) {
+  if (state === null || state === "ended") return null;
+  const lost = state === "reconnecting";
+  const Icon = lost ? Unplug : RadioTower;
+  return (
+    <span role="status" className={`flex items-center gap-1.5 text-xs ${lost ? "text-attention" : "text-faint"}`}>
+      <Icon aria-hidden className="size-3.5" />
+      {lost ? "Reconnecting" : state === "live" ? "Live" : "Connecting"}
+    </span>
+  );
+}

@@ -1,0 +1,94 @@
+"use client";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Play } from "lucide-react";
+import type { ExecutionPage as ExecutionList, ExecutionStatus } from "#contracts";
+import { Page } from "../../components/shell/page.tsx";
+import { AppLink } from "../../components/ui/app-link.tsx";
+import { Button, buttonClass } from "../../components/ui/button.tsx";
+import { Panel } from "../../components/ui/panel.tsx";
+import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
+import { statusLabel } from "../../components/ui/status.tsx";
+import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
+import { apiGet, queryString } from "../../lib/api.ts";
+import { useSearchState } from "../../lib/use-route.ts";
+import { ExecutionRow } from "./execution-row.tsx";
+
+type Filter = "all" | ExecutionStatus;
+const tabs: Tab<Filter>[] = [
+  { name: "all", label: "All" },
+  ...(["running", "queued", "awaiting_approval", "paused", "completed", "failed", "cancelled", "budget_exceeded"] as const).map(
+    (status) => ({ name: status, label: statusLabel(status) }),
+  ),
+];
+
+/** `/executions`: every run, newest first. */
+export function ExecutionsPage() {
+  const [search, setSearch] = useSearchState();
+  const status = (tabs.find((tab) => tab.name === search.get("status"))?.name ?? "all") satisfies Filter;
+  const query = useInfiniteQuery({
+    queryKey: ["/executions", "all", status],
+    queryFn: ({ pageParam, signal }) =>
+      apiGet<ExecutionList>(
+        `/api/v1/executions${queryString({ limit: 30, status: status === "all" ? undefined : status, cursor: pageParam })}`,
+        signal,
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+    staleTime: 5000,
+  });
+  const executions = query.data?.pages.flatMap((page) => page.data) ?? [];
+  return (
+    <Page
+      title="Executions"
+      toolbar={
+        <Tabs
+          label="Status"
+          tabs={tabs}
+          value={status}
+          controls="executions"
+          onChange={(name) => setSearch({ status: name === "all" ? null : name })}
+          className="-mx-1 max-w-full"
+        />
+      }
+    >
+      <Panel id="executions">
+        {query.error && executions.length === 0 ? (
+          <Failure error={query.error} retry={() => void query.refetch()} />
+        ) : query.isPending ? (
+          <Loading label="Loading executions" className="flex flex-col gap-px">
+            {Array.from({ length: 12 }, (_, line) => (
+              <div key={line} className="flex h-12 items-center px-3">
+                <Skeleton className="h-6 w-full" />
+              </div>
+            ))}
+          </Loading>
+        ) : executions.length === 0 ? (
+          <Empty
+            icon={Play}
+            title={status === "all" ? "No execution yet" : `No execution is ${statusLabel(status).toLowerCase()}`}
+            action={
+              status === "all" && (
+                <AppLink href="/projects" className={buttonClass("primary")}>
+                  Go to the projects
+                </AppLink>
+              )
+            }
+          >
+            {status === "all" ? "An execution is one run of a task by a squad. Start one from a task on a project's board." : "Choose another status above."}
+          </Empty>
+        ) : (
+          <ul className="divide-y divide-line">
+            {executions.map((execution) => (
+              <ExecutionRow key={execution.id} execution={execution} />
+            ))}
+          </ul>
+        )}
+      </Panel>
+      {query.hasNextPage && (
+        <Button className="mt-3" busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+          Show older
+        </Button>
+      )}
+    </Page>
+  );
+}

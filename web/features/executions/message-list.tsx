@@ -1,0 +1,117 @@
+"use client";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown, LoaderCircle } from "lucide-react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import type { Execution } from "#contracts";
+import { isTyping } from "../../lib/shortcuts.ts";
+import type { LiveMessage } from "./apply-events.ts";
+import { MessageRow } from "./message-row.tsx";
+
+interface MessageListProps {
+  messages: LiveMessage[];
+  execution: Execution;
+  search: string;
+  olderBusy: boolean;
+  hasOlder: boolean;
+  onOlder: () => void;
+  /** Id of the message a link points at. */
+  target: string | null;
+}
+
+const endThresholdPx = 90;
+
+/**
+ * The messages as a virtual list that starts at the newest, follows while one reads there, lets go when one scrolls up,
+ * and asks for older ones near the top.
+ */
+export function MessageList({ messages, execution, search, olderBusy, hasOlder, onOlder, target }: MessageListProps) {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [atEnd, setAtEnd] = useState(true);
+  const settled = useRef(false);
+  const virtualizer = useVirtualizer({
+    count: messages.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (index) => estimateHeight(messages[index]),
+    getItemKey: (index) => messages[index]?.id ?? index,
+    anchorTo: "end",
+    followOnAppend: true,
+    scrollEndThreshold: endThresholdPx,
+    overscan: 6,
+    paddingStart: 8,
+    paddingEnd: 24,
+  });
+
+  useLayoutEffect(() => {
+    if (settled.current || messages.length === 0) return;
+    settled.current = true;
+    const at = target ? messages.findIndex((message) => message.id === target) : -1;
+    if (at >= 0) virtualizer.scrollToIndex(at, { align: "center" });
+    else virtualizer.scrollToEnd();
+  }, [messages, target, virtualizer]);
+
+  const onScroll = useCallback(() => {
+    const element = scroller.current;
+    if (!element) return;
+    setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < endThresholdPx);
+    if (element.scrollTop < 600 && settled.current && hasOlder) onOlder();
+  }, [hasOlder, onOlder]);
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (isTyping(event.target) || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey) return;
+      if (event.key === "End") virtualizer.scrollToEnd();
+      else if (event.key === "Home") virtualizer.scrollToOffset(0);
+      else return;
+      event.preventDefault();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [virtualizer]);
+
+  return (
+    <div className="relative min-h-0 flex-1">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard */}
+      <div ref={scroller} onScroll={onScroll} tabIndex={0} role="log" aria-label="Messages" aria-live="off" className="absolute inset-0 overflow-y-auto overscroll-contain -outline-offset-2 [contain:strict] [overflow-anchor:none]">
+        {(olderBusy || hasOlder) && (
+          <p className="absolute inset-x-0 top-0 flex h-6 items-center justify-center text-faint text-xs">
+            {olderBusy ? <LoaderCircle aria-label="Loading older messages" className="size-3.5 animate-spin" /> : "Older messages above"}
+          </p>
+        )}
+        <div className="relative w-full" style={{ height: virtualizer.getTotalSize() }}>
+          {virtualizer.getVirtualItems().map((item) => {
+            const message = messages[item.index];
+            if (!message) return null;
+            return (
+              <div
+                key={item.key}
+                ref={virtualizer.measureElement}
+                data-index={item.index}
+                className="absolute inset-x-0 top-0"
+                style={{ transform: `translateY(${item.start}px)` }}
+              >
+                <MessageRow message={message} previous={messages[item.index - 1]} execution={execution} search={search} highlighted={message.id === target} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+      {!atEnd && (
+        <button
+          type="button"
+          onClick={() => virtualizer.scrollToEnd()}
+          className="absolute bottom-3 left-1/2 flex h-8 -translate-x-1/2 animate-rise items-center gap-1.5 rounded-full bg-ink px-3 font-medium text-inverse text-xs shadow-pop"
+        >
+          <ArrowDown aria-hidden className="size-3.5" />
+          Newest
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** About the height of a row before it was measured: near enough that the scrollbar does not jump. */
+function estimateHeight(message: LiveMessage | undefined): number {
+  if (!message) return 80;
+  const lines = message.content.length / 95 + (message.content.match(/\n/g)?.length ?? 0) * 0.7;
+  return 52 + Math.max(1, Math.min(60, lines)) * 21 + message.tools.length * 34;
+}

@@ -1,0 +1,47 @@
+"use client";
+import { Check, Copy, ScrollText } from "lucide-react";
+import { useState } from "react";
+import type { Execution } from "#contracts";
+import { Markdown } from "../../components/markdown/markdown.tsx";
+import { Button } from "../../components/ui/button.tsx";
+import { Empty } from "../../components/ui/states.tsx";
+import { toastError } from "../../lib/toast.ts";
+
+/** What the squad delivers, beside what it was asked. */
+export function ResultTab({ execution }: { execution: Execution }) {
+  const [copied, setCopied] = useState(false);
+  const { result, task } = execution;
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(result?.text ?? "");
+      setCopied(true);
+      setTimeout(() => setCopied(false), 1500);
+    } catch (error) {
+      toastError("The browser did not allow copying", error);
+    }
+  };
+  return (
+    <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4">
+      {task.description && (
+        <details className="mb-4 max-w-[46rem] rounded-md border border-line bg-canvas px-3 py-2">
+          <summary className="font-medium text-muted text-xs">The task</summary>
+          <p className="mt-2 whitespace-pre-wrap [overflow-wrap:anywhere]">{task.description}</p>
+        </details>
+      )}
+      {result ? (
+        <>
+          <div className="float-right ml-3">
+            <Button small icon={copied ? <Check aria-hidden className="size-3.5" /> : <Copy aria-hidden className="size-3.5" />} onClick={() => void copy()}>
+              {copied ? "Copied" : "Copy"}
+            </Button>
+          </div>
+          <Markdown text={result.text} />
+        </>
+      ) : (
+        <Empty icon={ScrollText} title="No result yet">
+          The result is written in the last step. Until then the messages and files show what there is.
+        </Empty>
+      )}
+    </div>
+  );
+}

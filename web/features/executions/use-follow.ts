@@ -1,0 +1,51 @@
+"use client";
+import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+import type { ExecutionAnswer, ExecutionEvent } from "#contracts";
+import { type ConnectionState, followExecution } from "../../lib/follow-execution.ts";
+import { invalidate } from "../../lib/invalidate.ts";
+import { queries } from "../../lib/queries.ts";
+import { applyToExecution, applyToMessages, type LiveMessages } from "./apply-events.ts";
+
+/** Where the loaded and streamed messages of an execution are kept in the query cache. */
+export const messagesKey = (executionId: string) => [`/executions/${executionId}/messages`, "live"] as const;
+
+/** Takes events into everything the cache holds of the execution. */
+export function patchExecution(client: QueryClient, executionId: string, events: ExecutionEvent[]): void {
+  client.setQueryData<ExecutionAnswer>(queries.execution(executionId).queryKey, (answer) =>
+    answer ? { execution: applyToExecution(answer.execution, events) } : answer,
+  );
+  client.setQueryData<LiveMessages>(messagesKey(executionId), (live) => (live ? applyToMessages(live, events) : live));
+}
+
+/**
+ * Follows an execution whose answer is in the cache already, patching the cache with what happens; null follows nothing.
+ * When it ends, whatever lists it is read anew.
+ */
+export function useFollow(executionId: string | null): ConnectionState | null {
+  const client = useQueryClient();
+  const [state, setState] = useState<ConnectionState | null>(null);
+  useEffect(() => {
+    if (!executionId) {
+      setState(null);
+      return;
+    }
+    const key = queries.execution(executionId).queryKey;
+    const stop = new AbortController();
+    void followExecution({
+      executionId,
+      after: client.getQueryData<ExecutionAnswer>(key)?.execution.lastSeq ?? 0,
+      signal: stop.signal,
+      onState: setState,
+      onEvents: (events) => {
+        patchExecution(client, executionId, events);
+        if (!events.some((event) => event.type === "execution-end")) return;
+        void client.invalidateQueries({ queryKey: key });
+        void invalidate(client, "/dashboard", "/me", "/notifications", "/tasks", "/usage", `/executions/${executionId}/files`);
+        void client.invalidateQueries({ queryKey: ["/executions"] });
+      },
+    });
+    return () => stop.abort();
+  }, [executionId, client]);
+  return state;
+}

@@ -1,0 +1,76 @@
+"use client";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useState } from "react";
+import type { AgentMessagePage, ExecutionAnswer } from "#contracts";
+import { apiGet, queryString } from "../../lib/api.ts";
+import type { ConnectionState } from "../../lib/follow-execution.ts";
+import { queries } from "../../lib/queries.ts";
+import { toastError } from "../../lib/toast.ts";
+import { type LiveMessages, mergeMessages } from "./apply-events.ts";
+import { messagesKey } from "./use-follow.ts";
+
+const pageSize = 100;
+const pageUrl = (executionId: string, cursor?: string) =>
+  `/api/v1/executions/${executionId}/messages${queryString({ limit: pageSize, order: "desc", cursor })}`;
+
+/**
+ * The messages of an execution: the newest hundred, what is being written, and older ones on request. Live events are
+ * patched in by `useFollow`; whenever the line (re)opens, the newest page is merged in, which closes the gap between
+ * two reads that were not made at the same moment.
+ */
+export function useMessages(executionId: string, ready: boolean, connection: ConnectionState | null) {
+  const client = useQueryClient();
+  const [olderBusy, setOlderBusy] = useState(false);
+  const key = messagesKey(executionId);
+  const query = useQuery<LiveMessages>({
+    queryKey: key,
+    enabled: ready,
+    staleTime: Number.POSITIVE_INFINITY,
+    structuralSharing: false,
+    queryFn: async ({ signal }) => {
+      const page = await apiGet<AgentMessagePage>(pageUrl(executionId), signal);
+      // Read after the page came: events may have been taken in meanwhile.
+      const execution = client.getQueryData<ExecutionAnswer>(queries.execution(executionId).queryKey)?.execution;
+      return {
+        messages: mergeMessages(mergeMessages([], page.data), execution?.streaming ?? []),
+        olderCursor: page.nextCursor,
+        lastSeq: execution?.lastSeq ?? 0,
+        waitUntilMs: null,
+      };
+    },
+  });
+  const merge = useCallback(
+    (page: AgentMessagePage, older: boolean) =>
+      client.setQueryData<LiveMessages>(messagesKey(executionId), (live) =>
+        live
+          ? { ...live, messages: mergeMessages(live.messages, page.data), ...(older ? { olderCursor: page.nextCursor } : {}) }
+          : live,
+      ),
+    [client, executionId],
+  );
+
+  const loaded = query.isSuccess;
+  useEffect(() => {
+    if (!loaded || (connection !== "live" && connection !== "ended")) return;
+    const stop = new AbortController();
+    apiGet<AgentMessagePage>(pageUrl(executionId), stop.signal)
+      .then((page) => merge(page, false))
+      // The stream has what matters; the next opening tries again.
+      .catch(() => undefined);
+    return () => stop.abort();
+  }, [loaded, connection, executionId, merge]);
+
+  const cursor = query.data?.olderCursor ?? null;
+  const loadOlder = useCallback(async () => {
+    if (!cursor || olderBusy) return;
+    setOlderBusy(true);
+    try {
+      merge(await apiGet<AgentMessagePage>(pageUrl(executionId, cursor)), true);
+    } catch (error) {
+      toastError("Older messages could not be loaded", error);
+    }
+    setOlderBusy(false);
+  }, [cursor, olderBusy, executionId, merge]);
+
+  return { ...query, loadOlder, olderBusy };
+}

@@ -1,0 +1,71 @@
+"use client";
+import { useQuery } from "@tanstack/react-query";
+import { ChevronLeft, CirclePlus } from "lucide-react";
+import dynamic from "next/dynamic";
+import { useEffect, useState } from "react";
+import { Page } from "../../components/shell/page.tsx";
+import { AppLink } from "../../components/ui/app-link.tsx";
+import { Button } from "../../components/ui/button.tsx";
+import { Failure } from "../../components/ui/states.tsx";
+import { queries } from "../../lib/queries.ts";
+import { isTyping } from "../../lib/shortcuts.ts";
+import { useRouteId, useSearchState, useTitle } from "../../lib/use-route.ts";
+import { BoardSkeleton } from "../tasks/board-skeleton.tsx";
+import { ProjectActions } from "./project-actions.tsx";
+
+const Board = dynamic(() => import("../tasks/board.tsx"), { ssr: false, loading: BoardSkeleton });
+const NewTaskDialog = dynamic(() => import("../tasks/new-task-dialog.tsx"), { ssr: false });
+const TaskDialog = dynamic(() => import("../tasks/task-dialog.tsx"), { ssr: false });
+
+/** `/projects/ID`: the board of a project's tasks. */
+export function ProjectPage() {
+  const id = useRouteId();
+  const [parameters, setParameters] = useSearchState();
+  const [creating, setCreating] = useState(false);
+  const { data, error, refetch } = useQuery({ ...queries.project(id ?? ""), enabled: id !== null });
+  const project = data?.project;
+  useTitle(project?.name);
+  const openTask = parameters.get("task");
+
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key !== "c" || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      setCreating(true);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, []);
+
+  return (
+    <Page
+      fill
+      className="flex flex-col"
+      title={project?.name ?? "Project"}
+      before={
+        <AppLink href="/projects" aria-label="All projects" className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover">
+          <ChevronLeft aria-hidden className="size-4" />
+        </AppLink>
+      }
+      actions={
+        <>
+          {project && <ProjectActions project={project} />}
+          <Button look="primary" disabled={!project} aria-keyshortcuts="c" icon={<CirclePlus aria-hidden className="size-4" />} onClick={() => setCreating(true)}>
+            New task
+          </Button>
+        </>
+      }
+    >
+      {error && !project ? (
+        <Failure error={error} retry={() => void refetch()} />
+      ) : id ? (
+        <Board key={id} projectId={id} onOpen={(taskId) => setParameters({ task: taskId })} onCreate={() => setCreating(true)} />
+      ) : (
+        <BoardSkeleton />
+      )}
+      {creating && id && <NewTaskDialog projectId={id} onClose={() => setCreating(false)} />}
+      {openTask && <TaskDialog key={openTask} taskId={openTask} onClose={() => setParameters({ task: null })} />}
+    </Page>
+  );
+}

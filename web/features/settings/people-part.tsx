@@ -1,0 +1,139 @@
+"use client";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Trash2, UserRoundPlus } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import type { CreatedInvitation, Person } from "#contracts";
+import { Avatar } from "../../components/ui/avatar.tsx";
+import { Button, IconButton } from "../../components/ui/button.tsx";
+import Confirm from "../../components/ui/confirm.tsx";
+import { Input } from "../../components/ui/field.tsx";
+import { Moment } from "../../components/ui/moment.tsx";
+import { Panel } from "../../components/ui/panel.tsx";
+import { Failure, Skeleton } from "../../components/ui/states.tsx";
+import { Badge } from "../../components/ui/status.tsx";
+import { apiSend } from "../../lib/api.ts";
+import { invalidate } from "../../lib/invalidate.ts";
+import { queries } from "../../lib/queries.ts";
+import { toastDone, toastError } from "../../lib/toast.ts";
+import { SecretOnce } from "./secret-once.tsx";
+
+/** Who may use this installation. Each sees their own squads only. */
+export default function PeoplePart() {
+  const me = useQuery(queries.me());
+  const owner = me.data?.user.role === "owner";
+  const people = useQuery({ ...queries.people(), enabled: owner });
+  if (me.data && !owner) {
+    return (
+      <Panel title="People">
+        <p className="px-3 py-8 text-center text-muted">The owner of this installation invites and removes people.</p>
+      </Panel>
+    );
+  }
+  if (people.error && !people.data) return <Failure error={people.error} retry={() => void people.refetch()} />;
+  if (!people.data || !me.data) return <Skeleton className="h-72 rounded-lg" />;
+  return (
+    <div className="flex flex-col gap-4">
+      <Panel title={`People · ${people.data.data.length}`}>
+        <ul className="divide-y divide-line">
+          {people.data.data.map((person) => (
+            <PersonRow key={person.id} person={person} self={person.id === me.data.user.id} />
+          ))}
+        </ul>
+      </Panel>
+      <Invitations />
+    </div>
+  );
+}
+
+function PersonRow({ person, self }: { person: Person; self: boolean }) {
+  const client = useQueryClient();
+  const [removing, setRemoving] = useState(false);
+  return (
+    <li className="flex min-h-13 items-center gap-3 px-3 py-1.5">
+      <Avatar name={person.name} size={32} />
+      <span className="min-w-0 flex-1">
+        <span className="block truncate font-medium">{person.name}</span>
+        <span className="block truncate text-faint text-xs">{person.email}</span>
+      </span>
+      {person.role === "owner" && <Badge tone="accent">Owner</Badge>}
+      <Moment iso={person.createdAt} className="text-faint text-xs" />
+      <IconButton label={`Remove ${person.name}`} disabled={self || person.role === "owner"} onClick={() => setRemoving(true)}>
+        <Trash2 aria-hidden className="size-4" />
+      </IconButton>
+      {removing && (
+        <Confirm
+          title={`Remove ${person.name}?`}
+          action="Remove the person"
+          onClose={() => setRemoving(false)}
+          onConfirm={async () => {
+            await apiSend("DELETE", `/api/v1/people/${person.id}`);
+            await invalidate(client, "/people");
+            toastDone(`${person.name} removed`);
+          }}
+        >
+          <p>Their squads, projects and executions are deleted with them. This cannot be undone.</p>
+        </Confirm>
+      )}
+    </li>
+  );
+}
+
+function Invitations() {
+  const client = useQueryClient();
+  const { data } = useQuery({ ...queries.invitations(), staleTime: 5000 });
+  const [email, setEmail] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [created, setCreated] = useState<CreatedInvitation | null>(null);
+  const open = data?.data.filter((invitation) => !invitation.acceptedAt) ?? [];
+  const invite = async (event: FormEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    try {
+      setCreated(await apiSend<CreatedInvitation>("POST", "/api/v1/invitations", { email: email.trim() }));
+      setEmail("");
+      await invalidate(client, "/invitations");
+    } catch (error) {
+      toastError("Not invited", error);
+    }
+    setBusy(false);
+  };
+  const withdraw = async (invitationId: string) => {
+    try {
+      await apiSend("DELETE", `/api/v1/invitations/${invitationId}`);
+      await invalidate(client, "/invitations");
+      toastDone("Invitation withdrawn");
+    } catch (error) {
+      toastError("Not withdrawn", error);
+    }
+  };
+  return (
+    <Panel title="Invitations">
+      <form onSubmit={(event) => void invite(event)} className="flex gap-2 p-3">
+        <Input type="email" aria-label="E-mail of whom to invite" placeholder="name@example.org" value={email} onChange={(event) => setEmail(event.target.value)} className="max-w-72" />
+        <Button type="submit" look="primary" busy={busy} disabled={!email.includes("@")} icon={<UserRoundPlus aria-hidden className="size-4" />}>
+          Invite
+        </Button>
+      </form>
+      {open.length > 0 && (
+        <ul className="divide-y divide-line border-line border-t">
+          {open.map((invitation) => (
+            <li key={invitation.id} className="flex min-h-10 items-center gap-3 px-3">
+              <span className="min-w-0 flex-1 truncate">{invitation.email}</span>
+              <span className="text-faint text-xs">
+                runs out <Moment iso={invitation.expiresAt} />
+              </span>
+              <IconButton label={`Withdraw the invitation of ${invitation.email}`} onClick={() => void withdraw(invitation.id)}>
+                <Trash2 aria-hidden className="size-4" />
+              </IconButton>
+            </li>
+          ))}
+        </ul>
+      )}
+      {created && (
+        <SecretOnce title={`Invitation for ${created.invitation.email}`} secret={`${window.location.origin}/join?token=${encodeURIComponent(created.token)}`} onClose={() => setCreated(null)}>
+          Send this link yourself: Muster sends no mail. It is shown this once and works once.
+        </SecretOnce>
+      )}
+    </Panel>
+  );
+}

@@ -1,0 +1,149 @@
+"use client";
+import { closestCenter, DndContext, type DragEndEvent, DragOverlay, KeyboardSensor, PointerSensor, useDroppable, useSensor, useSensors } from "@dnd-kit/core";
+import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrategy } from "@dnd-kit/sortable";
+import { CirclePlus, Users } from "lucide-react";
+import { type ReactNode, useState } from "react";
+import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
+import type { ModelList, RoleView, ToolView } from "#contracts";
+import { buttonClass } from "../../components/ui/button.tsx";
+import { Menu } from "../../components/ui/menu.tsx";
+import { Panel } from "../../components/ui/panel.tsx";
+import { Empty } from "../../components/ui/states.tsx";
+import { toastDone } from "../../lib/toast.ts";
+import { MemberEditor } from "./member-editor.tsx";
+import { RoleChip, RolePalette } from "./role-palette.tsx";
+import { memberFromRole, type SquadForm } from "./squad-form.ts";
+
+interface MemberBoardProps {
+  roles: RoleView[];
+  models: ModelList;
+  tools: ToolView[];
+  /** The settings beside the members. */
+  children: ReactNode;
+}
+
+const maxMembers = 50;
+
+/** Roles on one side, members on the other: drag a role in, or add it with a button; drag members into order. */
+export function MemberBoard({ roles, models, tools, children }: MemberBoardProps) {
+  const { control, getValues, setValue } = useFormContext<SquadForm>();
+  const { fields, insert, move, remove } = useFieldArray({
+    control,
+    name: "members",
+    keyName: "key",
+    rules: { validate: (members) => members.length > 0 || "A squad needs at least one member: add a role." },
+  });
+  const lead = useWatch({ control, name: "lead" });
+  const [open, setOpen] = useState<string | null>(null);
+  const [dragged, setDragged] = useState<RoleView | null>(null);
+  const sensors = useSensors(
+    useSensor(PointerSensor, { activationConstraint: { distance: 5 } }),
+    useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
+  );
+
+  const add = (role: RoleView, at = fields.length) => {
+    if (fields.length >= maxMembers) return;
+    const taken = getValues("members").map((member) => member.name);
+    insert(at, memberFromRole(role.slug, roles, taken), { shouldFocus: false });
+    if (fields.length > 0 && at <= lead) setValue("lead", lead + 1);
+  };
+  const drop = ({ active, over }: DragEndEvent) => {
+    setDragged(null);
+    if (!over) return;
+    const role = roles.find((one) => `role:${one.slug}` === active.id);
+    const to = fields.findIndex((field) => field.key === over.id);
+    if (role) add(role, to < 0 ? fields.length : to);
+    const from = fields.findIndex((field) => field.key === active.id);
+    if (from < 0 || to < 0 || from === to) return;
+    move(from, to);
+    setValue("lead", movedIndex(lead, from, to), { shouldDirty: true });
+  };
+  const take = (at: number) => {
+    const member = getValues(`members.${at}`);
+    remove(at);
+    const leadBefore = lead;
+    if (at < lead || lead === fields.length - 1) setValue("lead", Math.max(0, lead - 1));
+    toastDone(`${member.name} removed`, () => {
+      insert(at, member, { shouldFocus: false });
+      setValue("lead", leadBefore);
+    });
+  };
+
+  return (
+    <DndContext
+      sensors={sensors}
+      collisionDetection={closestCenter}
+      onDragStart={({ active }) => setDragged(roles.find((role) => `role:${role.slug}` === active.id) ?? null)}
+      onDragCancel={() => setDragged(null)}
+      onDragEnd={drop}
+    >
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] 2xl:grid-cols-[15rem_minmax(0,1fr)_21rem]">
+        <RolePalette roles={roles} onAdd={add} className="hidden 2xl:block" />
+        <Panel
+          title={`Members · ${fields.length}`}
+          action={
+            <Menu
+              label="Add a member"
+              align="end"
+              className={buttonClass("secondary", true)}
+              trigger={
+                <>
+                  <CirclePlus aria-hidden className="size-3.5" />
+                  Add
+                </>
+              }
+              items={roles.map((role) => ({ label: role.name, run: () => add(role) }))}
+            />
+          }
+        >
+          <MemberDropArea empty={fields.length === 0}>
+            <SortableContext items={fields.map((field) => field.key)} strategy={verticalListSortingStrategy}>
+              <ol className="divide-y divide-line">
+                {fields.map((field, index) => (
+                  <MemberEditor
+                    key={field.key}
+                    id={field.key}
+                    index={index}
+                    isLead={index === lead}
+                    open={open === field.key}
+                    onToggle={() => setOpen(open === field.key ? null : field.key)}
+                    onRemove={() => take(index)}
+                    onLead={() => setValue("lead", index, { shouldDirty: true })}
+                    roles={roles}
+                    models={models}
+                    tools={tools}
+                  />
+                ))}
+              </ol>
+            </SortableContext>
+          </MemberDropArea>
+        </Panel>
+        {children}
+      </div>
+      <DragOverlay>{dragged && <RoleChip role={dragged} />}</DragOverlay>
+    </DndContext>
+  );
+}
+
+function MemberDropArea({ empty, children }: { empty: boolean; children: ReactNode }) {
+  const { setNodeRef, isOver } = useDroppable({ id: "members" });
+  return (
+    <div ref={setNodeRef} className={isOver ? "bg-accent-soft/50" : undefined}>
+      {empty ? (
+        <Empty icon={Users} title="No member yet" className="min-h-72">
+          Drag a role here, or choose one with Add.
+        </Empty>
+      ) : (
+        children
+      )}
+    </div>
+  );
+}
+
+/** Where an item at `index` is after another moved. */
+export function movedIndex(index: number, from: number, to: number): number {
+  if (index === from) return to;
+  if (from < index && to >= index) return index - 1;
+  if (from > index && to <= index) return index + 1;
+  return index;
+}

@@ -1,0 +1,154 @@
+"use client";
+import { useSortable } from "@dnd-kit/sortable";
+import clsx from "clsx";
+import { ChevronDown, Crown, GripVertical, Trash2 } from "lucide-react";
+import { useFormContext, useWatch } from "react-hook-form";
+import type { ModelList, ModelView, RoleView, ToolView } from "#contracts";
+import { Avatar } from "../../components/ui/avatar.tsx";
+import { Button, IconButton } from "../../components/ui/button.tsx";
+import { Checkbox, Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
+import { Badge } from "../../components/ui/status.tsx";
+import { formatCount, formatTokenPrice } from "../../lib/format.ts";
+import { ModelOptions } from "./model-options.tsx";
+import type { SquadForm } from "./squad-form.ts";
+
+interface MemberEditorProps {
+  id: string;
+  index: number;
+  isLead: boolean;
+  open: boolean;
+  onToggle: () => void;
+  onRemove: () => void;
+  onLead: () => void;
+  roles: RoleView[];
+  models: ModelList;
+  tools: ToolView[];
+}
+
+/** One member: a line to see and sort, and all its fields when opened. */
+export function MemberEditor(props: MemberEditorProps) {
+  const { id, index, isLead, open, onToggle, onRemove, roles, models } = props;
+  const { control, formState } = useFormContext<SquadForm>();
+  const member = useWatch({ control, name: `members.${index}` });
+  const { setNodeRef, setActivatorNodeRef, attributes, listeners, transform, transition, isDragging } = useSortable({ id });
+  const role = roles.find((one) => one.slug === member?.role);
+  const broken = formState.errors.members?.[index] !== undefined;
+  const name = member?.name || role?.name || "Member";
+  return (
+    <li
+      ref={setNodeRef}
+      style={{ transform: transform ? `translate3d(0, ${transform.y}px, 0)` : undefined, transition }}
+      className={clsx("bg-surface", isDragging && "relative z-10 opacity-80 shadow-pop")}
+    >
+      <div className="flex min-h-13 items-center gap-1 px-1.5">
+        <button
+          type="button"
+          ref={setActivatorNodeRef}
+          {...attributes}
+          {...listeners}
+          aria-label={`Move ${name}`}
+          className="flex h-8 w-6 cursor-grab touch-none items-center justify-center rounded-md text-faint hover:bg-hover"
+        >
+          <GripVertical aria-hidden className="size-4" />
+        </button>
+        <button type="button" aria-expanded={open} onClick={onToggle} className="flex min-w-0 flex-1 items-center gap-2.5 rounded-md px-1.5 py-2 text-left hover:bg-hover">
+          <Avatar name={name} role={member?.role ?? null} size={32} />
+          <span className="min-w-0 flex-1">
+            <span className="flex items-center gap-1.5">
+              <span className="truncate font-medium">{name}</span>
+              {isLead && (
+                <Badge tone="accent">
+                  <Crown aria-hidden className="size-3" />
+                  Lead
+                </Badge>
+              )}
+              {broken && <Badge tone="bad">Needs a fix</Badge>}
+            </span>
+            <span className="block truncate text-faint text-xs">
+              {role?.name ?? member?.role} · {modelName(models, member?.model ?? "")}
+            </span>
+          </span>
+          <ChevronDown aria-hidden className={clsx("size-4 shrink-0 text-faint transition-transform", open && "rotate-180")} />
+        </button>
+        <IconButton label={`Remove ${name}`} onClick={onRemove}>
+          <Trash2 aria-hidden className="size-4" />
+        </IconButton>
+      </div>
+      {open && <MemberFields {...props} role={role} />}
+    </li>
+  );
+}
+
+function modelName(models: ModelList, id: string): string {
+  const model = models.data.find((one) => one.id === (id || models.defaultModel));
+  return id ? (model?.name ?? id) : `Default (${model?.name ?? models.defaultModel})`;
+}
+
+function MemberFields({ index, isLead, onLead, role, models, tools }: MemberEditorProps & { role: RoleView | undefined }) {
+  const { register, control, setValue, formState } = useFormContext<SquadForm>();
+  const member = useWatch({ control, name: `members.${index}` });
+  const model = models.data.find((one) => one.id === (member.model || models.defaultModel));
+  const errors = formState.errors.members?.[index];
+  const field = (name: string) => `member-${index}-${name}`;
+  const toggleTool = (tool: string, on: boolean) =>
+    setValue(`members.${index}.tools`, on ? [...member.tools, tool] : member.tools.filter((one) => one !== tool), { shouldDirty: true });
+  return (
+    <div className="grid gap-3.5 px-4 pt-1 pb-4 sm:grid-cols-2">
+      <Field label="Name" htmlFor={field("name")} error={errors?.name?.message}>
+        <Input
+          id={field("name")}
+          maxLength={120}
+          aria-invalid={errors?.name ? true : undefined}
+          {...register(`members.${index}.name`, { validate: (value) => value.trim() !== "" || "A member needs a name." })}
+        />
+      </Field>
+      <Field label="Model" htmlFor={field("model")} hint={model && <ModelFacts model={model} />}>
+        <Select id={field("model")} {...register(`members.${index}.model`)}>
+          <option value="">Default ({models.data.find((one) => one.id === models.defaultModel)?.name ?? models.defaultModel})</option>
+          <ModelOptions models={models.data} />
+        </Select>
+      </Field>
+      <Field
+        label="Instructions"
+        htmlFor={field("instructions")}
+        hint="Empty: those of the role, shown above in grey."
+        className="sm:col-span-2"
+      >
+        <Textarea id={field("instructions")} rows={5} maxLength={20_000} placeholder={role?.instructions.trim().slice(0, 600)} {...register(`members.${index}.instructions`)} />
+      </Field>
+      <fieldset className="sm:col-span-2">
+        <legend className="mb-1 font-medium text-muted text-xs">Tools</legend>
+        <div className="grid gap-2 sm:grid-cols-2">
+          {tools.map((tool) => (
+            <Checkbox
+              key={tool.name}
+              label={tool.name}
+              hint={tool.description}
+              checked={member.tools.includes(tool.name)}
+              onChange={(event) => toggleTool(tool.name, event.target.checked)}
+            />
+          ))}
+        </div>
+      </fieldset>
+      {!isLead && (
+        <div className="sm:col-span-2">
+          <Button small icon={<Crown aria-hidden className="size-3.5" />} onClick={onLead}>
+            Make the lead
+          </Button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function ModelFacts({ model }: { model: ModelView }) {
+  return (
+    <span className="tabular">
+      {model.inputNanoUsdPerToken === 0 && model.outputNanoUsdPerToken === 0
+        ? "Free"
+        : `${formatTokenPrice(model.inputNanoUsdPerToken)} in, ${formatTokenPrice(model.outputNanoUsdPerToken)} out per million tokens`}
+      {model.contextTokens !== null && ` · ${formatCount(model.contextTokens)} context`}
+      {!model.available && " · no account offers it now"}
+    </span>
+  );
+}

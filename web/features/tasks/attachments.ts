@@ -1,0 +1,24 @@
+import type { NewAttachment } from "#contracts";
+
+/** The server's limits (`sizeLimits` of the contracts), told before the upload. */
+export const attachmentLimits = { bytes: 5_242_880, count: 20 };
+
+/** A file as the API takes it. Rejects when the browser cannot read the file. */
+export async function toAttachment(file: File): Promise<NewAttachment> {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  let binary = "";
+  const chunk = 32_768;
+  for (let at = 0; at < bytes.length; at += chunk) binary += String.fromCharCode(...bytes.subarray(at, at + chunk));
+  const mediaType = /^[\w.+-]+\/[\w.+-]+$/.test(file.type) ? file.type : undefined;
+  return { name: file.name, ...(mediaType ? { mediaType } : {}), contentBase64: btoa(binary) };
+}
+
+/** Why these files cannot be attached together, or null when they can. */
+export function attachmentProblem(files: { name: string; size: number }[], present = 0): string | null {
+  if (files.length + present > attachmentLimits.count) return `A task takes ${attachmentLimits.count} files at most.`;
+  const large = files.find((file) => file.size > attachmentLimits.bytes);
+  if (large) return `“${large.name}” is larger than 5 MB.`;
+  const names = files.map((file) => file.name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  return twice ? `Two files are named “${twice}”.` : null;
+}

@@ -1,0 +1,143 @@
+"use client";
+import { closestCorners, DndContext, type DragEndEvent, DragOverlay, KeyboardSensor, PointerSensor, useDroppable, useSensor, useSensors } from "@dnd-kit/core";
+import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrategy } from "@dnd-kit/sortable";
+import { useQuery } from "@tanstack/react-query";
+import { ListChecks, Search } from "lucide-react";
+import { useMemo, useState } from "react";
+import type { SquadListItem, TaskListItem, TaskPriority, TaskStatus } from "#contracts";
+import { Button } from "../../components/ui/button.tsx";
+import { inputClass, Select } from "../../components/ui/field.tsx";
+import { Empty, Failure } from "../../components/ui/states.tsx";
+import { StatusIcon, statusLabel } from "../../components/ui/status.tsx";
+import { queries } from "../../lib/queries.ts";
+import { BoardSkeleton } from "./board-skeleton.tsx";
+import { boardColumns, positionAt, tasksByStatus } from "./board-order.ts";
+import { priorities } from "./priority.tsx";
+import { SortableTaskCard, TaskCard } from "./task-card.tsx";
+import { useMoveTask } from "./use-move-task.ts";
+import { useBoardTasks } from "./use-board-tasks.ts";
+
+interface BoardProps {
+  projectId: string;
+  onOpen: (taskId: string) => void;
+  onCreate: () => void;
+}
+
+/** Tasks by status; drag them, or move them with the keyboard. Moves show at once and can be undone. */
+export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
+  const tasks = useBoardTasks(projectId);
+  const squads = useQuery(queries.squads({ page: 1, pageSize: 100 }));
+  const moveTask = useMoveTask(projectId);
+  const [search, setSearch] = useState("");
+  const [priority, setPriority] = useState<TaskPriority | "">("");
+  const [dragged, setDragged] = useState<TaskListItem | null>(null);
+  const sensors = useSensors(
+    useSensor(PointerSensor, { activationConstraint: { distance: 6 } }),
+    useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates, keyboardCodes: { start: ["Space"], end: ["Space", "Enter"], cancel: ["Escape"] } }),
+  );
+  const squadById = useMemo(() => new Map((squads.data?.data ?? []).map((squad) => [squad.id, squad])), [squads.data]);
+  const words = search.trim().toLowerCase();
+  const shown = useMemo(
+    () => (tasks.data ?? []).filter((task) => (!priority || task.priority === priority) && (!words || task.title.toLowerCase().includes(words))),
+    [tasks.data, priority, words],
+  );
+  const columns = useMemo(() => tasksByStatus(shown), [shown]);
+
+  if (tasks.error && !tasks.data) return <Failure error={tasks.error} retry={tasks.refetch} />;
+  if (!tasks.data) return <BoardSkeleton />;
+  if (tasks.data.length === 0) {
+    return (
+      <Empty
+        icon={ListChecks}
+        title="No task yet"
+        action={
+          <Button look="primary" onClick={onCreate}>
+            Write the first task
+          </Button>
+        }
+      >
+        A task says what you want. A squad runs it; you watch, and get the result.
+      </Empty>
+    );
+  }
+
+  const drop = ({ active, over }: DragEndEvent) => {
+    setDragged(null);
+    const task = shown.find((one) => one.id === active.id);
+    if (!task || !over || over.id === active.id) return;
+    const overTask = shown.find((one) => one.id === over.id);
+    const status = overTask?.status ?? boardColumns.find((column) => column === over.id);
+    if (!status) return;
+    const position = positionAt(columns[status], task, overTask ?? null);
+    if (status !== task.status || position !== task.position) moveTask(task, { status, position });
+  };
+
+  return (
+    <>
+      <div className="mb-3 flex shrink-0 flex-wrap items-center gap-2">
+        <label className="relative block w-full sm:w-64">
+          <span className="sr-only">Filter by words of the title</span>
+          <Search aria-hidden className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint" />
+          <input type="search" placeholder="Filter" value={search} onChange={(event) => setSearch(event.target.value)} className={`${inputClass} h-8 pl-8`} />
+        </label>
+        <Select aria-label="Priority" value={priority} onChange={(event) => setPriority(event.target.value as TaskPriority | "")} className="w-auto">
+          <option value="">Any priority</option>
+          {priorities.map(({ value, label }) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
+        </Select>
+        {tasks.hasMore && (
+          <Button busy={tasks.loadingMore} onClick={tasks.loadMore}>
+            Load more tasks ({tasks.data.length} of {tasks.total})
+          </Button>
+        )}
+      </div>
+      <DndContext
+        sensors={sensors}
+        collisionDetection={closestCorners}
+        onDragStart={({ active }) => setDragged(shown.find((one) => one.id === active.id) ?? null)}
+        onDragCancel={() => setDragged(null)}
+        onDragEnd={drop}
+        accessibility={{ screenReaderInstructions: { draggable: "Press Space to pick the task up, the arrows to move it, Space to put it down, Escape to leave it." } }}
+      >
+        <div className="-mx-4 flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6">
+          {boardColumns.map((status) => (
+            <Column key={status} status={status} tasks={columns[status]} squadById={squadById} onOpen={onOpen} />
+          ))}
+        </div>
+        <DragOverlay>{dragged && <TaskCard task={dragged} squad={squadById.get(dragged.squadId ?? "")} lifted />}</DragOverlay>
+      </DndContext>
+    </>
+  );
+}
+
+interface ColumnProps {
+  status: TaskStatus;
+  tasks: TaskListItem[];
+  squadById: Map<string, SquadListItem>;
+  onOpen: (taskId: string) => void;
+}
+
+function Column({ status, tasks, squadById, onOpen }: ColumnProps) {
+  const { setNodeRef, isOver } = useDroppable({ id: status });
+  return (
+    <section aria-label={`${statusLabel(status)}, ${tasks.length}`} className="flex min-h-0 w-[85vw] shrink-0 snap-start flex-col sm:w-72 lg:w-auto lg:min-w-52 lg:flex-1">
+      <h2 className="flex h-8 shrink-0 items-center gap-2 px-1 font-medium">
+        <StatusIcon status={status} named={false} className={status === "in_progress" ? "animate-none" : ""} />
+        {statusLabel(status)}
+        <span className="tabular text-faint text-xs">{tasks.length}</span>
+      </h2>
+      <div ref={setNodeRef} className={`min-h-0 flex-1 overflow-y-auto rounded-lg p-1 ${isOver ? "bg-accent-soft/60" : "bg-hover/45"}`}>
+        <SortableContext id={status} items={tasks.map((task) => task.id)} strategy={verticalListSortingStrategy}>
+          <ul className="flex min-h-16 flex-col gap-1.5">
+            {tasks.map((task) => (
+              <SortableTaskCard key={task.id} task={task} squad={squadById.get(task.squadId ?? "")} onOpen={onOpen} />
+            ))}
+          </ul>
+        </SortableContext>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,119 @@
+"use client";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Play } from "lucide-react";
+import { useState } from "react";
+import { useForm } from "react-hook-form";
+import type { CreateTaskBody, ExecutionStateAnswer, TaskAnswer, TaskPriority } from "#contracts";
+import { Button } from "../../components/ui/button.tsx";
+import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
+import { Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
+import { apiSend, messageOf } from "../../lib/api.ts";
+import { invalidate } from "../../lib/invalidate.ts";
+import { queries } from "../../lib/queries.ts";
+import { toastDone } from "../../lib/toast.ts";
+import { useGo } from "../../lib/use-route.ts";
+import { attachmentProblem, toAttachment } from "./attachments.ts";
+import { FilePicker } from "./file-picker.tsx";
+import { priorities } from "./priority.tsx";
+
+interface NewTaskForm {
+  title: string;
+  description: string;
+  priority: TaskPriority;
+  squadId: string;
+}
+
+/** Writes a task, and starts it at once if wanted. */
+export default function NewTaskDialog({ projectId, onClose }: { projectId: string; onClose: () => void }) {
+  const client = useQueryClient();
+  const go = useGo();
+  const squads = useQuery(queries.squads({ page: 1, pageSize: 100, status: "active" }));
+  const [files, setFiles] = useState<File[]>([]);
+  const [busy, setBusy] = useState<"create" | "run" | null>(null);
+  const { register, handleSubmit, setError, formState, watch } = useForm<NewTaskForm>({
+    defaultValues: { title: "", description: "", priority: "medium", squadId: "" },
+  });
+  const { errors } = formState;
+  const squadId = watch("squadId");
+
+  const create = (run: boolean) =>
+    handleSubmit(async ({ squadId, ...values }) => {
+      if (attachmentProblem(files)) return;
+      setBusy(run ? "run" : "create");
+      try {
+        const attachments = await Promise.all(files.map(toAttachment));
+        const body: CreateTaskBody = { ...values, projectId, squadId: squadId || null, attachments };
+        const { task } = await apiSend<TaskAnswer>("POST", "/api/v1/tasks", body);
+        void invalidate(client, "/tasks", "/projects", "/dashboard");
+        if (!run) {
+          toastDone("Task created");
+          onClose();
+          return;
+        }
+        const { execution } = await apiSend<ExecutionStateAnswer>("POST", `/api/v1/tasks/${task.id}/executions`, {});
+        void client.invalidateQueries({ queryKey: ["/executions"] });
+        onClose();
+        go(`/executions/${execution.id}`);
+      } catch (error) {
+        setError("root", { message: messageOf(error) });
+        setBusy(null);
+      }
+    });
+
+  return (
+    <Dialog title="New task" onClose={onClose} className="max-w-2xl">
+      <form onSubmit={create(false)} noValidate className="flex min-h-0 flex-col">
+        <DialogBody className="grid gap-4 sm:grid-cols-2">
+          <Field label="Title" htmlFor="task-title" error={errors.title?.message} className="sm:col-span-2">
+            <Input id="task-title" autoFocus maxLength={300} {...register("title", { validate: (value) => value.trim() !== "" || "Say in a few words what is wanted." })} />
+          </Field>
+          <Field label="What is wanted" htmlFor="task-description" className="sm:col-span-2" hint="What to deliver, for whom, what must be in it. The squad reads it word for word.">
+            <Textarea id="task-description" rows={7} maxLength={200_000} {...register("description")} />
+          </Field>
+          <Field label="Squad" htmlFor="task-squad" hint={squads.data?.total === 0 ? "There is no active squad yet." : undefined}>
+            <Select id="task-squad" {...register("squadId")}>
+              <option value="">Choose later</option>
+              {squads.data?.data.map((squad) => (
+                <option key={squad.id} value={squad.id}>
+                  {squad.name}
+                </option>
+              ))}
+            </Select>
+          </Field>
+          <Field label="Priority" htmlFor="task-priority">
+            <Select id="task-priority" {...register("priority")}>
+              {priorities.map(({ value, label }) => (
+                <option key={value} value={value}>
+                  {label}
+                </option>
+              ))}
+            </Select>
+          </Field>
+          <div className="sm:col-span-2">
+            <FilePicker id="task-files" files={files} onChange={setFiles} />
+          </div>
+          {errors.root && (
+            <p role="alert" className="text-bad sm:col-span-2">
+              {errors.root.message}
+            </p>
+          )}
+        </DialogBody>
+        <DialogActions>
+          <Button type="submit" busy={busy === "create"} disabled={busy !== null}>
+            Create
+          </Button>
+          <Button
+            look="primary"
+            busy={busy === "run"}
+            disabled={busy !== null || !squadId}
+            title={squadId ? undefined : "Choose a squad first"}
+            icon={<Play aria-hidden className="size-3.5" />}
+            onClick={create(true)}
+          >
+            Create and run
+          </Button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  );
+}

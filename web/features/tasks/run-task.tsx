@@ -1,0 +1,64 @@
+"use client";
+import { useQueryClient } from "@tanstack/react-query";
+import { Play } from "lucide-react";
+import { useState } from "react";
+import type { CreateExecutionBody, ExecutionStateAnswer } from "#contracts";
+import { Button } from "../../components/ui/button.tsx";
+import { inputClass } from "../../components/ui/field.tsx";
+import { apiSend } from "../../lib/api.ts";
+import { invalidate } from "../../lib/invalidate.ts";
+import { toastError } from "../../lib/toast.ts";
+import { useGo } from "../../lib/use-route.ts";
+
+interface RunTaskProps {
+  taskId: string;
+  squadId: string | null;
+  /** Why it cannot be started now. */
+  blocked: string | null;
+  onStarted: () => void;
+}
+
+/** Starts an execution, with a budget of its own if wanted, and goes to watch it. */
+export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
+  const client = useQueryClient();
+  const go = useGo();
+  const [busy, setBusy] = useState(false);
+  const [budget, setBudget] = useState("");
+  // Kept over attempts: a repeated press starts one execution, not two.
+  const [key, setKey] = useState(() => crypto.randomUUID());
+  const amount = budget.trim() === "" ? null : Number(budget);
+  const wrong = amount !== null && !(amount >= 0 && amount <= 1_000_000);
+  const reason = blocked ?? (squadId ? (wrong ? "The budget is no amount" : null) : "Choose a squad and save first");
+  const run = async () => {
+    setBusy(true);
+    const body: CreateExecutionBody = amount === null ? {} : { budgetUsd: amount };
+    try {
+      const { execution } = await apiSend<ExecutionStateAnswer>("POST", `/api/v1/tasks/${taskId}/executions`, body, key);
+      void invalidate(client, "/tasks", "/dashboard", "/executions");
+      onStarted();
+      go(`/executions/${execution.id}`);
+    } catch (error) {
+      setKey(crypto.randomUUID());
+      setBusy(false);
+      toastError("The task was not started", error);
+    }
+  };
+  return (
+    <>
+      <label className="flex items-center gap-1.5 text-muted text-xs">
+        Budget $
+        <input
+          value={budget}
+          onChange={(event) => setBudget(event.target.value)}
+          inputMode="decimal"
+          placeholder="none"
+          aria-invalid={wrong || undefined}
+          className={`${inputClass} h-8 w-18`}
+        />
+      </label>
+      <Button look="primary" busy={busy} disabled={reason !== null} title={reason ?? undefined} icon={<Play aria-hidden className="size-3.5" />} onClick={() => void run()}>
+        Run
+      </Button>
+    </>
+  );
+}

@@ -1,0 +1,93 @@
+"use client";
+import { useQueryClient } from "@tanstack/react-query";
+import { Download, FilePlus2, FileText, Trash2 } from "lucide-react";
+import { useRef, useState } from "react";
+import type { AddAttachmentsBody, Attachment, Task } from "#contracts";
+import { Button, IconButton } from "../../components/ui/button.tsx";
+import { apiSend } from "../../lib/api.ts";
+import { formatBytes } from "../../lib/format.ts";
+import { queries } from "../../lib/queries.ts";
+import { toastDone, toastError } from "../../lib/toast.ts";
+import { attachmentProblem, toAttachment } from "./attachments.ts";
+
+/** The files of a task: read, add, remove. */
+export function TaskAttachments({ task }: { task: Task }) {
+  const client = useQueryClient();
+  const input = useRef<HTMLInputElement>(null);
+  const [busy, setBusy] = useState(false);
+  const refresh = () => {
+    void client.invalidateQueries({ queryKey: queries.task(task.id).queryKey });
+    void client.invalidateQueries({ queryKey: ["/tasks"] });
+  };
+  const add = async (list: FileList | null) => {
+    const files = Array.from(list ?? []);
+    const problem = attachmentProblem(files, task.attachments.length);
+    if (problem || files.length === 0) {
+      if (problem) toastError("Not attached", new Error(problem));
+      return;
+    }
+    setBusy(true);
+    try {
+      const body: AddAttachmentsBody = { attachments: await Promise.all(files.map(toAttachment)) };
+      await apiSend("POST", `/api/v1/tasks/${task.id}/attachments`, body);
+      refresh();
+    } catch (error) {
+      toastError("Not attached", error);
+    }
+    setBusy(false);
+  };
+  const remove = async (attachment: Attachment) => {
+    try {
+      await apiSend("DELETE", `/api/v1/tasks/${task.id}/attachments/${attachment.id}`);
+      refresh();
+      toastDone(`${attachment.name} removed`);
+    } catch (error) {
+      toastError("Not removed", error);
+    }
+  };
+  return (
+    <section>
+      <div className="mb-1 flex items-center justify-between">
+        <h3 className="font-medium text-muted text-xs">Attachments</h3>
+        <Button small look="ghost" busy={busy} icon={<FilePlus2 aria-hidden className="size-3.5" />} onClick={() => input.current?.click()}>
+          Add files
+        </Button>
+        <input
+          ref={input}
+          type="file"
+          multiple
+          hidden
+          aria-label="Add files"
+          onChange={(event) => {
+            void add(event.target.files);
+            event.target.value = "";
+          }}
+        />
+      </div>
+      {task.attachments.length === 0 ? (
+        <p className="text-faint text-xs">None. Files that are attached stand in the squad's workspace.</p>
+      ) : (
+        <ul className="divide-y divide-line rounded-md border border-line">
+          {task.attachments.map((attachment) => (
+            <li key={attachment.id} className="flex h-9 items-center gap-2 pr-1 pl-2.5">
+              <FileText aria-hidden className="size-4 shrink-0 text-faint" />
+              <span className="min-w-0 flex-1 truncate">{attachment.name}</span>
+              <span className="tabular text-faint text-xs">{formatBytes(attachment.bytes)}</span>
+              <a
+                href={`/api/v1/tasks/${task.id}/attachments/${attachment.id}`}
+                download={attachment.name}
+                aria-label={`Download ${attachment.name}`}
+                className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+              >
+                <Download aria-hidden className="size-4" />
+              </a>
+              <IconButton label={`Remove ${attachment.name}`} onClick={() => void remove(attachment)}>
+                <Trash2 aria-hidden className="size-4" />
+              </IconButton>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,29 @@
+import { Page } from "../../components/shell/page.tsx";
+import { Kbd, Panel } from "../../components/ui/panel.tsx";
+import { shortcutGroups } from "../../lib/shortcuts.ts";
+
+/** `/shortcuts`: every key, by where it works. */
+export function ShortcutsPage() {
+  return (
+    <Page title="Keyboard shortcuts">
+      <div className="grid max-w-5xl items-start gap-4 md:grid-cols-2">
+        {shortcutGroups.map((group) => (
+          <Panel key={group.title} title={group.title}>
+            <dl className="divide-y divide-line">
+              {group.keys.map(({ keys, what }) => (
+                <div key={what} className="flex items-center justify-between gap-4 px-3 py-2">
+                  <dt className="text-muted">{what}</dt>
+                  <dd className="flex shrink-0 gap-1">
+                    {keys.map((key) => (
+                      <Kbd key={key}>{key}</Kbd>
+                    ))}
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          </Panel>
+        ))}
+      </div>
+    </Page>
+  );
+}

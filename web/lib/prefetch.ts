@@ -1,0 +1,18 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { firstData } from "./first-data.ts";
+import { apiQuery } from "./queries.ts";
+
+/** Fetches what the page behind a link shows first, unless it is there already. Failures wait for the page itself. */
+export function prefetchPage(client: QueryClient, href: string): void {
+  if (href.includes("?")) return;
+  const path = href.split("#")[0] ?? href;
+  for (const entry of firstData) {
+    const match = new RegExp(entry.page).exec(path);
+    if (!match) continue;
+    for (const url of entry.urls) {
+      const address = url.replaceAll("$1", match[1] ?? "");
+      // Messages page by cursor and are kept with the live stream: the viewer fetches them itself.
+      if (!address.includes("/messages")) void client.prefetchQuery(apiQuery(address));
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { queryOptions } from "@tanstack/react-query";
+import type {
+  ApiKeyList,
+  AuthState,
+  BudgetPage,
+  ConversationMessagePage,
+  ConversationPage,
+  Dashboard,
+  ExecutionAnswer,
+  ExecutionFileList,
+  ExecutionPage,
+  InvitationList,
+  LlmCallPage,
+  Me,
+  ModelList,
+  NotificationPage,
+  PerformanceReport,
+  PersonPage,
+  ProjectAnswer,
+  ProjectPage,
+  ProviderAccountList,
+  RoleList,
+  SquadAnswer,
+  SquadPage,
+  SquadTemplateList,
+  TaskAnswer,
+  TaskPage,
+  ToolList,
+  UsageGroup,
+  UsagePage,
+  UsageSummary,
+} from "#contracts";
+import { apiGet, queryString } from "./api.ts";
+
+/**
+ * A read of the API. Its key is the address cut at the query, so that everything below `/api/v1/squads` is refreshed by
+ * `invalidate(client, "/squads")`.
+ */
+export function apiQuery<Value = unknown>(url: string) {
+  const [path = url] = url.split("?");
+  return queryOptions({
+    queryKey: [path.replace("/api/v1", ""), url] as const,
+    queryFn: ({ signal }) => apiGet<Value>(url, signal),
+  });
+}
+
+const v1 = "/api/v1";
+
+/** Every read of the UI by name: one place for addresses, types and keys. */
+export const queries = {
+  authState: () => apiQuery<AuthState>(`${v1}/auth/state`),
+  me: () => apiQuery<Me>(`${v1}/me`),
+  dashboard: () => apiQuery<Dashboard>(`${v1}/dashboard`),
+  squads: (filter: { page: number; pageSize: number; status?: string; search?: string }) =>
+    apiQuery<SquadPage>(`${v1}/squads${queryString(filter)}`),
+  squad: (squadId: string) => apiQuery<SquadAnswer>(`${v1}/squads/${squadId}`),
+  squadTemplates: () => apiQuery<SquadTemplateList>(`${v1}/squad-templates`),
+  roles: () => apiQuery<RoleList>(`${v1}/roles`),
+  models: () => apiQuery<ModelList>(`${v1}/models`),
+  tools: () => apiQuery<ToolList>(`${v1}/tools`),
+  projects: (page: number, pageSize = 24) => apiQuery<ProjectPage>(`${v1}/projects${queryString({ page, pageSize })}`),
+  project: (projectId: string) => apiQuery<ProjectAnswer>(`${v1}/projects/${projectId}`),
+  tasks: (filter: { projectId?: string; squadId?: string; status?: string; page: number; pageSize: number }) =>
+    apiQuery<TaskPage>(`${v1}/tasks${queryString(filter)}`),
+  task: (taskId: string) => apiQuery<TaskAnswer>(`${v1}/tasks/${taskId}`),
+  executions: (filter: { limit: number; status?: string; squadId?: string; taskId?: string; cursor?: string }) =>
+    apiQuery<ExecutionPage>(`${v1}/executions${queryString(filter)}`),
+  execution: (executionId: string) => apiQuery<ExecutionAnswer>(`${v1}/executions/${executionId}`),
+  llmCalls: (executionId: string, stepId?: string) =>
+    apiQuery<LlmCallPage>(`${v1}/executions/${executionId}/llm-calls${queryString({ stepId, limit: 200 })}`),
+  files: (executionId: string) => apiQuery<ExecutionFileList>(`${v1}/executions/${executionId}/files`),
+  conversations: () => apiQuery<ConversationPage>(`${v1}/conversations?limit=30`),
+  conversationMessages: (conversationId: string) =>
+    apiQuery<ConversationMessagePage>(`${v1}/conversations/${conversationId}/messages?limit=200`),
+  usageSummary: (filter: { from?: string; to?: string; groupBy: UsageGroup }) =>
+    apiQuery<UsageSummary>(`${v1}/usage/summary${queryString(filter)}`),
+  usage: (cursor?: string) => apiQuery<UsagePage>(`${v1}/usage${queryString({ cursor, limit: 50 })}`),
+  performance: () => apiQuery<PerformanceReport>(`${v1}/performance`),
+  notifications: (cursor?: string) =>
+    apiQuery<NotificationPage>(`${v1}/notifications${queryString({ cursor, limit: 30 })}`),
+  budgets: (page = 1) => apiQuery<BudgetPage>(`${v1}/budgets${queryString({ page, pageSize: 100 })}`),
+  providerAccounts: () => apiQuery<ProviderAccountList>(`${v1}/provider-accounts`),
+  apiKeys: () => apiQuery<ApiKeyList>(`${v1}/api-keys`),
+  people: () => apiQuery<PersonPage>(`${v1}/people?limit=200`),
+  invitations: () => apiQuery<InvitationList>(`${v1}/invitations`),
+};

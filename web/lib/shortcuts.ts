@@ -1,0 +1,81 @@
+/** The keys of the whole app, as shown on /shortcuts. */
+export const shortcutGroups: { title: string; keys: { keys: string[]; what: string }[] }[] = [
+  {
+    title: "Everywhere",
+    keys: [
+      { keys: ["Ctrl", "K"], what: "Search, go to a page or a squad, start something" },
+      { keys: ["?"], what: "This page" },
+      { keys: ["n"], what: "New squad" },
+      { keys: ["Esc"], what: "Close what is open" },
+    ],
+  },
+  {
+    title: "Go to",
+    keys: [
+      { keys: ["g", "d"], what: "Dashboard" },
+      { keys: ["g", "s"], what: "Squads" },
+      { keys: ["g", "p"], what: "Projects" },
+      { keys: ["g", "e"], what: "Executions" },
+      { keys: ["g", "c"], what: "Chat" },
+      { keys: ["g", "u"], what: "Usage" },
+      { keys: ["g", "f"], what: "Performance" },
+      { keys: ["g", ","], what: "Settings" },
+      { keys: ["g", "n"], what: "Notifications" },
+    ],
+  },
+  {
+    title: "On a board",
+    keys: [
+      { keys: ["c"], what: "New task" },
+      { keys: ["Space"], what: "Pick up the task that has the focus; arrows move it, Space puts it down" },
+      { keys: ["Enter"], what: "Open the task" },
+    ],
+  },
+  {
+    title: "In an execution",
+    keys: [
+      { keys: ["/"], what: "Search its messages" },
+      { keys: ["End"], what: "Jump to the newest message and follow" },
+      { keys: ["Home"], what: "Jump to the first message loaded" },
+    ],
+  },
+];
+
+interface Actions {
+  palette: () => void;
+  go: (key: string) => void;
+  create: (what: "squad") => void;
+  help: () => void;
+}
+
+/** True where keys are text: then single letters are no shortcuts. */
+export function isTyping(target: EventTarget | null): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName);
+}
+
+/** Handles the app's keys: Ctrl/Cmd-K anywhere; `g` and a letter within a second, `n` and `?` outside text and dialogs. */
+export function createShortcutHandler(actions: Actions): (event: KeyboardEvent) => void {
+  let goUntil = 0;
+  return (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      actions.palette();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    const going = event.timeStamp < goUntil;
+    goUntil = 0;
+    if (going) {
+      actions.go(event.key);
+    } else if (event.key === "g") {
+      goUntil = event.timeStamp + 1000;
+    } else if (event.key === "?") {
+      actions.help();
+    } else if (event.key === "n") {
+      event.preventDefault();
+      actions.create("squad");
+    }
+  };
+}

@@ -1,0 +1,64 @@
+import { messageOf } from "./api.ts";
+
+export interface ToastEntry {
+  id: number;
+  kind: "done" | "error";
+  title: string;
+  detail?: string;
+  durationMs: number;
+  action?: { label: string; run: () => void };
+}
+
+function createToastStore() {
+  let toasts: ToastEntry[] = [];
+  let count = 0;
+  const listeners = new Set<() => void>();
+  const change = (next: ToastEntry[]) => {
+    toasts = next;
+    for (const listener of listeners) listener();
+  };
+  return {
+    read: () => toasts,
+    subscribe(listener: () => void) {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    add(toast: Omit<ToastEntry, "id">) {
+      count += 1;
+      change([...toasts.slice(-2), { ...toast, id: count }]);
+    },
+    remove(id: number) {
+      change(toasts.filter((toast) => toast.id !== id));
+    },
+  };
+}
+
+/** The toasts now on screen: one list for the whole window, at most three. */
+export const toastStore = createToastStore();
+
+/** Says that something was done, with a way back where there is one. */
+export function toastDone(title: string, undo?: () => void): void {
+  toastStore.add({
+    kind: "done",
+    title,
+    durationMs: undo ? 9000 : 4000,
+    ...(undo ? { action: { label: "Undo", run: undo } } : {}),
+  });
+}
+
+/** Says what failed and why; `retry` offers to try once more. */
+export function toastError(title: string, error: unknown, retry?: () => void): void {
+  toastStore.add({
+    kind: "error",
+    title,
+    detail: messageOf(error),
+    durationMs: 10_000,
+    ...(retry ? { action: { label: "Try again", run: retry } } : {}),
+  });
+}
+
+export function dismissToast(id: number): void {
+  toastStore.remove(id);
+}

@@ -1,0 +1,58 @@
+"use client";
+import { usePathname, useRouter } from "next/navigation";
+import { useCallback, useEffect, useSyncExternalStore } from "react";
+import { useHydrated } from "./use-hydrated.ts";
+
+/**
+ * The id in the path (`/squads/ID` → ID); null until the document is hydrated. One static page serves all ids, so the
+ * router's own parameter is a placeholder.
+ */
+export function useRouteId(): string | null {
+  const pathname = usePathname();
+  const hydrated = useHydrated();
+  const id = pathname.split("/")[2];
+  return hydrated && id && id !== "_" ? id : null;
+}
+
+const searchChanged = "muster:search-changed";
+function subscribeSearch(notify: () => void) {
+  window.addEventListener("popstate", notify);
+  window.addEventListener(searchChanged, notify);
+  return () => {
+    window.removeEventListener("popstate", notify);
+    window.removeEventListener(searchChanged, notify);
+  };
+}
+
+/** The page's query string as state: read it, and change single parameters without leaving the page. */
+export function useSearchState(): [URLSearchParams, (changes: Record<string, string | null>) => void] {
+  const search = useSyncExternalStore(
+    subscribeSearch,
+    () => window.location.search,
+    () => "",
+  );
+  const change = useCallback((changes: Record<string, string | null>) => {
+    const next = new URLSearchParams(window.location.search);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null || value === "") next.delete(name);
+      else next.set(name, value);
+    }
+    const text = next.toString();
+    window.history.replaceState(null, "", `${window.location.pathname}${text ? `?${text}` : ""}${window.location.hash}`);
+    window.dispatchEvent(new Event(searchChanged));
+  }, []);
+  return [new URLSearchParams(search), change];
+}
+
+/** Sets the document's title to something known only at run time. */
+export function useTitle(title: string | undefined): void {
+  useEffect(() => {
+    if (title) document.title = `${title} · Muster`;
+  }, [title]);
+}
+
+/** Goes to a page and tells when the way there is known. */
+export function useGo(): (href: string) => void {
+  const router = useRouter();
+  return useCallback((href: string) => router.push(href), [router]);
+}
