@@ -27,6 +27,7 @@ import {
   type PriceOverride,
   type ProviderAccount,
   type ProviderClient,
+  type ProviderModel,
   type ProviderTimeouts,
 } from "./providers/provider.ts";
 import type { LimitStore } from "./rate/leased-quota.ts";
@@ -77,7 +78,7 @@ export interface Gateway {
   embed(call: EmbedCall): Promise<EmbedReply>;
   models(tenantId: string): Promise<ModelInfo[]>;
   /** Asks the account for its models: tells whether address and key are good. Rejects with `LlmError`. */
-  testAccount(account: ProviderAccount, signal: AbortSignal): Promise<{ models: number }>;
+  testAccount(account: ProviderAccount, signal: AbortSignal): Promise<ProviderModel[]>;
   purgeCache(filter: { tenantId: string; squadId?: string; model?: string }): Promise<number>;
   /** A budget was set or changed: the next plain call asks for it. */
   budgetsChanged(tenantId: string): void;
@@ -164,9 +165,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     complete: (call, onFrame) => handler(call, onFrame ?? ignoreFrame),
     embed,
     models,
-    async testAccount(account, signal) {
+    testAccount(account, signal) {
       const client = account.kind === "offline" && deps.offline !== undefined ? deps.offline : http;
-      return { models: (await client.listModels(account, signal)).length };
+      return client.listModels(account, signal);
     },
     async purgeCache(filter) {
       const inMemory = memory.purge(filter);

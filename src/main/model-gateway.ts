@@ -4,7 +4,7 @@ import type { Database } from "#db";
 import type { ModelGateway } from "#http";
 import { createGateway, createOfflineProvider, type LlmCallRecord } from "#llm";
 import type { Logger, Metrics } from "#metrics";
-import type { ProviderSources } from "./provider-sources.ts";
+import { type ProviderSources, toLlmAccount } from "./provider-sources.ts";
 
 /** What new members are given when nobody chooses, by what is configured; the first that is available. */
 const preferredModels = ["gpt-5-mini", "claude-sonnet-4-5", "gemini-2.5-flash"];
@@ -43,7 +43,7 @@ export async function createModelGateway(options: {
     embed: (request, context) => gateway.embed({ ...request, context }),
     listModels: (userId) => gateway.models(userId),
     defaultModel,
-    testAccount: (account, signal) => gateway.testAccount(account, signal),
+    testAccount: (account, signal) => gateway.testAccount(toLlmAccount(account), signal),
   };
 }
 

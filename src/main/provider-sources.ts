@@ -1,6 +1,6 @@
 import type { Config } from "#config";
 import type { ProviderKind } from "#contracts";
-import { type Database, readProviderCredentials, type SecretBox } from "#domain";
+import { type Database, type ProviderCredentials, readProviderCredentials, type SecretBox } from "#domain";
 import type { ProviderAccount } from "#llm";
 import type { Logger } from "#metrics";
 
@@ -76,6 +76,25 @@ export interface ProviderSources {
   forget(tenantId: string | null): void;
 }
 
+/** A stored account as the gateway takes it. */
+export function toLlmAccount(row: ProviderCredentials): ProviderAccount {
+  const base =
+    row.kind === "openai_compatible" || row.kind === "offline"
+      ? row.baseUrl
+      : (row.baseUrl ?? defaultBaseUrls[row.kind]);
+  return {
+    id: row.id,
+    tenantId: row.userId,
+    kind: row.kind,
+    baseUrl: base ?? "",
+    apiKey: row.apiKey,
+    ...(row.models.length > 0 ? { models: row.models } : {}),
+    allowPrivateAddress: row.allowPrivateAddress,
+    ...(row.requestsPerMinute === null ? {} : { requestsPerMinute: row.requestsPerMinute }),
+    ...(row.tokensPerMinute === null ? {} : { tokensPerMinute: row.tokensPerMinute }),
+  };
+}
+
 const keptMs = 30_000;
 
 /** Accounts of the installation (environment, local servers, the offline model) and of each user, kept for 30 s. */
@@ -96,25 +115,7 @@ export function createProviderSources(options: {
         options.logger.error({ accountId: account.id, err: error }, "a provider key cannot be opened; store it again");
       },
     );
-    const own = rows
-      .filter((row) => row.kind !== "offline")
-      .map((row): ProviderAccount => {
-        const base =
-          row.kind === "openai_compatible"
-            ? row.baseUrl
-            : (row.baseUrl ?? defaultBaseUrls[row.kind as keyof typeof defaultBaseUrls]);
-        return {
-          id: row.id,
-          tenantId,
-          kind: row.kind,
-          baseUrl: base ?? "",
-          apiKey: row.apiKey,
-          ...(row.models.length > 0 ? { models: row.models } : {}),
-          allowPrivateAddress: row.allowPrivateAddress,
-          ...(row.requestsPerMinute === null ? {} : { requestsPerMinute: row.requestsPerMinute }),
-          ...(row.tokensPerMinute === null ? {} : { tokensPerMinute: row.tokensPerMinute }),
-        };
-      });
+    const own = rows.filter((row) => row.kind !== "offline").map(toLlmAccount);
     return [...own, ...options.shared, offlineAccount];
   }
 
