@@ -164,7 +164,8 @@ export class MessagesParser implements AnswerParser {
       cacheWriteTokens: known?.cacheWriteTokens ?? 0,
       outputTokens: Math.max(known?.outputTokens ?? 0, this.#deltas, seen),
       reasoningTokens: Math.max(known?.reasoningTokens ?? 0, reasoningTokens),
-      estimated: true,
+      // With the stop reason came the final count.
+      estimated: this.#stopReason === null,
     };
   }
 

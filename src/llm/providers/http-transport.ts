@@ -120,7 +120,7 @@ function classify(error: Error, request: TransportRequest, responded: boolean): 
   if (typeof code === "string" && (connectCodes.has(code) || code.startsWith("ERR_TLS") || code.startsWith("CERT_"))) {
     return new LlmError("connect", `No connection to ${request.label} (${text}).`, { cause: error });
   }
-  if (typeof code === "string" && code.startsWith("HPE_")) {
+  if (error.name === "HTTPParserError") {
     return new LlmError("protocol", `${request.label} did not answer in HTTP (${text}).`, { cause: error });
   }
   return new LlmError("connection_lost", `The connection to ${request.label} broke (${text}).`, { cause: error });

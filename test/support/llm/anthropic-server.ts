@@ -254,7 +254,9 @@ function createFormat(): WireFormat {
 }
 
 function refusal(request: RecordedRequest, options: WireServerOptions): ReturnType<WireFormat["refuse"]> {
-  if (options.apiKey !== undefined && request.headers["x-api-key"] !== options.apiKey) {
+  // The SDK sends its key as a bearer token since 1.0; `x-api-key` is the documented header of the API.
+  const key = request.headers["x-api-key"] ?? request.headers.authorization?.toString().replace(/^Bearer /, "");
+  if (options.apiKey !== undefined && key !== options.apiKey) {
     return { status: 401, type: "authentication_error", message: "invalid x-api-key" };
   }
   const body = request.body as MessagesBody;

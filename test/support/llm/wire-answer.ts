@@ -46,6 +46,11 @@ export async function answer(
   const waitMs =
     (options.latencyMs ?? 0) + (scripted.delayMs ?? 0) + (fault?.kind === "slow-first-byte" ? fault.delayMs : 0);
   if (waitMs > 0) await delay(waitMs);
+  if (response.destroyed) {
+    // The client left before a byte of the answer.
+    exchange.bill("refused", 0);
+    return;
+  }
   const over = options.rateLimit !== undefined && recent > options.rateLimit.requests;
   const refusal = over
     ? { status: 429, type: "rate_limit_error", code: "rate_limit_exceeded", message: "Rate limit reached" }

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import type { LlmFrame, LlmRequest } from "../types.ts";
+import { MessagesParser } from "./anthropic-messages.ts";
+import { ChatParser } from "./openai-chat.ts";
+import { WireReader } from "./wire-reader.ts";
+
+const request: LlmRequest = { model: "asked", messages: [{ role: "user", content: "Hi" }] };
+
+function sample(name: string): Buffer {
+  return readFileSync(new URL(`./samples/${name}.sse`, import.meta.url));
+}
+
+function parse(name: string, chunks: Buffer[]) {
+  const frames: LlmFrame[] = [];
+  const Parser = name.startsWith("anthropic") ? MessagesParser : ChatParser;
+  const parser = new Parser(request, "The provider", (frame) => frames.push(frame));
+  const reader = new WireReader(parser, "The provider");
+  reader.onStart(200, { "content-type": "text/event-stream" });
+  for (const chunk of chunks) reader.onData(chunk);
+  reader.end();
+  return { frames, answer: parser.answer() };
+}
+
+const plain = { cacheReadTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0, estimated: false };
+const expected: Record<string, ReturnType<ChatParser["answer"]>> = {
+  "openai-tools": {
+    text: "Ich prüfe größere Dateien 🎉.",
+    reasoning: "",
+    toolCalls: [
+      { id: "call_DdmO9pD3xa9XTPNJ32zg2hcA", name: "read_file", arguments: '{"path":"Übersicht.md"}' },
+      { id: "call_ABCF9pD3xa9XTPNJ32zg2hcB", name: "search", arguments: '{"pattern":"\\n\\u00e9\\"quoted\\""}' },
+    ],
+    finishReason: "tool_calls",
+    usage: { ...plain, inputTokens: 1117, cacheReadTokens: 1024, outputTokens: 46 },
+    model: "gpt-4o-2024-08-06",
+  },
+  "openai-refusal": {
+    text: "I'm sorry, I can't.",
+    reasoning: "",
+    toolCalls: [],
+    finishReason: "content_filter",
+    // No usage was sent: counted from what was seen.
+    usage: { ...plain, inputTokens: 8, outputTokens: 9, estimated: true },
+    model: "gpt-4o-2024-08-06",
+  },
+  "deepseek-reasoning": {
+    text: "Die Antwort ist 42.",
+    reasoning: "Zuerst die Frage…",
+    toolCalls: [],
+    finishReason: "stop",
+    usage: { ...plain, inputTokens: 17, cacheReadTokens: 8, outputTokens: 98, reasoningTokens: 80 },
+    model: "deepseek-reasoner",
+  },
+  "google-openai": {
+    text: "Ich sehe nach: ",
+    reasoning: "",
+    toolCalls: [{ id: "function-call-1", name: "get_weather", arguments: '{"location":"Zürich"}' }],
+    finishReason: "tool_calls",
+    usage: { ...plain, inputTokens: 20, outputTokens: 72, reasoningTokens: 60 },
+    model: "gemini-2.5-flash",
+  },
+  "groq-reasoning": {
+    text: "Yes.\nDone",
+    reasoning: "Hmm, let me",
+    toolCalls: [],
+    finishReason: "stop",
+    usage: { ...plain, inputTokens: 9, outputTokens: 7 },
+    model: "qwen/qwen3-32b",
+  },
+  "ollama-tools": {
+    text: "Moment. ",
+    reasoning: "",
+    toolCalls: [{ id: "call_x1", name: "get_time", arguments: '{"zone":"CET"}' }],
+    finishReason: "tool_calls",
+    usage: { ...plain, inputTokens: 30, outputTokens: 21 },
+    model: "qwen3:8b",
+  },
+  "anthropic-tools": {
+    text: "Okay, let's check 🎉",
+    reasoning: "Größere Frage: 27 × 453",
+    toolCalls: [
+      {
+        id: "toolu_01T1x1fJ34qAmk2tNTrN7Up6",
+        name: "get_weather",
+        arguments: '{"location": "San Francisco, CA", "unit": "fahrenheit"}',
+      },
+    ],
+    finishReason: "tool_calls",
+    usage: { ...plain, inputTokens: 472, outputTokens: 89, reasoningTokens: 31 },
+    model: "claude-sonnet-4-5-20250929",
+  },
+  "anthropic-cache": {
+    text: "Laut Quelle gilt:",
+    reasoning: "",
+    toolCalls: [],
+    finishReason: "length",
+    usage: { ...plain, inputTokens: 18_253, cacheReadTokens: 18_044, cacheWriteTokens: 188, outputTokens: 393 },
+    model: "claude-opus-4-5",
+  },
+};
+
+for (const [name, answer] of Object.entries(expected)) {
+  test(`${name}: the answer, and the same at every cut`, () => {
+    const bytes = sample(name);
+    const whole = parse(name, [bytes]);
+    assert.deepEqual(whole.answer, answer);
+    for (let cut = 1; cut < bytes.length; cut += 1) {
+      assert.deepEqual(parse(name, [bytes.subarray(0, cut), bytes.subarray(cut)]), whole, `cut at ${cut}`);
+    }
+    const single = Array.from(bytes, (_, index) => bytes.subarray(index, index + 1));
+    assert.deepEqual(parse(name, single), whole, "byte by byte");
+  });
+
+  test(`${name}: ended anywhere before its terminal event it is no answer`, () => {
+    const bytes = sample(name);
+    const text = bytes.toString("latin1");
+    const terminalAt = text.lastIndexOf(name.startsWith("anthropic") ? "message_stop" : "[DONE]");
+    for (let end = 0; end <= terminalAt; end += 7) {
+      assert.throws(() => parse(name, [bytes.subarray(0, end)]), { name: "LlmError", kind: "protocol" });
+    }
+  });
+}
