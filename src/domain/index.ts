@@ -1,8 +1,12 @@
 /** What Muster does, without HTTP, queue workers or models: use cases and queries, each bound to its owner's scope. */
+export { uuidv7 as newId } from "#db";
 export * from "./api-keys/index.ts";
 export * from "./budgets/index.ts";
 export type { SquadCatalog } from "./catalog.ts";
+export { areaTag, type ChangeArea, executionChangeTags, executionTag } from "./change-tags.ts";
 export * from "./conversations/index.ts";
+export { readDashboard } from "./dashboard/read-dashboard.ts";
+export * from "./executions/index.ts";
 export * from "./idempotency/index.ts";
 export * from "./notifications/index.ts";
 export * from "./operations/index.ts";

@@ -16,16 +16,16 @@ export async function createTask(
   const decoded = decodeAttachments(body.attachments ?? []);
   if (decoded.outcome !== "ok") return decoded;
   return db.transaction(async (transaction) => {
-    const projectId = body.projectId ?? (await firstProject(transaction, scope));
     const taskId = uuidv7();
     const { rows } = await transaction.query<{ project: boolean; squad: boolean }>(
       "task_targets",
-      `SELECT EXISTS (SELECT 1 FROM projects WHERE id = $2 AND user_id = $1) AS project,
+      `SELECT ($2::uuid IS NULL OR EXISTS (SELECT 1 FROM projects WHERE id = $2 AND user_id = $1)) AS project,
          ($3::uuid IS NULL OR EXISTS (SELECT 1 FROM squads WHERE id = $3 AND user_id = $1)) AS squad`,
-      [scope.userId, projectId, body.squadId ?? null],
+      [scope.userId, body.projectId ?? null, body.squadId ?? null],
     );
     if (!rows[0]?.project) return notFound("project");
     if (!rows[0].squad) return notFound("squad");
+    const projectId = body.projectId ?? (await firstProject(transaction, scope));
     await transaction.query(
       "task_create",
       `INSERT INTO tasks (id, user_id, project_id, squad_id, title, description, priority, position)

@@ -1,0 +1,167 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { AppError } from "#contracts";
+import type { Caller } from "#domain";
+import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
+import { type Authenticator, type Credential, credentialOf, isCrossSite } from "./plugins/authenticate.ts";
+import type { LoadShedder } from "./plugins/load-shedding.ts";
+import { createRateLimiter } from "./plugins/rate-limit.ts";
+import { prepareBrotli } from "./response-cache.ts";
+import type { AnyRoute, Policy } from "./route.ts";
+import { sendStored } from "./send-answer.ts";
+
+/** Wide enough for a whole load test from one key; a runaway script or a scanner meets them. */
+export const admissionDefaults: AdmissionLimits = {
+  perCaller: { perSecond: 20_000, burst: 40_000 },
+  perAddress: { perSecond: 200, burst: 1_000 },
+  signIn: { perSecond: 0.2, burst: 10 },
+  maxInFlight: 400,
+  maxLoopDelayMs: 500,
+  maxPoolWaiting: 300,
+};
+
+/** What admission learns about a request, for the handler. */
+export interface Admitted {
+  caller: Caller | null;
+  startedAt: number;
+  /** Counted as in flight; false once it is over. */
+  counted: boolean;
+}
+
+export interface Admission {
+  /** Lets a request in, answers it from the cache, or throws the refusal. */
+  admit(request: FastifyRequest, reply: FastifyReply, route: AnyRoute): undefined | Promise<void>;
+  /** What was learned of the request. */
+  of(request: FastifyRequest): Admitted | undefined;
+  /** The key of a caller's answer in the response cache. */
+  cacheKey(caller: Caller, request: FastifyRequest): string;
+}
+
+const unsafe = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+
+/** Everything that is decided before a request's body is read: load, rate, who it is, what they may, what is kept. */
+export function createAdmission(
+  deps: HttpDependencies,
+  authenticator: Authenticator,
+  shedder: LoadShedder,
+  limits: AdmissionLimits,
+): Admission {
+  const admitted = new WeakMap<FastifyRequest, Admitted>();
+  const callers = createRateLimiter(limits.perCaller);
+  const addresses = createRateLimiter(limits.perAddress);
+  const guesses = createRateLimiter(limits.signIn);
+
+  function limited(waitSeconds: number, what: string): void {
+    if (waitSeconds === 0) return;
+    throw new AppError("rate_limited", `${what} Wait ${waitSeconds} s before the next request.`, {
+      retryAfterSeconds: waitSeconds,
+    });
+  }
+
+  function enter(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, caller: Caller | null): void {
+    if (caller === null && route.policy !== "public") {
+      limited(addresses.take(request.ip), "Too many requests without a valid credential.");
+    }
+    allow(route.policy, caller);
+    if (caller !== null) limited(callers.take(caller.userId), "Too many requests.");
+    if (caller !== null && answerFromCache(request, reply, route, caller)) return;
+    if (shedder.overloaded() && route.tag !== "operations") {
+      throw new AppError("unavailable", "Muster has more to do than it can. Try again in a moment.", {
+        retryAfterSeconds: 1,
+      });
+    }
+    const state: Admitted = { caller, startedAt: performance.now(), counted: true };
+    admitted.set(request, state);
+    shedder.begin();
+    deps.metrics.httpInFlight(1);
+    reply.raw.once("close", () => finish(request, reply, route, state));
+  }
+
+  function finish(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, state: Admitted): void {
+    if (state.counted) leave(state);
+    if (route.stream === "text/event-stream") return;
+    const durationMs = performance.now() - state.startedAt;
+    deps.metrics.observeHttp({ method: request.method, route: route.path, status: reply.raw.statusCode, durationMs });
+  }
+
+  function leave(state: Admitted): void {
+    state.counted = false;
+    shedder.end();
+    deps.metrics.httpInFlight(-1);
+  }
+
+  function answerFromCache(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, caller: Caller): boolean {
+    if (!route.cache || !deps.cache.usable()) return false;
+    const startedAt = performance.now();
+    const answer = deps.cache.answers.fresh(cacheKey(caller, request));
+    if (!answer) return false;
+    const status = sendStored(request, reply, answer);
+    if (!answer.br && request.headers["accept-encoding"]?.includes("br")) {
+      prepareBrotli(answer, (error) => deps.logger.warn({ err: error }, "an answer could not be compressed"));
+    }
+    deps.metrics.observeCache("responses", "hit");
+    deps.metrics.observeHttp({
+      method: request.method,
+      route: route.path,
+      status,
+      durationMs: performance.now() - startedAt,
+    });
+    return true;
+  }
+
+  function cacheKey(caller: Caller, request: FastifyRequest): string {
+    return `${caller.userId} ${request.url}`;
+  }
+
+  return {
+    admit(request, reply, route) {
+      const credential = credentialOf(request);
+      if (unsafe.has(request.method) && request.headers.authorization === undefined && isCrossSite(request)) {
+        throw new AppError(
+          "forbidden",
+          "A page of another site sent this request. Open Muster itself and do it there.",
+        );
+      }
+      if (route.guessable) limited(guesses.take(request.ip), "Too many tries from this address.");
+      if (!credential) {
+        enter(request, reply, route, null);
+        return undefined;
+      }
+      const known = authenticator.recall(credential);
+      if (known !== undefined) {
+        enter(request, reply, route, known);
+        return undefined;
+      }
+      return findAndEnter(request, reply, route, credential);
+    },
+    of: (request) => admitted.get(request),
+    cacheKey,
+  };
+
+  async function findAndEnter(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    route: AnyRoute,
+    credential: Credential,
+  ): Promise<void> {
+    // Asking the database is what a guesser of tokens costs us.
+    const caller = await authenticator.find(credential);
+    if (caller === null) limited(addresses.take(request.ip), "Too many requests without a valid credential.");
+    enter(request, reply, route, caller);
+  }
+}
+
+function allow(policy: Policy, caller: Caller | null): void {
+  if (policy === "public") return;
+  if (caller === null) {
+    throw new AppError("unauthorized", "Sign in, or send a valid API key as Authorization: Bearer mst_….");
+  }
+  if (policy === "session" && caller.kind !== "session") {
+    throw new AppError(
+      "forbidden",
+      "API keys cannot manage credentials: sign in at the UI (or by POST /api/v1/auth/sign-in).",
+    );
+  }
+  if (policy === "owner" && caller.role !== "owner") {
+    throw new AppError("forbidden", "Only the owner of this installation may do this.");
+  }
+}

@@ -1,0 +1,107 @@
+import { randomUUID } from "node:crypto";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { AppError, sizeLimits } from "#contracts";
+import { admissionDefaults, createAdmission } from "./admission.ts";
+import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
+import { createErrorHandler, sendProblem } from "./error-handler.ts";
+import { handleNotFound } from "./not-found.ts";
+import { createAuthenticator } from "./plugins/authenticate.ts";
+import { createLoadShedder } from "./plugins/load-shedding.ts";
+import { openStaticUi } from "./plugins/static-ui.ts";
+import { registerRoutes } from "./register-routes.ts";
+import type { AnyRoute } from "./route.ts";
+import { createRouteTable } from "./route-table.ts";
+import { createValidation } from "./validation.ts";
+
+/** Milliseconds. A client that sends its request slower than this is cut off. */
+const receiveTimeoutMs = 30_000;
+const headersTimeoutMs = 10_000;
+const keepAliveMs = 65_000;
+
+/** The HTTP server of Muster, ready for `listen` or `inject`. */
+export async function createApp(deps: HttpDependencies): Promise<FastifyInstance> {
+  const limits: AdmissionLimits = { ...admissionDefaults, ...deps.limits };
+  const authenticator = createAuthenticator(deps.db);
+  const shedder = createLoadShedder(limits, () => deps.db.poolState().waiting);
+  const admission = createAdmission(deps, authenticator, shedder, limits);
+  const ui = deps.webRoot === null ? null : await openStaticUi(deps.webRoot);
+  const routes = createRouteTable(authenticator);
+  const app = fastify({
+    logger: false,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    trustProxy: false,
+    bodyLimit: sizeLimits.bodyBytes,
+    requestTimeout: receiveTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    forceCloseConnections: "idle",
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
+    routerOptions: { maxParamLength: 1_000, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
+    exposeHeadRoutes: true,
+    return503OnClosing: true,
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(deps, request as FastifyRequest, reply as FastifyReply, error);
+    },
+  });
+  acceptJson(app);
+  refuseUndeclared(app);
+  app.addHook("onRequest", (request, reply, done) => {
+    const route = request.routeOptions.config?.muster;
+    if (route === undefined) {
+      // Only the not-found handler has no definition; it shows nothing of anyone's.
+      done(request.is404 ? undefined : new AppError("not_found", "There is nothing at this address."));
+      return;
+    }
+    const entering = admission.admit(request, reply, route);
+    if (entering === undefined) done();
+    else entering.then(() => done(), done);
+  });
+  app.setErrorHandler(createErrorHandler(deps));
+  app.setNotFoundHandler((request, reply) => handleNotFound({ deps, routes, ui }, request, reply));
+  registerRoutes(app, routes, deps, admission, createValidation());
+  ui?.inlineWith((request, url) => readAs(app, request, url));
+  app.addHook("onClose", async () => {
+    shedder.close();
+    authenticator.close();
+  });
+  return app;
+}
+
+/** Reads an address of the API with the cookie of a request; null unless it answers 200. */
+async function readAs(app: FastifyInstance, request: FastifyRequest, url: string): Promise<string | null> {
+  const { cookie, host } = request.headers;
+  const answer = await app.inject({ method: "GET", url, headers: { cookie, host } });
+  return answer.statusCode === 200 ? answer.body : null;
+}
+
+/** JSON bodies only; `__proto__` and `constructor` in them are refused. An empty body counts as none. */
+function acceptJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body.length === 0) {
+      done(null, undefined);
+      return;
+    }
+    // The default parser names the syntax error; the client needs to know that it is one.
+    parse(request, body as string, (error, value) => {
+      if (error === null) done(null, value);
+      else
+        done(
+          new AppError("bad_request", `The body is not valid JSON: ${error.message}. Correct it and send it again.`),
+        );
+    });
+  });
+}
+
+/** A route without a declared policy must not boot. */
+function refuseUndeclared(app: FastifyInstance): void {
+  app.addHook("onRoute", (options) => {
+    const route: AnyRoute | undefined = options.config?.muster;
+    if (route?.policy === undefined) {
+      throw new Error(
+        `The route ${String(options.method)} ${options.url} declares no policy: define it with defineRoute`,
+      );
+    }
+  });
+}

@@ -1,0 +1,48 @@
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
+
+export type Encoding = "br" | "gzip" | "identity";
+
+/** Below this size compression costs more than it saves. */
+export const compressFromBytes = 1_024;
+
+const gzipAsync = promisify(gzip);
+const brotliAsync = promisify(brotliCompress);
+
+/** gzip: level 1 for answers made once, 6 for bytes that are kept. */
+export function toGzip(bytes: Buffer, level: 1 | 6): Promise<Buffer> {
+  return gzipAsync(bytes, { level });
+}
+
+/** Brotli: quality 5 for answers that are kept for minutes, 11 for files that are kept for good. */
+export function toBrotli(bytes: Buffer, quality: 5 | 11): Promise<Buffer> {
+  return brotliAsync(bytes, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: quality,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+    },
+  });
+}
+
+/** The codings an Accept-Encoding header allows (RFC 9110, section 12.5.3), of those that Muster speaks. */
+export function acceptedEncodings(header: string | undefined): { br: boolean; gzip: boolean } {
+  if (header === undefined || header === "") return none;
+  // What nearly every client sends, without parsing.
+  if (header === "gzip, deflate, br, zstd" || header === "gzip, deflate, br" || header === "br, gzip, deflate")
+    return both;
+  return { br: accepts(header, "br"), gzip: accepts(header, "gzip") };
+}
+
+const none = Object.freeze({ br: false, gzip: false });
+const both = Object.freeze({ br: true, gzip: true });
+
+function accepts(header: string, coding: string): boolean {
+  for (const part of header.split(",")) {
+    const [name, ...parameters] = part.split(";");
+    if (name?.trim().toLowerCase() !== coding) continue;
+    const q = parameters.map((one) => /^\s*q\s*=\s*([\d.]+)\s*$/i.exec(one)?.[1]).find((value) => value !== undefined);
+    return q === undefined || Number(q) > 0;
+  }
+  return false;
+}

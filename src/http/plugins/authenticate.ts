@@ -1,0 +1,148 @@
+import type { FastifyRequest } from "fastify";
+import { type Caller, findApiKey, findSession, hashToken, type Queryable } from "#domain";
+
+/** How a request says who it is from. */
+export interface Credential {
+  kind: "session" | "api_key";
+  token: string;
+}
+
+/**
+ * Finds the caller behind a credential. Known ones are remembered for a second, so that a busy client costs no query per
+ * request and a revocation reaches every process within that second; in the process that revokes it holds at once.
+ */
+export interface Authenticator {
+  /** What is remembered: the caller, null for a credential known to be bad, undefined when the database must be asked. */
+  recall(credential: Credential): Caller | null | undefined;
+  find(credential: Credential): Promise<Caller | null>;
+  /** Forgets a session or key, or all of a user, by id. */
+  forget(which: { credentialId: string } | { userId: string }): void;
+  /** Calls `onRevoked` once the credential of an open stream is good no more; returns how to stop watching. */
+  watch(credential: Credential, onRevoked: () => void): () => void;
+  close(): void;
+}
+
+const rememberMs = 1_000;
+const maxRemembered = 20_000;
+/** How often the credentials of open streams are looked at; at once where they are revoked in this process. */
+const watchMs = 5_000;
+
+/** Name of the cookie where it can be bound to this host and to HTTPS; browsers treat loopback as secure too. */
+export const secureCookie = "__Host-muster_session";
+/** Name of the cookie over plain HTTP from another machine, where browsers refuse the secure one. */
+export const plainCookie = "muster_session";
+
+export function createAuthenticator(db: Queryable, now: () => number = () => performance.now()): Authenticator {
+  const remembered = new Map<string, { caller: Caller | null; until: number }>();
+  const asking = new Map<string, Promise<Caller | null>>();
+  const watched = new Map<string, { credential: Credential; listeners: Set<() => void> }>();
+  const timer = setInterval(checkWatched, watchMs);
+  timer.unref();
+  let revocations = 0;
+
+  function keyOf(credential: Credential): { key: string; digest: Buffer } {
+    const digest = hashToken(credential.token);
+    return { key: credential.kind + digest.toString("base64"), digest };
+  }
+
+  async function ask(key: string, digest: Buffer, kind: Credential["kind"]): Promise<Caller | null> {
+    const before = revocations;
+    const caller = await (kind === "session" ? findSession(db, digest) : findApiKey(db, digest));
+    // What was read while something was revoked may be what was revoked: do not remember it.
+    if (before === revocations) {
+      if (remembered.size >= maxRemembered) remembered.clear();
+      remembered.set(key, { caller, until: now() + rememberMs });
+    }
+    return caller;
+  }
+
+  function find(credential: Credential): Promise<Caller | null> {
+    const { key, digest } = keyOf(credential);
+    const present = asking.get(key);
+    if (present) return present;
+    const promise = ask(key, digest, credential.kind).finally(() => {
+      if (asking.get(key) === promise) asking.delete(key);
+    });
+    asking.set(key, promise);
+    return promise;
+  }
+
+  function checkWatched(): void {
+    for (const [key, { credential, listeners }] of watched) {
+      find(credential).then(
+        (caller) => {
+          if (caller !== null) return;
+          watched.delete(key);
+          for (const listener of listeners) listener();
+        },
+        () => undefined, // The database is away: the next look decides.
+      );
+    }
+  }
+
+  return {
+    find,
+    recall(credential) {
+      const known = remembered.get(keyOf(credential).key);
+      return known !== undefined && known.until > now() ? known.caller : undefined;
+    },
+    forget(which) {
+      revocations++;
+      asking.clear();
+      for (const [key, { caller }] of remembered) {
+        if (caller === null) continue;
+        const same = "userId" in which ? caller.userId === which.userId : caller.credentialId === which.credentialId;
+        if (same) remembered.delete(key);
+      }
+      checkWatched();
+    },
+    watch(credential, onRevoked) {
+      const { key } = keyOf(credential);
+      const entry = watched.get(key) ?? { credential, listeners: new Set() };
+      watched.set(key, entry);
+      entry.listeners.add(onRevoked);
+      return () => {
+        entry.listeners.delete(onRevoked);
+        if (entry.listeners.size === 0 && watched.get(key) === entry) watched.delete(key);
+      };
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+/** The credential of a request: the Authorization header where there is one, else the cookie; null without either. */
+export function credentialOf(request: FastifyRequest): Credential | null {
+  const { authorization, cookie } = request.headers;
+  if (authorization !== undefined) {
+    const token = /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+    // Another scheme or an empty token is a bad credential, not a missing one.
+    return { kind: "api_key", token: token ?? "" };
+  }
+  if (cookie === undefined) return null;
+  const token = cookieValue(cookie, secureCookie) ?? cookieValue(cookie, plainCookie);
+  return token === undefined ? null : { kind: "session", token };
+}
+
+function cookieValue(header: string, name: string): string | undefined {
+  for (const part of header.split(";")) {
+    const at = part.indexOf("=");
+    if (at > 0 && part.slice(0, at).trim() === name) return part.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
+/**
+ * True when a browser sent this write for a page of another origin. Browsers say so in Sec-Fetch-Site (secure contexts)
+ * or Origin (every cross-origin write); a client that sends neither is no browser and holds no one's cookies.
+ */
+export function isCrossSite(request: FastifyRequest): boolean {
+  const site = request.headers["sec-fetch-site"];
+  if (site !== undefined) return site !== "same-origin" && site !== "none";
+  const { origin, host } = request.headers;
+  if (origin === undefined) return false;
+  try {
+    return new URL(origin).host !== host;
+  } catch {
+    return true; // "null" and whatever else is not an origin of ours.
+  }
+}

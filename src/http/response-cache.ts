@@ -1,0 +1,69 @@
+import { hash } from "node:crypto";
+import { createTaggedCache, type TaggedCache } from "#cache";
+import { type Encoding, toBrotli } from "./encodings.ts";
+
+/** An answer of status 200 as bytes, with the compressed forms that were asked for so far. */
+export interface StoredAnswer {
+  /** Weak: all codings share it (RFC 9110, section 8.8.3). */
+  etag: string;
+  contentType: string;
+  identity: Buffer;
+  gzip?: Buffer;
+  br?: Buffer;
+  /** Brotli is being made; until then gzip is sent. */
+  brUnderWay?: boolean;
+  headers: Partial<Record<Encoding | "notModified", Record<string, string | number>>>;
+}
+
+/**
+ * Answers by caller and address. `invalidate` resolves when no process shows the old answers any more: an answer to a
+ * write waits for it, so that a caller never reads behind its own write, whichever process answers.
+ */
+export interface AnswerCache {
+  readonly answers: TaggedCache<StoredAnswer>;
+  /** False while this process may have missed invalidations of others: nothing may be shown from `answers` then. */
+  usable(): boolean;
+  invalidate(tags: readonly string[]): Promise<void>;
+}
+
+/** What connects the caches of several processes; see `createInvalidationBus` of the cache module. */
+export interface Invalidations {
+  usable(): boolean;
+  /** Tells the others; resolves when they have done it. */
+  publish(tags: readonly string[]): Promise<void>;
+}
+
+const defaultMaxBytes = 64 * 1_024 * 1_024;
+
+/** The cache of this process; with `others` its invalidations reach every process. */
+export function createAnswerCache(options: { maxBytes?: number; others?: Invalidations } = {}): AnswerCache {
+  const answers = createTaggedCache<StoredAnswer>({
+    maxBytes: options.maxBytes ?? defaultMaxBytes,
+    // The compressed forms come later; together they are smaller than the plain one.
+    sizeOf: (answer) => answer.identity.length * 2 + 500,
+  });
+  const { others } = options;
+  return {
+    answers,
+    usable: () => others?.usable() ?? true,
+    async invalidate(tags) {
+      if (tags.length === 0) return;
+      answers.invalidate(tags);
+      if (others) await others.publish(tags);
+    },
+  };
+}
+
+/** The weak entity tag of a body. */
+export function etagOf(body: Buffer | string): string {
+  return `W/"${hash("sha1", body, "base64url")}"`;
+}
+
+/** Starts making the Brotli form of an answer that is asked for again; nobody waits for it. */
+export function prepareBrotli(answer: StoredAnswer, onError: (error: unknown) => void): void {
+  if (answer.br || answer.brUnderWay) return;
+  answer.brUnderWay = true;
+  toBrotli(answer.identity, 5).then((bytes) => {
+    answer.br = bytes;
+  }, onError);
+}

@@ -1,0 +1,221 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { issueClaimCode } from "#domain";
+import { startTestApi, type TestApi } from "../support/api-app.ts";
+import { call, createUser, type TestUser } from "../support/api-client.ts";
+
+let api: TestApi;
+let user: TestUser;
+before(async () => {
+  api = await startTestApi();
+});
+after(() => api.close());
+
+test("the claim code makes the owner once; the cookie then signs requests", async () => {
+  const code = await issueClaimCode(api.database.db);
+  const claim = (claimCode: string) =>
+    call(api.app, "POST", "/api/v1/auth/claim", {
+      body: { claimCode, email: "owner@example.org", name: "Owner", password: "0123456789" },
+    });
+  assert.equal((await claim("wrong")).body.code, "claim_closed");
+  const claimed = await claim(String(code));
+  assert.equal(claimed.status, 201, JSON.stringify(claimed.body));
+  assert.equal(claimed.body.user.role, "owner");
+  const cookie = String([claimed.headers["set-cookie"]].flat()[0]);
+  assert.match(cookie, /^muster_session=|^__Host-muster_session=/);
+  assert.match(cookie, /HttpOnly; SameSite=Lax/);
+  const me = await call(api.app, "GET", "/api/v1/me", { headers: { cookie: cookie.split(";")[0] } });
+  assert.equal(me.body.user.email, "owner@example.org");
+  assert.equal((await claim(String(code))).body.code, "claim_closed");
+  assert.equal(await issueClaimCode(api.database.db), null);
+  user = await createUser(api.app, api.database.db);
+});
+
+test("a squad from a template, changed, listed, deleted", async () => {
+  const created = await user.call("POST", "/api/v1/squads", { template: "pair" });
+  assert.equal(created.status, 201, JSON.stringify(created.body));
+  const { squad } = created.body;
+  assert.equal(squad.slug, "a-pair");
+  assert.equal(squad.members[0].instructions, "You are a tech-lead.");
+  assert.deepEqual(
+    squad.members.map((member: { isLead: boolean }) => member.isLead),
+    [true, false],
+  );
+  const second = await user.call("POST", "/api/v1/squads", { template: "pair" });
+  assert.equal(second.body.squad.slug, "a-pair-2");
+  const list = await user.call("GET", "/api/v1/squads?pageSize=1");
+  assert.deepEqual([list.body.total, list.body.pages, list.body.data.length], [2, 2, 1]);
+  assert.equal((await user.call("GET", "/api/v1/squads?page=9")).body.total, 2);
+  assert.equal((await user.call("GET", "/api/v1/squads?page=9&status=active&search=PAIR")).body.total, 2);
+  const lead = await user.call("PATCH", `/api/v1/squads/${squad.id}/members/${squad.members[1].id}`, { isLead: true });
+  assert.deepEqual(
+    lead.body.squad.members.map((member: { isLead: boolean }) => member.isLead),
+    [false, true],
+  );
+  const added = await user.call("POST", `/api/v1/squads/${squad.id}/members`, { name: "Cy", role: "writer" });
+  assert.equal(added.body.squad.members.length, 3);
+  const kept = added.body.squad.members[2];
+  const replaced = await user.call("PATCH", `/api/v1/squads/${squad.id}`, {
+    name: "Renamed",
+    members: [
+      { id: kept.id, name: "Cy", role: "writer" },
+      { name: "Di", role: "tech-lead", isLead: true },
+    ],
+  });
+  assert.equal(replaced.status, 200, JSON.stringify(replaced.body));
+  assert.deepEqual(
+    replaced.body.squad.members.map((member: { id: string; isLead: boolean }) => [
+      member.id === kept.id,
+      member.isLead,
+    ]),
+    [
+      [true, false],
+      [false, true],
+    ],
+  );
+  const taken = await user.call("PATCH", `/api/v1/squads/${squad.id}`, { slug: "a-pair-2" });
+  assert.equal(taken.body.code, "already_exists");
+  const deleted = await user.call("DELETE", `/api/v1/squads/${squad.id}`);
+  assert.equal(deleted.status, 204);
+  assert.equal((await user.call("GET", `/api/v1/squads/${squad.id}`)).status, 404);
+});
+
+test("a task with an attachment, an execution, its events and its end", async () => {
+  const squad = (await user.call("POST", "/api/v1/squads", { template: "pair" })).body.squad;
+  const created = await user.call("POST", "/api/v1/tasks", {
+    title: "Read it",
+    squadId: squad.id,
+    attachments: [{ name: "a.md", contentBase64: Buffer.from("# Hello").toString("base64") }],
+  });
+  assert.equal(created.status, 201, JSON.stringify(created.body));
+  const { task } = created.body;
+  assert.deepEqual([task.attachments[0].mediaType, task.attachments[0].bytes], ["text/markdown", 7]);
+  const download = await user.call("GET", `/api/v1/tasks/${task.id}/attachments/${task.attachments[0].id}`);
+  assert.equal(download.body, "# Hello");
+  assert.match(String(download.headers["content-disposition"]), /^attachment; filename="a.md"/);
+  const accepted = await user.call("POST", `/api/v1/tasks/${task.id}/executions`, { budgetUsd: 0.5 });
+  assert.equal(accepted.status, 202, JSON.stringify(accepted.body));
+  const { id } = accepted.body.execution;
+  assert.ok(api.hints.includes("queued"));
+  const detail = await user.call("GET", `/api/v1/executions/${id}`);
+  assert.deepEqual([detail.body.execution.status, detail.body.execution.budget.limitNanoUsd], ["queued", 500_000_000]);
+  const list = await user.call("GET", "/api/v1/executions?limit=1");
+  assert.equal(list.body.data[0].id, id);
+  const dashboard = await user.call("GET", "/api/v1/dashboard");
+  assert.equal(dashboard.status, 200, JSON.stringify(dashboard.body));
+  assert.equal(dashboard.body.liveExecutions[0].id, id);
+  const cancelled = await user.call("POST", `/api/v1/executions/${id}/cancel`);
+  assert.equal(cancelled.body.execution.status, "cancelled", JSON.stringify(cancelled.body));
+  assert.equal((await user.call("GET", `/api/v1/executions/${id}`)).body.execution.status, "cancelled");
+  const events = await user.call("GET", `/api/v1/executions/${id}/events`);
+  assert.equal(events.headers["content-type"], "text/event-stream; charset=utf-8");
+  const ids = String(events.body)
+    .split("\n")
+    .filter((line) => line.startsWith("id: "));
+  assert.deepEqual(ids, ["id: 1", "id: 2"]);
+  const resumed = await user.call("GET", `/api/v1/executions/${id}/events`, undefined, { "last-event-id": "1" });
+  assert.deepEqual(String(resumed.body).match(/^id: \d+/gm), ["id: 2"]);
+});
+
+test("budgets, notifications, usage, provider accounts answer", async () => {
+  const budget = await user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd: 5_000_000_000 });
+  assert.equal(budget.status, 200, JSON.stringify(budget.body));
+  assert.equal(budget.body.budget.limitNanoUsd, 5_000_000_000);
+  assert.equal((await user.call("GET", "/api/v1/budgets")).body.total, 1);
+  for (const url of [
+    "/api/v1/notifications",
+    "/api/v1/usage",
+    "/api/v1/usage/summary?groupBy=squad",
+    "/api/v1/usage/summary?groupBy=model",
+    "/api/v1/usage/summary?groupBy=member",
+    "/api/v1/usage/summary",
+    "/api/v1/usage/export",
+    "/api/v1/models",
+    "/api/v1/performance",
+    "/api/v1/conversations",
+    "/v1/models",
+  ]) {
+    const answer = await user.call("GET", url);
+    assert.equal(answer.status, 200, `${url} ${JSON.stringify(answer.body)}`);
+  }
+  const account = await user.call("POST", "/api/v1/provider-accounts", {
+    kind: "openai",
+    name: "Mine",
+    apiKey: "sk-0123456789abcdef",
+  });
+  assert.equal(account.status, 201, JSON.stringify(account.body));
+  assert.deepEqual([account.body.providerAccount.hasKey, account.body.providerAccount.keyHint], [true, "cdef"]);
+  assert.ok(!JSON.stringify(account.body).includes("sk-0123"));
+  const { id } = account.body.providerAccount;
+  const moved = await user.call("PATCH", `/api/v1/provider-accounts/${id}`, { baseUrl: "https://evil.example/v1" });
+  assert.equal(moved.body.code, "validation_failed");
+  assert.equal((await user.call("POST", `/api/v1/provider-accounts/${id}/test`)).body.ok, true);
+  assert.equal((await user.call("PATCH", `/api/v1/provider-accounts/${id}`, { enabled: false })).status, 200);
+  assert.equal((await user.call("DELETE", `/api/v1/provider-accounts/${id}`)).status, 204);
+});
+
+test("chat and the OpenAI-compatible routes stream and answer", async () => {
+  const chat = await user.call("POST", "/api/v1/agent/chat/stream", { model: "test/echo", message: "hello there" });
+  const frames = String(chat.body)
+    .split("\n\n")
+    .filter((line) => line.startsWith("data: "))
+    .map((line) => JSON.parse(line.slice(6)));
+  assert.equal(
+    frames
+      .filter((one) => "chunk" in one)
+      .map((one) => one.chunk)
+      .join(""),
+    "You said: hello there",
+  );
+  const done = frames.at(-1);
+  assert.deepEqual([done.done, done.usage.outputTokens, done.costNanoUsd], [true, 5, 1_234]);
+  const messages = await user.call("GET", `/api/v1/conversations/${done.conversationId}/messages`);
+  assert.deepEqual(
+    messages.body.data.map((one: { role: string }) => one.role),
+    ["assistant", "user"],
+  );
+  const completion = await user.call("POST", "/v1/chat/completions", {
+    model: "test/echo",
+    messages: [{ role: "user", content: [{ type: "text", text: "hi" }] }],
+  });
+  assert.equal(completion.body.choices[0].message.content, "You said: hi");
+  assert.equal(completion.headers["x-muster-cost-nano-usd"], "1234");
+  const streamed = await user.call("POST", "/v1/chat/completions", {
+    model: "test/echo",
+    stream: true,
+    stream_options: { include_usage: true },
+    messages: [{ role: "user", content: "hi" }],
+  });
+  assert.ok(String(streamed.body).endsWith("data: [DONE]\n\n"));
+  assert.match(String(streamed.body), /"prompt_tokens":7/);
+  const refused = await user.call("POST", "/v1/chat/completions", { model: "x", messages: [], logit_bias: {} });
+  assert.equal(refused.body.error.type, "invalid_request_error");
+  const embedded = await user.call("POST", "/v1/embeddings", {
+    model: "e",
+    input: ["a", "bb"],
+    encoding_format: "base64",
+  });
+  assert.equal(Buffer.from(embedded.body.data[1].embedding, "base64").readFloatLE(0), 2);
+});
+
+test("health, metrics, description and docs are public", async () => {
+  for (const [url, type] of [
+    ["/health/live", "json"],
+    ["/health/ready", "json"],
+    ["/metrics", "text/plain"],
+    ["/openapi.json", "json"],
+    ["/docs", "html"],
+    ["/docs/errors", "html"],
+    ["/docs/swagger-ui.css", "css"],
+    ["/docs/start.js", "javascript"],
+  ] as const) {
+    const answer = await call(api.app, "GET", url);
+    assert.equal(answer.status, 200, url);
+    assert.match(String(answer.headers["content-type"]), new RegExp(type), url);
+  }
+  const document = (await call(api.app, "GET", "/openapi.json")).body;
+  assert.equal(document.openapi, "3.1.0");
+  assert.ok(document.paths["/api/v1/squads/{squadId}"].patch);
+});
+
+test("nothing was logged as a fault", () => assert.deepEqual(api.logged, []));

@@ -1,0 +1,163 @@
+import { randomBytes } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import { createNotifier, openListener } from "#db";
+import { createSecretBox, type ExecutionHints } from "#domain";
+import { createEventHub, type EventHub } from "#events";
+import { createAnswerCache, createApp, type HttpDependencies, type ModelGateway } from "#http";
+import { createCallContext, createLogger, createMetrics } from "#metrics";
+import { createTestDatabase, type TestDatabase } from "./database.ts";
+
+/** The HTTP server on a real database, with a scripted model behind the gateway. */
+export interface TestApi {
+  app: FastifyInstance;
+  database: TestDatabase;
+  deps: HttpDependencies;
+  events: EventHub;
+  /** Hints that handlers sent, in order. */
+  hints: string[];
+  /** Lines the server logged as warnings or worse. */
+  logged: string[];
+  close(): Promise<void>;
+}
+
+/** A model that repeats the last message word by word. */
+export function echoGateway(): ModelGateway {
+  return {
+    async call({ request, context }, onFrame) {
+      if (request.model === "test/broken") throw new Error("the socket broke");
+      const text = `You said: ${request.messages.at(-1)?.content ?? ""}`;
+      for (const word of text.split(/(?<= )/)) {
+        context.signal.throwIfAborted();
+        onFrame({ type: "text", text: word });
+      }
+      const usage = { inputTokens: 7, cacheReadTokens: 2, cacheWriteTokens: 0, outputTokens: 5, reasoningTokens: 0 };
+      return {
+        text,
+        reasoning: "",
+        toolCalls: [],
+        finishReason: "stop",
+        usage: { ...usage, estimated: false },
+        model: request.model,
+        provider: "offline",
+        accountId: null,
+        costNanoUsd: 1_234,
+        savedNanoUsd: null,
+        cacheResult: "miss",
+        trimmed: null,
+        attempts: 1,
+        latencyMs: 1,
+        timeToFirstTokenMs: 1,
+        rateWaitMs: 0,
+      };
+    },
+    embed: async ({ inputs, model }) => ({
+      vectors: inputs.map((input) => [input.length, 0.5, -1]),
+      model,
+      usage: {
+        inputTokens: inputs.length,
+        cacheReadTokens: 0,
+        cacheWriteTokens: 0,
+        outputTokens: 0,
+        reasoningTokens: 0,
+        estimated: true,
+      },
+      costNanoUsd: 0,
+    }),
+    listModels: async () => [
+      {
+        id: "test/echo",
+        name: "Echo",
+        provider: "offline",
+        contextTokens: 1_000,
+        maxOutputTokens: 100,
+        inputNanoUsdPerToken: 0,
+        outputNanoUsdPerToken: null,
+        available: true,
+      },
+    ],
+    defaultModel: async () => "test/echo",
+    testAccount: async () => [{ id: "model-a" }],
+  };
+}
+
+const role = (slug: string) => ({
+  slug,
+  name: slug,
+  summary: "",
+  tools: ["read_file"],
+  instructions: `You are a ${slug}.`,
+});
+
+/** Starts the API on a database of its own. Call `close` in `after`. */
+export async function startTestApi(options: Partial<HttpDependencies> = {}): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const listener = await openListener(database.url, () => undefined);
+  const notifier = createNotifier(
+    (text, values) => database.db.pool.query(text, values),
+    () => undefined,
+  );
+  const events = createEventHub({
+    db: database.db,
+    listener,
+    processId: randomBytes(8).toString("hex"),
+    notify: notifier.notify,
+  });
+  const hints: string[] = [];
+  const logged: string[] = [];
+  const sendHint: ExecutionHints = {
+    queued: () => hints.push("queued"),
+    control: (id, wish) => hints.push(`${wish} ${id}`),
+    events: (id, seq) => {
+      hints.push(`events ${id} ${seq}`);
+      events.announce(id, seq);
+    },
+  };
+  const context = createCallContext();
+  const deps: HttpDependencies = {
+    db: database.db,
+    events,
+    hints: sendHint,
+    gateway: echoGateway(),
+    workspaces: { list: async () => [], read: async () => null },
+    cache: createAnswerCache(),
+    metrics: createMetrics({ role: "test", context }),
+    context,
+    logger: createLogger({ level: "warn", context, destination: { write: (line) => void logged.push(line) } }),
+    secretBox: createSecretBox("a key for tests that is long enough"),
+    templates: [
+      {
+        slug: "pair",
+        name: "A pair",
+        summary: "",
+        process: "lead",
+        goal: "Do it together.",
+        members: [
+          { name: "Ada", role: "tech-lead", isLead: true },
+          { name: "Bob", role: "writer", isLead: false },
+        ],
+      },
+    ],
+    roles: [role("tech-lead"), role("writer")],
+    tools: [{ name: "read_file", description: "Reads", class: "pure" }],
+    version: "0.0.0-test",
+    webRoot: null,
+    ...options,
+  };
+  const app = await createApp(deps);
+  await app.ready();
+  return {
+    app,
+    database,
+    deps,
+    events,
+    hints,
+    logged,
+    close: async () => {
+      await app.close();
+      await events.close();
+      await listener.close();
+      await notifier.close();
+      await database.drop();
+    },
+  };
+}
