@@ -116,7 +116,7 @@ async function judge(context: ProcessContext, step: StepRecord, group: readonly 
 }
 
 function recordedVerdicts(step: StepRecord): Verdicts | null {
-  const recorded = { verdicts: step.data?.["verdicts"] };
+  const recorded = { verdicts: step.data?.verdicts };
   return Value.Check(ReviewAnswer, recorded) ? recorded.verdicts : null;
 }
 

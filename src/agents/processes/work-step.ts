@@ -69,9 +69,9 @@ export async function doStep(
 }
 
 function recordedResult(step: StepRecord, by: string): DoneStep | null {
-  const messageId = step.data?.["messageId"];
+  const messageId = step.data?.messageId;
   if (step.status !== "completed" || step.output === null || typeof messageId !== "string") return null;
-  const truncated = step.data?.["truncated"] === true;
+  const truncated = step.data?.truncated === true;
   return { step, handedOver: { key: step.key, title: step.title, by, text: step.output, truncated }, messageId };
 }
 

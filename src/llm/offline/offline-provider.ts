@@ -4,6 +4,7 @@ import type { ProviderAnswer, ProviderCall, ProviderClient } from "../providers/
 import { expectedTokens, requestTokens } from "../tokens.ts";
 import type { LlmFinishReason, LlmFrame, LlmRequest, LlmToolCall, LlmUsage } from "../types.ts";
 import { answerRequest } from "./answer-request.ts";
+import { embedTexts } from "./embed-texts.ts";
 
 export interface OfflineOptions {
   /** Waits this long before the first token. */
@@ -31,6 +32,14 @@ export function createOfflineProvider(options: OfflineOptions): ProviderClient {
         maxOutputTokens: 32_000,
       },
     ],
+    embed: async (call) => ({
+      vectors: embedTexts(call.inputs, call.dimensions),
+      model: call.model,
+      usage: usageOf(
+        call.inputs.reduce((sum, input) => sum + expectedTokens(input), 0),
+        0,
+      ),
+    }),
     close: async () => {},
   };
 }

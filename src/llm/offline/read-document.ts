@@ -135,7 +135,8 @@ function sizeOf(section: Section): number {
   return section.to - section.from + 1;
 }
 
-const MIN_SECTION_LINES = 8;
+/** Parts of a long section that are shorter than this stay with their neighbour; of a short one, a twentieth of it. */
+const MAX_SMALL_LINES = 8;
 
 function splitSection(section: Section, documents: readonly Document[]): Section[] {
   const document = documents.find((each) => each.path === section.path);
@@ -147,7 +148,7 @@ function splitSection(section: Section, documents: readonly Document[]): Section
     );
     if (parts.length > 1) return parts;
   }
-  if (sizeOf(section) < 2 * MIN_SECTION_LINES || inside.length > 0) return [section];
+  if (sizeOf(section) < 2 * MAX_SMALL_LINES || inside.length > 0) return [section];
   const middle = section.from + Math.floor(sizeOf(section) / 2);
   const title = section.title.replace(/, lines [\d-]+$/, "");
   return [
@@ -159,11 +160,12 @@ function splitSection(section: Section, documents: readonly Document[]): Section
 /** Parts begin at the headings; what is shorter than a few lines stays with its neighbour. */
 function splitAt(section: Section, headings: readonly Heading[]): Section[] {
   const parts: Section[] = [];
+  const small = Math.min(MAX_SMALL_LINES, Math.max(2, Math.floor(sizeOf(section) / 20)));
   for (const [index, heading] of headings.entries()) {
     const from = index === 0 ? section.from : heading.line;
     const to = (headings[index + 1]?.line ?? section.to + 1) - 1;
     const last = parts.at(-1);
-    if (last !== undefined && to - from + 1 < MIN_SECTION_LINES) last.to = to;
+    if (last !== undefined && to - from + 1 < small) last.to = to;
     else parts.push({ path: section.path, title: heading.title, from, to });
   }
   return parts;
