@@ -27,3 +27,5 @@ export {
   offsetPage,
 } from "./page.ts";
 export * from "./schema/index.ts";
+export { type SeedOptions, type SeedResult, seed } from "./seed/seed.ts";
+export { type SeededKind, seedId } from "./seed/seed-id.ts";
