@@ -234,7 +234,8 @@ async function openStore(
       metrics.observeSlowQuery(query);
       logger.warn({ query: query.name, durationMs: query.durationMs, statement: query.statement }, "slow query");
     },
-    onError: (error) => logger.warn({ err: error }, "a database connection broke; the pool goes on"),
+    // Only what tells what happened: the driver hangs its whole client on the error.
+    onError: ({ message }) => logger.warn({ reason: message }, "a database connection broke; the pool goes on"),
   });
   closers.push(() => db.close());
   metrics.watchPool(() => db.poolState());

@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "#config";
 import { issueClaimCode } from "#domain";
 import { createAnswerCache, createApp } from "#http";
+import type { MetricsSnapshot } from "#metrics";
+import { startApiProcesses } from "./api-processes.ts";
 import { type Core, composeCore } from "./compose-core.ts";
 import type { RunningWorker } from "./start-worker.ts";
 
@@ -20,14 +22,21 @@ export interface Muster {
 /** Executions that are running get this long to finish a call when the process stops. */
 const handOverMs = 1_500;
 
-/** Starts what the role asks for: API and UI, workers, or both. */
-export async function startMuster(config: Config): Promise<Muster> {
+export interface StartOptions {
+  /** Print-worthy claim link on first run; off in processes that another one started. */
+  issueClaim?: boolean;
+  /** Figures of this machine's other processes, for `/metrics` and `/performance`. */
+  otherProcesses?: () => Promise<MetricsSnapshot[]>;
+}
+
+/** Starts what the role asks for: API and UI (in one process or in several), workers, or both. */
+export async function startMuster(config: Config, options: StartOptions = {}): Promise<Muster> {
   const core = await composeCore(config);
   let stopping: Promise<void> | undefined;
   try {
     const worker = config.role === "api" ? null : await core.startWorker();
-    const api = config.role === "worker" ? null : await startApi(core, worker);
-    const claimCode = api ? await issueClaimCode(core.db) : null;
+    const api = config.role === "worker" ? null : await startApi(core, worker, options);
+    const claimCode = api && options.issueClaim !== false ? await issueClaimCode(core.db) : null;
     return {
       url: api?.url ?? null,
       claimUrl: api && claimCode !== null ? `${api.url}/claim?code=${claimCode}` : null,
@@ -46,8 +55,14 @@ export async function startMuster(config: Config): Promise<Muster> {
   }
 }
 
-async function startApi(core: Core, worker: RunningWorker | null): Promise<{ url: string; close(): Promise<void> }> {
+interface Api {
+  url: string;
+  close(): Promise<void>;
+}
+
+async function startApi(core: Core, worker: RunningWorker | null, options: StartOptions): Promise<Api> {
   const { config } = core;
+  if (config.processes > 1) return startApiProcesses(core, config.processes);
   const webRoot = fileURLToPath(new URL("../../web/out", import.meta.url));
   const app = await createApp({
     db: core.db,
@@ -73,6 +88,7 @@ async function startApi(core: Core, worker: RunningWorker | null): Promise<{ url
     tools: core.tools,
     version: core.version,
     webRoot: existsSync(webRoot) ? webRoot : null,
+    ...(options.otherProcesses ? { otherProcesses: options.otherProcesses } : {}),
     onProviderAccountsChanged: (userId) => core.sources.forget(userId),
   });
   const url = await app.listen({ host: config.host, port: config.port });
