@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { link, mkdir, mkdtemp, readFile, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
+import { link, mkdir, mkdtemp, readFile, rename, rm, symlink, truncate, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -122,7 +122,7 @@ for (const anchoring of anchorings) {
     skip: process.platform === "win32",
   }, async () => {
     const { root, workspace } = await fresh(anchoring);
-    execFileSync("mkfifo", [join(root, "pipe")]);
+    execFileSync("sh", ["-c", 'mkfifo "$1"', "sh", join(root, "pipe")]);
     await assert.rejects(workspace.read("pipe"), refused("not_a_file"));
     await assert.rejects(workspace.write("pipe", "x"), refused("not_a_file"));
     assert.deepEqual(await workspace.list(), []);
@@ -219,7 +219,7 @@ test("sizes are bounded: a file, an attachment, the files of a workspace", async
   await workspace.write("exact.bin", large.subarray(1));
   const tooMuch = sizeLimits.workspaceBytes - 2 * large.length + 2;
   await writeFile(join(root, "filler"), "");
-  execFileSync("truncate", ["-s", String(tooMuch), join(root, "filler")]);
+  await truncate(join(root, "filler"), tooMuch);
   await assert.rejects(workspace.write("more.txt", "x"), refused("workspace_full"));
   // Replacing gives room back.
   await workspace.write("exact.bin", "small");
@@ -322,25 +322,21 @@ test("a workspace that does not exist yet is empty, and its first write makes it
   assert.equal((await workspace.list()).length, 1);
 });
 
-/** Whether this machine lets the test have a disk of its own, 256 KB large, in a namespace. */
-function canMount(): boolean {
-  return (
-    process.platform === "linux" &&
-    spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", tmpdir()]).status === 0
-  );
+/** Runs a shell command in a mount namespace of its own, where it may mount what nobody else sees. */
+function inNamespace(command: string, ...args: string[]) {
+  const script = `unshare -rm sh -c '${command}' sh "$@"`;
+  return spawnSync("sh", ["-c", script, "sh", ...args], { encoding: "utf8" });
 }
 
+const canMount = process.platform === "linux" && inNamespace('mount -t tmpfs tmpfs "$1"', tmpdir()).status === 0;
+
 test("a full disk is said clearly, the old file stays whole and nothing half-written is left", {
-  skip: !canMount(),
+  skip: canMount ? false : "this machine allows no mount namespace",
 }, async () => {
   const { root } = await fresh();
-  const script = fileURLToPath(new URL("../../test/support/agents/fill-disk.ts", import.meta.url));
+  const program = fileURLToPath(new URL("../../test/support/agents/fill-disk.ts", import.meta.url));
   const command = 'mount -t tmpfs -o size=256k tmpfs "$1" && exec "$2" "$3" "$1"';
-  const { stdout, stderr, status } = spawnSync(
-    "unshare",
-    ["-rm", "sh", "-c", command, "sh", root, process.execPath, script],
-    { encoding: "utf8" },
-  );
+  const { stdout, stderr, status } = inNamespace(command, root, process.execPath, program);
   assert.equal(status, 0, stderr);
   const result: unknown = JSON.parse(stdout);
   assert.deepEqual(result, {
