@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { readConfig } from "#config";
+import { loadConfig } from "#config";
 import type { MetricsSnapshot } from "#metrics";
 import type { FromApiProcess, ToApiProcess } from "./api-processes.ts";
 import { startMuster } from "./start-muster.ts";
@@ -27,7 +27,7 @@ function otherProcesses(): Promise<MetricsSnapshot[]> {
   });
 }
 
-const muster = await startMuster(readConfig(process.env), { issueClaim: false, otherProcesses });
+const muster = await startMuster(loadConfig(), { issueClaim: false, otherProcesses });
 
 async function stop(): Promise<void> {
   await muster.stop();

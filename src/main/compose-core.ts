@@ -157,6 +157,7 @@ async function compose(
   listener.on(accountsChannel, (userId) => sources.forget(userId));
   listener.onReconnect(() => sources.forget(null));
   const modelGateway = await createModelGateway({
+    tracer,
     config,
     db,
     sources,

@@ -3,8 +3,9 @@ import type { Config } from "#config";
 import type { Database } from "#db";
 import type { ModelGateway } from "#http";
 import { createGateway, createOfflineProvider, type LlmCallRecord } from "#llm";
-import type { Logger, Metrics } from "#metrics";
+import type { Logger, Metrics, Tracer } from "#metrics";
 import { type ProviderSources, toLlmAccount } from "./provider-sources.ts";
+import { traceCalls } from "./traced-gateway.ts";
 
 /** What new members are given when nobody chooses, by what is configured; the first that is available. */
 const preferredModels = ["gpt-5-mini", "claude-sonnet-4-5", "gemini-2.5-flash"];
@@ -15,11 +16,12 @@ export async function createModelGateway(options: {
   db: Database;
   sources: ProviderSources;
   metrics: Metrics;
+  tracer: Tracer;
   logger: Logger;
   installationKey: Buffer;
   closers: (() => Promise<unknown>)[];
 }): Promise<ModelGateway> {
-  const { sources, metrics, logger } = options;
+  const { sources, metrics, logger, tracer } = options;
   const gateway = createGateway({
     accounts: { list: (tenantId) => sources.accountsOf(tenantId) },
     tenantSecret: Buffer.from(hkdfSync("sha256", options.installationKey, "muster", "llm cache", 32)),
@@ -39,7 +41,7 @@ export async function createModelGateway(options: {
   }
 
   return {
-    call: gateway.handler,
+    call: traceCalls(gateway.handler, tracer),
     embed: (request, context) => gateway.embed({ ...request, context }),
     listModels: (userId) => gateway.models(userId),
     defaultModel,

@@ -55,6 +55,11 @@ export async function startWorkerPart(core: Core): Promise<RunningWorker> {
       flushIntervalMs: () => (worker.active() > manyStreams ? 250 : 50),
       log: logger,
       onEnded: (ended) => core.metrics.observeExecution(ended),
+      onQueueWait: (waitMs) => core.metrics.observeQueueWait(waitMs),
+      surround: (execution, work) =>
+        core.context.run({ executionId: execution.id }, () =>
+          core.tracer.trace("execution", { kind: "consumer", parent: execution.traceparent }, work),
+        ),
       lease,
       listener: core.listener,
       concurrency,

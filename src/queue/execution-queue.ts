@@ -9,6 +9,8 @@ export interface Claim {
   claimsWithoutProgress: number;
   /** True when it was taken over from a worker that died. */
   takenOver: boolean;
+  /** Milliseconds it stood in the queue; 0 for one that was taken over. */
+  waitMs: number;
 }
 
 interface ClaimRow {
@@ -16,6 +18,7 @@ interface ClaimRow {
   epoch: number;
   claims: number;
   was: string;
+  wait_ms?: number;
 }
 
 /** Claims up to `limit` queued executions, oldest first; what another worker claims at the same moment is skipped. */
@@ -24,17 +27,24 @@ export async function claimQueued(db: Database, workerId: string, limit: number)
   return rows.map(toClaim);
 }
 
-/** Claims running executions whose worker holds no lease any more. */
-export async function claimOrphans(db: Database, workerId: string, limit: number): Promise<Claim[]> {
-  const { rows } = await db.query<ClaimRow>("queue_claim_orphans", "SELECT * FROM muster_claim_orphans($1, $2)", [
-    workerId,
-    limit,
-  ]);
+/** Claims running executions whose worker holds no lease any more, or that left this worker (`active`: those it works). */
+export async function claimOrphans(db: Database, workerId: string, limit: number, active: string[]): Promise<Claim[]> {
+  const { rows } = await db.query<ClaimRow>(
+    "queue_claim_orphans",
+    "SELECT * FROM muster_claim_orphans($1, $2, $3::uuid[])",
+    [workerId, limit, active],
+  );
   return rows.map(toClaim);
 }
 
 function toClaim(row: ClaimRow): Claim {
-  return { id: row.id, epoch: row.epoch, claimsWithoutProgress: row.claims, takenOver: row.was === "running" };
+  return {
+    id: row.id,
+    epoch: row.epoch,
+    claimsWithoutProgress: row.claims,
+    takenOver: row.was === "running",
+    waitMs: row.wait_ms ?? 0,
+  };
 }
 
 /**

@@ -66,7 +66,7 @@ describe("the journal", () => {
 
   it("lets a worker whose lease was taken over write nothing", async () => {
     const { id, epoch } = await claimed();
-    const [taken] = (await claimOrphans(db, uuidv7(), 100)).filter((claim) => claim.id === id);
+    const [taken] = (await claimOrphans(db, uuidv7(), 100, [])).filter((claim) => claim.id === id);
     assert.equal(taken?.epoch, epoch + 1);
     const late = await commit({ executionId: id, epoch, commitNo: 1, events: [{ type: "execution-start", data: {} }] });
     assert.equal(late.outcome, "fenced");

@@ -29,6 +29,8 @@ export interface RunDeps {
     error(fields: object, message: string): void;
   };
   onEnded?: (ended: { status: ExecutionStatus; durationMs: number }) => void;
+  /** Surrounds the work on an execution, for logs and traces; `traceparent` is of the request that started it. */
+  surround?: (execution: { id: string; traceparent: string | null }, work: () => Promise<void>) => Promise<void>;
 }
 
 /** A claimed execution at work in this process. */
@@ -55,7 +57,6 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
   }
 
   async function work(): Promise<void> {
-    const startedMs = Date.now();
     const execution = await loadExecution(deps.db, claim.id);
     const journal = new ExecutionJournal({
       executionId: claim.id,
@@ -84,24 +85,29 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
     if (early) run.stop(early, true);
     control({ cancel: execution.cancelRequested, pause: execution.pauseRequested });
     recover(execution, journal, claim);
+    const running = run;
+    const surround = deps.surround ?? ((_, goOn) => goOn());
+    await surround(execution, () => finish(running, journal, execution));
+  }
+
+  /** Drives the process to its end and closes the execution with what came of it. */
+  async function finish(running: Run, journal: ExecutionJournal, execution: LoadedExecution): Promise<void> {
+    const startedMs = Date.now();
+    const detail = "The execution's time limit was reached. Raise it and retry.";
     const timer = setTimeout(
-      () =>
-        stop(
-          {
-            reason: "limit",
-            detail: "The execution's time limit was reached. Raise it and retry.",
-            endReason: "time_limit",
-          },
-          true,
-        ),
+      () => stop({ reason: "limit", detail, endReason: "time_limit" }, true),
       Math.max(1, execution.squad.limits.maxDurationMs - execution.workedMs),
     );
     try {
-      const close = await drive(run, claim);
-      if (close) {
-        await journal.commit({ close });
-        deps.onEnded?.({ status: close.status, durationMs: Date.now() - startedMs });
-      }
+      const close = await drive(running, claim);
+      if (!close) return;
+      await journal.commit({ close });
+      const durationMs = Date.now() - startedMs;
+      deps.onEnded?.({ status: close.status, durationMs });
+      deps.log.info(
+        { executionId: claim.id, epoch: claim.epoch, status: close.status, durationMs },
+        "execution closed",
+      );
     } finally {
       clearTimeout(timer);
     }

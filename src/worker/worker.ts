@@ -14,6 +14,8 @@ import { type ActiveRun, type RunDeps, startRun } from "./run-execution.ts";
 export interface WorkerOptions extends RunDeps {
   lease: WorkerLease;
   listener: Listener;
+  /** Told of every claim: milliseconds it stood in the queue. */
+  onQueueWait?: (waitMs: number) => void;
   /** Executions worked at the same time. */
   concurrency: number;
 }
@@ -46,6 +48,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
   let again = false;
 
   function start(claim: Claim): void {
+    options.onQueueWait?.(claim.waitMs);
     const run = startRun(options, claim);
     active.set(claim.id, run);
     void run.done.then(() => {
@@ -89,7 +92,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
       if (buried > 0) log.warn({ workers: buried }, "took the lease from dead workers");
       const free = options.concurrency - active.size;
       if (free > 0 && !lease.doubtful()) {
-        for (const claim of await claimOrphans(db, lease.workerId, free)) {
+        for (const claim of await claimOrphans(db, lease.workerId, free, [...active.keys()])) {
           log.warn({ executionId: claim.id, epoch: claim.epoch }, "took over an execution");
           start(claim);
         }

@@ -327,8 +327,9 @@ BEGIN
 END $$;
 
 -- Takes up to p_limit queued executions for a worker. Rows that another claims at the same moment are skipped.
-CREATE OR REPLACE FUNCTION muster_claim(p_worker uuid, p_limit integer)
-RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS $$
+DROP FUNCTION IF EXISTS muster_claim(uuid, integer);
+CREATE FUNCTION muster_claim(p_worker uuid, p_limit integer)
+RETURNS TABLE (id uuid, epoch integer, claims integer, was text, wait_ms float8) LANGUAGE sql AS $$
   WITH next AS (
     SELECT t.id FROM task_executions t WHERE t.status = 'queued' AND t.queued_at <= clock_timestamp()
     ORDER BY t.queued_at, t.id
@@ -338,15 +339,19 @@ RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS
     claims_without_progress = t.claims_without_progress + 1, running_since = clock_timestamp(),
     started_at = COALESCE(t.started_at, clock_timestamp())
   FROM next WHERE t.id = next.id
-  RETURNING t.id, t.epoch, t.claims_without_progress, 'queued'
+  RETURNING t.id, t.epoch, t.claims_without_progress, 'queued', extract(epoch FROM clock_timestamp() - t.queued_at)::float8 * 1000
 $$;
 
--- Takes over running executions whose worker holds no lease any more.
-CREATE OR REPLACE FUNCTION muster_claim_orphans(p_worker uuid, p_limit integer)
+-- Takes over running executions whose worker holds no lease any more, and those that name this worker but have left it
+-- (p_active are the ones it works; a claim of the last seconds may not be among them yet).
+DROP FUNCTION IF EXISTS muster_claim_orphans(uuid, integer);
+CREATE OR REPLACE FUNCTION muster_claim_orphans(p_worker uuid, p_limit integer, p_active uuid[])
 RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS $$
   WITH next AS (
     SELECT t.id FROM task_executions t
-    WHERE t.status = 'running' AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = t.worker_id)
+    WHERE t.status = 'running' AND (
+      NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = t.worker_id)
+      OR (t.worker_id = p_worker AND t.id <> ALL (p_active) AND t.running_since < clock_timestamp() - interval '5 seconds'))
     LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
   )
   UPDATE task_executions t SET epoch = t.epoch + 1, commit_no = 0, worker_id = p_worker,
