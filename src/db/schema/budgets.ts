@@ -47,5 +47,6 @@ export const budgetReservations = pgTable(
     index("idx_budget_reservations_call").on(table.llmCallId).where(sql`${table.llmCallId} IS NOT NULL`),
     index("idx_budget_reservations_expires").on(table.expiresAt).where(sql`${table.expiresAt} IS NOT NULL`),
     index("idx_budget_reservations_budget").on(table.budgetId),
+    index("idx_budget_reservations_process").on(table.processId).where(sql`${table.processId} IS NOT NULL`),
   ],
 );

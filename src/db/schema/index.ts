@@ -2,6 +2,7 @@ export * from "./budgets.ts";
 export * from "./conversations.ts";
 export * from "./idempotency-keys.ts";
 export * from "./llm-calls.ts";
+export * from "./llm-gateway.ts";
 export * from "./llm-usage.ts";
 export * from "./notifications.ts";
 export * from "./projects.ts";

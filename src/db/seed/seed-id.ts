@@ -7,6 +7,7 @@ export type SeededKind =
   | "member"
   | "project"
   | "task"
+  | "attachment"
   | "execution"
   | "step"
   | "message"

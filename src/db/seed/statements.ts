@@ -51,6 +51,7 @@ export const prepare = `
   CREATE UNIQUE INDEX ON seed_squads (n);
   CREATE UNIQUE INDEX ON seed_executions (n);
   CREATE INDEX ON seed_executions (task_number);
+  CREATE INDEX ON seed_executions (squad_id);
   ANALYZE seed_squads, seed_executions`;
 
 export const statements: readonly SeedStatement[] = [
@@ -95,6 +96,12 @@ export const statements: readonly SeedStatement[] = [
       LEFT JOIN (SELECT DISTINCT ON (task_number) task_number, status FROM seed_executions ORDER BY task_number, n DESC) e
         ON e.task_number = t
       ON CONFLICT DO NOTHING`,
+  },
+  {
+    what: "task_attachments",
+    text: `INSERT INTO task_attachments (id, task_id, name, media_type, bytes, content)
+      SELECT ${id("attachment", "t")}, ${id("task", "t")}, 'notes.md', 'text/markdown', octet_length(x.content), convert_to(x.content, 'UTF8')
+      FROM seed_scale z CROSS JOIN generate_series(0, z.tasks - 1, 4) t JOIN seed_texts x ON x.n = t % z.texts ON CONFLICT DO NOTHING`,
   },
   {
     what: "squad_snapshots",
@@ -179,6 +186,14 @@ export const statements: readonly SeedStatement[] = [
         'openai', 'gpt-4o-mini', 'background', 'done', 'miss', 1200, 300, ${1200 * inputPrice + 300 * outputPrice},
         2000 + ${pick("e.n + s", "4000", 5)}, 300 + ${pick("e.n + s", "400", 6)}, e.created_at + e.took * (s + 1) / ${stepsPerExecution}
       FROM seed_scale z CROSS JOIN seed_executions e CROSS JOIN generate_series(0, ${stepsPerExecution - 1}) s ON CONFLICT DO NOTHING`,
+  },
+  {
+    what: "budgets",
+    text: `INSERT INTO budgets (id, user_id, level, scope_id, period, period_start, limit_nano_usd, spent_nano_usd)
+      SELECT ${id("budget", "q.n")}, q.user_id, 'squad', q.id, 'month', month.start::date, 50000000000, COALESCE((SELECT sum(u.cost_nano_usd)
+        FROM llm_usage u JOIN seed_executions e ON e.id = u.execution_id WHERE e.squad_id = q.id AND u.at >= month.start AT TIME ZONE 'UTC'), 0)
+      FROM seed_squads q CROSS JOIN (SELECT date_trunc('month', z.until AT TIME ZONE 'UTC') AS start FROM seed_scale z) month
+      WHERE q.n % 3 = 0 ON CONFLICT DO NOTHING`,
   },
   {
     what: "notifications",

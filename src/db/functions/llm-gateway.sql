@@ -1,0 +1,147 @@
+-- What the LLM gateway (src/llm) keeps for its plain calls: slices of budgets and of rate limits that processes lease, so
+-- that no call waits for a disk and no limit is passed by any number of processes.
+
+-- Reserves a slice of the budgets that bind a plain call (the squad's and the user's), or says why not. Slices of
+-- processes that died are settled as lost on the way. A slice's rows carry its id as process_id.
+CREATE OR REPLACE FUNCTION muster_lease_block(
+  p_block uuid, p_user uuid, p_squad uuid, p_min bigint, p_want bigint, p_seconds integer
+) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  b record;
+  slice bigint := p_want;
+  room bigint;
+  month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+  found_any boolean := false;
+BEGIN
+  PERFORM 1 FROM budgets WHERE (level, scope_id) IN (('squad', p_squad), ('instance', p_user)) ORDER BY id FOR UPDATE;
+  PERFORM muster_sweep_blocks(p_user, p_squad);
+  FOR b IN
+    SELECT id, level, limit_nano_usd, reserved_nano_usd,
+           CASE WHEN period = 'month' AND period_start < month THEN 0 ELSE spent_nano_usd END AS spent
+    FROM budgets WHERE (level, scope_id) IN (('squad', p_squad), ('instance', p_user)) ORDER BY id
+  LOOP
+    found_any := true;
+    room := b.limit_nano_usd - b.spent - b.reserved_nano_usd;
+    IF room < p_min THEN
+      RETURN jsonb_build_object('outcome', 'budget_exceeded', 'level', b.level,
+        'limitNanoUsd', b.limit_nano_usd, 'spentNanoUsd', b.spent + b.reserved_nano_usd);
+    END IF;
+    -- Never all that is left: other processes want to work too.
+    slice := LEAST(slice, GREATEST(p_min, room / 4));
+  END LOOP;
+  IF NOT found_any THEN
+    RETURN jsonb_build_object('outcome', 'unlimited');
+  END IF;
+  WITH rolled AS (
+    UPDATE budgets SET
+      spent_nano_usd = CASE WHEN period = 'month' AND period_start < month THEN 0 ELSE spent_nano_usd END,
+      period_start = CASE WHEN period = 'month' THEN month ELSE period_start END,
+      reserved_nano_usd = reserved_nano_usd + slice
+    WHERE (level, scope_id) IN (('squad', p_squad), ('instance', p_user))
+    RETURNING id, period_start
+  )
+  INSERT INTO budget_reservations (id, budget_id, process_id, amount_nano_usd, period_start, expires_at)
+  SELECT gen_random_uuid(), id, p_block, slice, period_start, now() + make_interval(secs => p_seconds) FROM rolled;
+  RETURN jsonb_build_object('outcome', 'granted', 'amountNanoUsd', slice);
+END $$;
+
+-- Slices whose process did not renew them in time: what was open of them counts as spent (it may have been).
+CREATE OR REPLACE FUNCTION muster_sweep_blocks(p_user uuid, p_squad uuid) RETURNS void LANGUAGE sql AS $$
+  WITH dead AS (
+    DELETE FROM budget_reservations r USING budgets b
+    WHERE r.budget_id = b.id AND (b.level, b.scope_id) IN (('squad', p_squad), ('instance', p_user))
+      AND r.process_id IS NOT NULL AND r.expires_at < now()
+    RETURNING r.budget_id, r.amount_nano_usd, r.period_start
+  ), sums AS (
+    SELECT d.budget_id, sum(d.amount_nano_usd) AS amount,
+           COALESCE(sum(d.amount_nano_usd) FILTER (WHERE d.period_start = b.period_start), 0) AS lost
+    FROM dead d JOIN budgets b ON b.id = d.budget_id GROUP BY d.budget_id
+  )
+  UPDATE budgets b SET reserved_nano_usd = b.reserved_nano_usd - sums.amount, spent_nano_usd = b.spent_nano_usd + sums.lost,
+    updated_at = now()
+  FROM sums WHERE b.id = sums.budget_id
+$$;
+
+-- Books what was spent out of a slice since the last time and renews it, or gives its rest back. Warns once at 80 %.
+CREATE OR REPLACE FUNCTION muster_settle_block(p_block uuid, p_spent bigint, p_close boolean, p_seconds integer)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM budgets
+    WHERE id IN (SELECT budget_id FROM budget_reservations WHERE process_id = p_block) ORDER BY id FOR UPDATE;
+  WITH slice AS (
+    SELECT id, budget_id, period_start, CASE WHEN p_close THEN amount_nano_usd ELSE LEAST(amount_nano_usd, p_spent) END AS released
+    FROM budget_reservations WHERE process_id = p_block
+  ), kept AS (
+    UPDATE budget_reservations r SET amount_nano_usd = r.amount_nano_usd - slice.released,
+      spent_nano_usd = r.spent_nano_usd + p_spent, expires_at = now() + make_interval(secs => p_seconds)
+    FROM slice WHERE r.id = slice.id AND NOT p_close
+  ), gone AS (
+    DELETE FROM budget_reservations r USING slice WHERE r.id = slice.id AND p_close
+  ), settled AS (
+    UPDATE budgets b SET
+      reserved_nano_usd = b.reserved_nano_usd - slice.released,
+      -- As in muster_settle: a provider that counts more than the upper bound uses the budget up, not over.
+      spent_nano_usd = CASE WHEN slice.period_start = b.period_start
+        THEN LEAST(b.spent_nano_usd + p_spent, b.limit_nano_usd - (b.reserved_nano_usd - slice.released))
+        ELSE b.spent_nano_usd END,
+      updated_at = now(),
+      warned_at = CASE
+        WHEN (b.warned_at IS NULL OR (b.period = 'month' AND b.warned_at < date_trunc('month', now())))
+          AND (b.spent_nano_usd + p_spent) * 5 >= b.limit_nano_usd * 4
+        THEN clock_timestamp() ELSE b.warned_at END
+    FROM slice WHERE b.id = slice.budget_id
+    RETURNING b.user_id, b.level, b.spent_nano_usd, b.limit_nano_usd, b.warned_at >= now() AS warn
+  )
+  INSERT INTO notifications (id, user_id, kind, title, body)
+  SELECT gen_random_uuid(), user_id, 'budget_warning', 'The budget of the ' || level || ' is 80 % used',
+    format('%s of %s US dollars are spent.', round(spent_nano_usd / 1e9, 2), round(limit_nano_usd / 1e9, 2))
+  FROM settled WHERE warn;
+END $$;
+
+-- The bill of plain calls, in groups. A row that is there already stays; rows of users who are gone are left out.
+CREATE OR REPLACE FUNCTION muster_write_usage(p_rows jsonb) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO llm_usage (id, user_id, squad_id, member_id, execution_id, provider, model, account_id, lane, outcome,
+    cache_result, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, estimated,
+    cost_nano_usd, saved_nano_usd, latency_ms, time_to_first_token_ms, rate_wait_ms, at)
+  SELECT r.id, r."userId", r."squadId", r."memberId", r."executionId", r.provider, r.model, r."accountId", r.lane, r.outcome,
+    r."cacheResult", r."inputTokens", r."cacheReadTokens", r."cacheWriteTokens", r."outputTokens", r."reasoningTokens",
+    r.estimated, r."costNanoUsd", r."savedNanoUsd", r."latencyMs", r."timeToFirstTokenMs", r."rateWaitMs",
+    to_timestamp(r."atMs" / 1000.0)
+  FROM jsonb_to_recordset(p_rows) AS r(id uuid, "userId" uuid, "squadId" uuid, "memberId" uuid, "executionId" uuid,
+    provider text, model text, "accountId" uuid, lane text, outcome text, "cacheResult" text, "inputTokens" integer,
+    "cacheReadTokens" integer, "cacheWriteTokens" integer, "outputTokens" integer, "reasoningTokens" integer,
+    estimated boolean, "costNanoUsd" bigint, "savedNanoUsd" bigint, "latencyMs" integer, "timeToFirstTokenMs" integer,
+    "rateWaitMs" integer, "atMs" double precision)
+  WHERE EXISTS (SELECT 1 FROM users u WHERE u.id = r."userId")
+  ON CONFLICT (id) DO NOTHING
+$$;
+
+-- Takes up to p_want units of a sliding window. A block counts from now until p_counts_ms later; the answer's times are
+-- milliseconds from now, so that no process needs the database's clock.
+CREATE OR REPLACE FUNCTION muster_lease_rate(p_key text, p_limit integer, p_want integer, p_counts_ms integer)
+RETURNS TABLE (lease_id uuid, granted integer, retry_in_ms double precision, paused_ms double precision) LANGUAGE plpgsql AS $$
+DECLARE
+  at timestamptz;
+  used integer;
+  pause timestamptz;
+BEGIN
+  -- The window is rebuilt within a minute: losing the last milliseconds of it in a crash of the machine is no breach,
+  -- since nothing is running then.
+  PERFORM set_config('synchronous_commit', 'off', true);
+  INSERT INTO llm_rate_windows (key) VALUES (p_key) ON CONFLICT DO NOTHING;
+  SELECT w.paused_until INTO pause FROM llm_rate_windows w WHERE w.key = p_key FOR UPDATE;
+  at := clock_timestamp();
+  DELETE FROM llm_rate_leases l WHERE l.key = p_key AND l.counts_until <= at;
+  SELECT COALESCE(sum(l.amount), 0) INTO used FROM llm_rate_leases l WHERE l.key = p_key;
+  granted := GREATEST(0, LEAST(p_want, p_limit - used));
+  IF granted > 0 THEN
+    lease_id := gen_random_uuid();
+    INSERT INTO llm_rate_leases (id, key, amount, counts_until)
+    VALUES (lease_id, p_key, granted, at + make_interval(secs => p_counts_ms / 1000.0));
+  END IF;
+  SELECT extract(epoch FROM min(l.counts_until) - at) * 1000 INTO retry_in_ms
+    FROM llm_rate_leases l WHERE l.key = p_key AND l.amount > 0;
+  retry_in_ms := COALESCE(retry_in_ms, 0);
+  paused_ms := GREATEST(0, COALESCE(extract(epoch FROM pause - at) * 1000, 0));
+  RETURN NEXT;
+END $$;
