@@ -13,6 +13,13 @@ import type { AnyRoute } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
 import { createValidation } from "./validation.ts";
 
+declare module "fastify" {
+  interface FastifyInstance {
+    /** Every route with its policy and schemas, for the security tests and the generated reference. */
+    routeTable: readonly AnyRoute[];
+  }
+}
+
 /** Milliseconds. A client that sends its request slower than this is cut off. */
 const receiveTimeoutMs = 30_000;
 const headersTimeoutMs = 10_000;
@@ -43,6 +50,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
       sendProblem(deps, request as FastifyRequest, reply as FastifyReply, error);
     },
   });
+  app.decorate("routeTable", routes);
   acceptJson(app);
   refuseUndeclared(app);
   app.addHook("onRequest", (request, reply, done) => {

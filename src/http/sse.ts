@@ -4,6 +4,7 @@ import { apiHeaders } from "./plugins/security-headers.ts";
 /** A client that is this far behind is cut off; it comes back with Last-Event-ID and loses nothing. */
 const maxBufferedBytes = 256 * 1_024;
 const heartbeatMs = 15_000;
+const opened = Buffer.from(": open\n\n");
 const heartbeat = Buffer.from(": heartbeat\n\n");
 
 /** An open Server-Sent Events answer (WHATWG HTML, section 9.2). */
@@ -33,8 +34,8 @@ export function openSse(reply: FastifyReply, headers: Record<string, string> = {
     "x-accel-buffering": "no",
     connection: "keep-alive",
   });
-  raw.socket?.setNoDelay(true);
-  raw.flushHeaders();
+  // Opens the stream at the client at once, before there is an event.
+  raw.write(opened);
   let open = true;
   const closers: (() => void)[] = [];
   const timer = setInterval(() => write(heartbeat), heartbeatMs);
