@@ -22,5 +22,11 @@ export {
 export type { LimitLease, LimitStore } from "./rate/leased-quota.ts";
 export type { LlmCallRecord, LlmObserver } from "./records.ts";
 export type { CachedAnswer, CacheStore, CacheTags } from "./stores/cache-store.ts";
+export { postgresCacheStore } from "./stores/postgres-cache.ts";
+export { postgresLedgerStore } from "./stores/postgres-ledger.ts";
+export { postgresLimitStore } from "./stores/postgres-limits.ts";
+export type { Query } from "./stores/query.ts";
+export { redisCacheStore } from "./stores/redis-cache.ts";
+export { redisLimitStore } from "./stores/redis-limits.ts";
 export { expectedTokens, requestTokens } from "./tokens.ts";
 export * from "./types.ts";

@@ -24,6 +24,7 @@ interface Block {
   unbooked: number;
   inFlight: number;
   usedAtMs: number;
+  bookedAtMs: number;
   retired: boolean;
 }
 
@@ -34,7 +35,6 @@ interface ScopeState {
   leasing: Promise<BlockOutcome> | null;
   /** Decaying sum of what calls cost lately: the size of the next block follows it. */
   recentNanoUsd: number;
-  open: number;
 }
 
 interface Reservation {
@@ -42,6 +42,7 @@ interface Reservation {
   amount: number;
 }
 
+const RENEW_MS = 15_000;
 /** A new block is worth this many calls of the size just seen. */
 const CALLS_PER_BLOCK = 8;
 
@@ -127,7 +128,7 @@ export class BlockLedger implements GatewayLedger {
     if (state === undefined) {
       if (this.#scopes.size > 10_000) this.#forgetIdle();
       const scope = { tenantId: context.tenantId, squadId: context.squadId };
-      state = { scope, unlimitedUntilMs: 0, block: null, leasing: null, recentNanoUsd: 0, open: 0 };
+      state = { scope, unlimitedUntilMs: 0, block: null, leasing: null, recentNanoUsd: 0 };
       this.#scopes.set(key, state);
     }
     return state;
@@ -177,6 +178,7 @@ export class BlockLedger implements GatewayLedger {
       unbooked: 0,
       inFlight: 0,
       usedAtMs: this.#options.now(),
+      bookedAtMs: this.#options.now(),
       retired: false,
     };
     this.#blocks.add(block);
@@ -205,7 +207,9 @@ export class BlockLedger implements GatewayLedger {
     }
     for (const block of this.#blocks) {
       const close = block.retired && block.inFlight === 0;
-      if (block.unbooked > 0 || close) this.#book(block, close).catch(this.#options.onError);
+      // A long call keeps its block open: without a sign of life it would be swept as lost.
+      const renew = now - block.bookedAtMs > RENEW_MS;
+      if (block.unbooked > 0 || close || renew) this.#book(block, close).catch(this.#options.onError);
     }
     if (this.#blocks.size > 0) this.#schedule();
   }
@@ -213,6 +217,7 @@ export class BlockLedger implements GatewayLedger {
   async #book(block: Block, close: boolean): Promise<void> {
     const spent = block.unbooked;
     block.unbooked = 0;
+    block.bookedAtMs = this.#options.now();
     if (close) this.#blocks.delete(block);
     try {
       await this.#options.store.settleBlock(block.id, spent, close);

@@ -5,10 +5,10 @@ export interface LimitLease {
   /** Null when nothing was granted. */
   leaseId: string | null;
   granted: number;
-  /** When room may be there again (epoch ms of this process); only meaningful when less than wanted was granted. */
-  retryAtMs: number;
-  /** A pause that another process ordered after a 429; 0 when there is none. */
-  pausedUntilMs: number;
+  /** When room may be there again, from now; only meaningful when less than wanted was granted. */
+  retryInMs: number;
+  /** How long a pause that another process ordered after a 429 still lasts; 0 when there is none. */
+  pausedMs: number;
 }
 
 /**
@@ -16,12 +16,13 @@ export interface LimitLease {
  *
  * Contract: at any time the sum of what is granted and still counts is at most the limit. A block counts from its grant
  * until `countsMs` later, whenever in its hold it is used; `giveBack` makes a part of it count no more. Time is the
- * store's own; what it returns is translated to the caller's clock.
+ * store's own, so answers are spans, not times.
  */
 export interface LimitStore {
   lease(request: { key: string; limit: number; want: number; countsMs: number }): Promise<LimitLease>;
   giveBack(key: string, leaseId: string, amount: number): Promise<void>;
-  pause(key: string, untilMs: number): Promise<void>;
+  /** Nobody is granted anything for this long. */
+  pause(key: string, forMs: number): Promise<void>;
 }
 
 export interface LeasedQuotaOptions {
@@ -77,6 +78,11 @@ export class LeasedQuota implements Quota {
 
   setLimit(limit: number): void {
     this.#limit = limit;
+  }
+
+  announcePause(untilMs: number): void {
+    const { store, key, now, onError } = this.#options;
+    store.pause(key, untilMs - now()).catch(onError);
   }
 
   take(amount: number, nowMs: number): WindowUse | null {
@@ -146,10 +152,10 @@ export class LeasedQuota implements Quota {
     const { store, key, now } = this.#options;
     try {
       const lease = await store.lease({ key, limit: this.#limit, want, countsMs: this.#countsMs });
-      if (lease.pausedUntilMs > now()) this.#options.onPause(lease.pausedUntilMs);
+      if (lease.pausedMs > 0) this.#options.onPause(now() + lease.pausedMs);
       if (lease.leaseId !== null && lease.granted > 0) this.#accept(lease.leaseId, lease.granted, startedAtMs);
       // Too little to start even one: wait for the time the store names.
-      if (lease.granted < units) this.#retryAtMs = Math.max(lease.retryAtMs, now() + 5);
+      if (lease.granted < units) this.#retryAtMs = now() + Math.max(lease.retryInMs, 5);
     } catch (error) {
       this.#options.onError(error);
       // Without the shared window nobody may start: try again soon.

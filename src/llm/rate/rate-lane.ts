@@ -114,6 +114,7 @@ export class RateLane {
     this.#needsProbe = true;
     const untilMs = this.#now() + pauseMs;
     this.pause(untilMs);
+    this.requests?.announcePause(untilMs);
     return untilMs;
   }
 

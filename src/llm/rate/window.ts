@@ -25,6 +25,8 @@ export interface Quota {
   nextAtMs(amount: number, ahead: number, nowMs: number): number;
   readonly limit: number;
   setLimit(limit: number): void;
+  /** Tells the other processes, where there are any, that nobody may start before then. */
+  announcePause(untilMs: number): void;
 }
 
 /** A queue of numbers in a ring, so that taking from the front costs nothing. */
@@ -52,6 +54,10 @@ export class SlidingWindow implements Quota {
 
   setLimit(limit: number): void {
     this.#limit = limit;
+  }
+
+  announcePause(): void {
+    // This process is the only one.
   }
 
   take(amount: number, nowMs: number): WindowUse | null {
