@@ -157,6 +157,30 @@ test("a plan in a fenced block with talk round it is understood", async () => {
   assert.ok(!runtime.modelCalls.includes("plan: repair-1"));
 });
 
+test("the forms asked of providers keep to what their strict modes take", async () => {
+  const runtime = squad({ members: [lead, ...workers, reviewer], model: scriptedSquad({ plan: three }) });
+  await runLead(runtime);
+  const forms = runtime.requests.flatMap(({ request }) =>
+    request.responseFormat?.type === "json_schema" ? [request.responseFormat] : [],
+  );
+  assert.deepEqual(
+    forms.map((form) => form.name),
+    ["muster_plan", "muster_review"],
+  );
+  const walk = (schema: Record<string, unknown>): void => {
+    const allowed = ["type", "properties", "required", "additionalProperties", "items", "enum"];
+    for (const keyword of Object.keys(schema)) assert.ok(allowed.includes(keyword), keyword);
+    if (schema.type === "object") {
+      const properties = schema.properties as Record<string, Record<string, unknown>>;
+      assert.deepEqual(schema.required, Object.keys(properties));
+      assert.equal(schema.additionalProperties, false);
+      for (const property of Object.values(properties)) walk(property);
+    }
+    if (schema.type === "array") walk(schema.items as Record<string, unknown>);
+  };
+  for (const form of forms) walk(form.schema);
+});
+
 test("a squad without a lead is refused before any call", async () => {
   const runtime = squad({ members: [{ isLead: false }], model: scriptedSquad({ plan: three }) });
   const outcome = await runLead(runtime);

@@ -11,7 +11,7 @@ import { askStructured } from "./member-loop.ts";
 import { leadOf, membersInOrder, type ProcessContext, prepareContext } from "./process-context.ts";
 import { reviewGroup, reviewStep } from "./review.ts";
 import { runInOrder } from "./run-in-order.ts";
-import { PlanAnswer, type PlannedWork, parsePlan } from "./structured-answers.ts";
+import { type PlannedWork, parsePlan, planSchema } from "./structured-answers.ts";
 import { type DoneStep, doStep, doWorkStep, outputTokens } from "./work-step.ts";
 
 /** More steps than this are not a plan a person can follow. */
@@ -80,7 +80,7 @@ async function plan(context: ProcessContext, crew: Crew): Promise<string | null>
         prompt: planPrompt(context.task, crew.owners, maxSteps),
         maxOutputTokens: outputTokens.plan,
       },
-      { name: "muster_plan", schema: PlanAnswer },
+      { name: "muster_plan", schema: planSchema(crew.owners) },
       (text) => parsePlan(text, crew.owners, maxSteps),
       planRepairPrompt,
     );

@@ -1,4 +1,3 @@
-import type { TObject } from "typebox";
 import type { MemberSnapshot } from "#contracts";
 import type { LlmMessage, LlmRequest, LlmTool, LlmToolCall } from "#llm";
 import { boundText } from "../prompts/bound-text.ts";
@@ -63,7 +62,7 @@ export async function runMember(context: ProcessContext, work: MemberWork): Prom
 export async function askStructured<Value>(
   context: ProcessContext,
   work: MemberWork,
-  form: { name: string; schema: TObject },
+  form: { name: string; schema: Record<string, unknown> },
   parse: (text: string) => Parsed<Value>,
   repairPrompt: (errors: readonly string[]) => string,
 ): Promise<Parsed<Value> & { messageId: string }> {
@@ -71,7 +70,7 @@ export async function askStructured<Value>(
   const messages = openingMessages(context, work);
   const ask = async (key: string) => {
     const request = buildRequest(context, work, messages, [], false);
-    request.responseFormat = { type: "json_schema", name: form.name, schema: { ...form.schema } };
+    request.responseFormat = { type: "json_schema", name: form.name, schema: form.schema };
     return runtime.callModel({ step: work.step, key, memberId: work.member.id, request });
   };
   const first = await ask("turn-1");
@@ -116,6 +115,12 @@ function resultOf(answer: ModelAnswer, member: MemberSnapshot): MemberResult {
     return {
       outcome: "unanswered",
       error: `The provider's content filter stopped the answer of ${member.name} (${member.model}).`,
+    };
+  }
+  if (answer.text.trim() === "" && answer.finishReason === "length") {
+    return {
+      outcome: "unanswered",
+      error: `${member.name} (${member.model}) reached its output limit before it wrote anything.`,
     };
   }
   if (answer.text.trim() === "") {

@@ -5,7 +5,7 @@ import type { NewStep, StepRecord } from "../types.ts";
 import { askStructured } from "./member-loop.ts";
 import { memberOf, type ProcessContext } from "./process-context.ts";
 import { type Job, runInOrder } from "./run-in-order.ts";
-import { parseReview, ReviewAnswer } from "./structured-answers.ts";
+import { parseReview, ReviewAnswer, reviewSchema } from "./structured-answers.ts";
 import { type DoneStep, doWorkStep, outputTokens } from "./work-step.ts";
 
 export type Verdicts = ReviewAnswer["verdicts"];
@@ -106,7 +106,7 @@ async function judge(context: ProcessContext, step: StepRecord, group: readonly 
   const answer = await askStructured(
     context,
     { step, member, prompt: reviewPrompt(context.task, steps), maxOutputTokens: outputTokens.review },
-    { name: "muster_review", schema: ReviewAnswer },
+    { name: "muster_review", schema: reviewSchema(keys) },
     (text) => parseReview(text, keys),
     reviewRepairPrompt,
   );

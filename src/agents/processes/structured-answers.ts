@@ -7,7 +7,7 @@ export type Parsed<Value> = { outcome: "valid"; value: Value } | { outcome: "inv
 
 const MAX_REPORTED_ERRORS = 10;
 
-export const PlanAnswer = Type.Object(
+const PlanAnswer = Type.Object(
   {
     steps: Type.Array(
       Type.Object(
@@ -26,7 +26,6 @@ export const PlanAnswer = Type.Object(
   },
   { additionalProperties: false },
 );
-export type PlanAnswer = Static<typeof PlanAnswer>;
 
 export const ReviewAnswer = Type.Object(
   {
@@ -45,6 +44,42 @@ export const ReviewAnswer = Type.Object(
 );
 export type ReviewAnswer = Static<typeof ReviewAnswer>;
 
+/*
+ * What providers are asked for is plainer than what is accepted: their strict modes take types, enums and required fields, but
+ * neither optional fields nor bounds of lengths (OpenAI, Structured Outputs, "Supported schemas"; Anthropic, Structured outputs).
+ */
+function strict(properties: Record<string, unknown>): Record<string, unknown> {
+  return { type: "object", properties, required: Object.keys(properties), additionalProperties: false };
+}
+
+function listOf(items: Record<string, unknown>): Record<string, unknown> {
+  return { type: "array", items };
+}
+
+const text = { type: "string" };
+
+/** The form of a plan as providers are told it; the owner is one of these names. */
+export function planSchema(owners: readonly MemberSnapshot[]): Record<string, unknown> {
+  const owner = { type: "string", enum: [...new Set(owners.map((member) => member.name))] };
+  const step = {
+    key: text,
+    title: text,
+    owner,
+    dependsOn: listOf(text),
+    doneCriterion: text,
+    review: { type: "boolean" },
+  };
+  return strict({ steps: listOf(strict(step)) });
+}
+
+/** The form of a review as providers are told it; each verdict is about one of these steps. */
+export function reviewSchema(keys: readonly string[]): Record<string, unknown> {
+  const verdict = { type: "string", enum: ["accept", "revise"] };
+  return strict({
+    verdicts: listOf(strict({ step: { type: "string", enum: [...keys] }, verdict, reasons: listOf(text) })),
+  });
+}
+
 export interface PlannedWork {
   key: string;
   title: string;
@@ -55,11 +90,11 @@ export interface PlannedWork {
 }
 
 /** Finds the JSON of an answer: the whole text, a fenced block, or what stands between the first and the last brace. */
-function readJson(text: string): Parsed<unknown> {
-  const fenced = /```(?:json)?\s*\n([\s\S]*?)\n\s*```/.exec(text)?.[1];
-  const braced = text.slice(Math.max(0, text.indexOf("{")), text.lastIndexOf("}") + 1);
+function readJson(answer: string): Parsed<unknown> {
+  const fenced = /```(?:json)?\s*\n([\s\S]*?)\n\s*```/.exec(answer)?.[1];
+  const braced = answer.slice(Math.max(0, answer.indexOf("{")), answer.lastIndexOf("}") + 1);
   let why = "the answer is empty";
-  for (const candidate of [text, fenced, braced]) {
+  for (const candidate of [answer, fenced, braced]) {
     if (candidate === undefined || candidate.trim() === "") continue;
     try {
       return { outcome: "valid", value: JSON.parse(candidate) };
@@ -70,8 +105,8 @@ function readJson(text: string): Parsed<unknown> {
   return { outcome: "invalid", errors: [`It is not valid JSON: ${why}`] };
 }
 
-function parseJson<Schema extends TSchema>(schema: Schema, text: string): Parsed<Static<Schema>> {
-  const json = readJson(text);
+function parseJson<Schema extends TSchema>(schema: Schema, answer: string): Parsed<Static<Schema>> {
+  const json = readJson(answer);
   if (json.outcome === "invalid") return json;
   if (Value.Check(schema, json.value)) return { outcome: "valid", value: json.value as Static<Schema> };
   const errors = Value.Errors(schema, json.value)
@@ -81,8 +116,8 @@ function parseJson<Schema extends TSchema>(schema: Schema, text: string): Parsed
 }
 
 /** Parses the lead's plan and checks what a schema cannot: known owners, unique keys, dependencies that exist and do not circle. */
-export function parsePlan(text: string, owners: readonly MemberSnapshot[], maxSteps: number): Parsed<PlannedWork[]> {
-  const parsed = parseJson(PlanAnswer, text);
+export function parsePlan(answer: string, owners: readonly MemberSnapshot[], maxSteps: number): Parsed<PlannedWork[]> {
+  const parsed = parseJson(PlanAnswer, answer);
   if (parsed.outcome === "invalid") return parsed;
   const { steps } = parsed.value;
   const errors: string[] = [];
@@ -133,8 +168,8 @@ function circles(steps: readonly PlannedWork[]): string[] {
 }
 
 /** Parses a review: exactly one verdict for each step asked about, and reasons with every "revise". */
-export function parseReview(text: string, keys: readonly string[]): Parsed<ReviewAnswer["verdicts"]> {
-  const parsed = parseJson(ReviewAnswer, text);
+export function parseReview(answer: string, keys: readonly string[]): Parsed<ReviewAnswer["verdicts"]> {
+  const parsed = parseJson(ReviewAnswer, answer);
   if (parsed.outcome === "invalid") return parsed;
   const { verdicts } = parsed.value;
   const errors: string[] = [];

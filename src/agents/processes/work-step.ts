@@ -3,8 +3,8 @@ import type { StepRecord } from "../types.ts";
 import { runMember } from "./member-loop.ts";
 import { memberOf, type ProcessContext } from "./process-context.ts";
 
-/** Upper bounds of one answer in tokens, by kind of step. Sent with every call: budgets reserve by them. */
-export const outputTokens = { plan: 4_000, work: 8_000, review: 3_000, summary: 12_000 } as const;
+/** Upper bounds of one answer in tokens with its reasoning, by kind of step. Budgets reserve by them, and shrink them. */
+export const outputTokens = { plan: 8_000, work: 12_000, review: 6_000, summary: 16_000 } as const;
 
 export const WORK_INSTRUCTION = "Do this step and answer with its result.";
 

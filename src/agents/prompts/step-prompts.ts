@@ -39,11 +39,11 @@ export function planPrompt(context: string, owners: readonly MemberSnapshot[], m
     context,
     block("step", { kind: "plan" }, [...lines, `At most: ${maxSteps} steps`].join("\n")),
     `Plan this task. Answer with JSON only:
-{"steps": [{"key": "short-name", "title": "what is done", "owner": "name of the member who does it", "dependsOn": ["keys of steps whose results it needs"], "doneCriterion": "how one can check that it is done"}]}
+{"steps": [{"key": "short-name", "title": "what is done", "owner": "name of the member who does it", "dependsOn": ["keys of steps whose results it needs"], "doneCriterion": "how one can check that it is done", "review": false}]}
 - Steps without dependencies run at the same time. Depend only on results that are really needed.
 - Owners are exactly the names above. Keys are short, lower case, with hyphens.
 - You write the final result from all steps' results yourself afterwards: plan no step for that.
-- Add "review": true to a step whose mistakes would spoil what depends on it, and to no other.`,
+- "review" is true for a step whose mistakes would spoil what depends on it, and for no other.`,
   ]);
 }
 

@@ -53,7 +53,7 @@ function planDocuments(
   const claims = asksForClaims(request.task);
   // The look across the whole takes one step where there is room for it.
   const across = claims && most > 1 ? 1 : 0;
-  const sections = cutIntoSections(documents, Math.min(LEAST_SECTIONS, most));
+  const sections = [...cutIntoSections(documents, Math.min(LEAST_SECTIONS, most)), ...unseen(request, documents)];
   const groups = groupSections(sections, Math.min(MOST_SECTIONS, most - across));
   const steps = groups.map((group, index): PlannedStep => {
     const title = group
@@ -80,6 +80,14 @@ function planDocuments(
   return [...steps, comparison];
 }
 
+/** What of the attachments the prompt does not show: members read it with their tools. The line of the cut is read again. */
+function unseen(request: SquadRequest, documents: readonly Document[]): Section[] {
+  return request.attachments.flatMap(({ path, whole }, index): Section[] => {
+    const from = documents[index]?.lineCount ?? 1;
+    return whole ? [] : [{ path, title: `the rest of ${path}`, from, to: Number.POSITIVE_INFINITY }];
+  });
+}
+
 /** The lines of a group as the member's rules read them back: "Lines 1-150 of attachments/a.md". */
 function ranges(group: readonly Section[]): string {
   const joined: Section[] = [];
@@ -88,7 +96,7 @@ function ranges(group: readonly Section[]): string {
     if (last !== undefined && last.path === section.path && last.to + 1 === section.from) last.to = section.to;
     else joined.push({ ...section });
   }
-  return joined.map(({ path, from, to }) => `Lines ${from}-${to} of ${path}`).join("; ");
+  return joined.map(({ path, from, to }) => `Lines ${from}-${Number.isFinite(to) ? to : "end"} of ${path}`).join("; ");
 }
 
 /** Points of a task: its list items, else its sentences that ask for something. */

@@ -32,7 +32,7 @@ function objections(request: SquadRequest, input: HandedInput, criterion: string
   if (request.attachments.length > 0 && body !== "" && !/[\w)]\.?\w*:\d+/.test(body)) {
     reasons.push("No statement names its place: quote the file and the line.");
   }
-  for (const match of criterion.matchAll(/lines (\d+)-(\d+) of (\S+)/gi)) {
+  for (const match of criterion.matchAll(/lines (\d+)-(\d+|end) of (\S+)/gi)) {
     if (!body.includes(match[3] ?? "")) reasons.push(`${match[3]} is not covered: read lines ${match[1]}-${match[2]}.`);
   }
   for (const finding of readFindings(input.text)) {

@@ -42,8 +42,12 @@ export function answerWork(request: SquadRequest, tools: ReadonlySet<string>): O
 /** The lines that the step's criterion names, else all of every attachment. Work that was sent back looks at the whole. */
 function wantedRanges(request: SquadRequest): Range[] {
   const named = [
-    ...factOf(request, "Done when").matchAll(/lines (\d+)-(\d+) of ([^\s;]+(?: [^\s;]+)*?)(?=;| is | are |$)/gi),
-  ].map((match) => ({ from: Number(match[1]), to: Number(match[2]), path: match[3] ?? "" }));
+    ...factOf(request, "Done when").matchAll(/lines (\d+)-(\d+|end) of ([^\s;]+(?: [^\s;]+)*?)(?=;| is | are |$)/gi),
+  ].map((match) => ({
+    from: Number(match[1]),
+    to: match[2] === "end" ? Number.MAX_SAFE_INTEGER : Number(match[2]),
+    path: match[3] ?? "",
+  }));
   const known = named.filter((range) => request.attachments.some((attachment) => attachment.path === range.path));
   if (known.length > 0 && request.reasons.length === 0) return known;
   return request.attachments.map(({ path }) => ({ path, from: 1, to: Number.MAX_SAFE_INTEGER }));
@@ -66,8 +70,14 @@ function unreadParts(wanted: readonly Range[], read: SquadRequest["toolCalls"]):
 
 /** "attachments/a.md: lines 1-150 of 613". */
 function readHead(result: string): { from: number; to: number; of: number } | null {
-  const match = /^.*: lines (\d+)-(\d+) of (\d+)/.exec(result);
-  return match === null ? null : { from: Number(match[1]), to: Number(match[2]), of: Number(match[3]) };
+  const match = /^.*: lines (\d+)-(\d+|end) of (\d+)/.exec(result);
+  return match === null
+    ? null
+    : {
+        from: Number(match[1]),
+        to: match[2] === "end" ? Number.MAX_SAFE_INTEGER : Number(match[2]),
+        of: Number(match[3]),
+      };
 }
 
 /** The files as the tools showed them, else as far as the prompt shows them. */
