@@ -30,6 +30,7 @@ import {
 } from "#metrics";
 import { controlChannel, queueChannel } from "#queue";
 import { createModelGateway } from "./model-gateway.ts";
+import { openRedis } from "./open-redis.ts";
 import {
   accountsFromEnvironment,
   createProviderSources,
@@ -119,21 +120,7 @@ async function compose(
 ): Promise<Core> {
   const { dataDir } = config;
   mkdirSync(dataDir, { recursive: true });
-  const context = createCallContext();
-  const logger = createLogger({
-    level: config.logLevel,
-    context,
-    bindings: { role },
-    ...(options.logToStderr ? { destination: process.stderr } : {}),
-  });
-  const metrics = createMetrics({ role, context });
-  const tracer = await createTracer({
-    endpoint: config.otlpEndpoint,
-    version: musterVersion(),
-    role,
-    context,
-    onError: (error) => logger.warn({ err: error }, "traces could not be sent"),
-  });
+  const { context, logger, metrics, tracer } = await openObservability(config, role, options);
   closers.push(() => tracer.close());
   const { db, databaseUrl, embedded } = await openStore(config, metrics, logger, closers);
   const key = installationKey(dataDir, config.secretKey);
@@ -151,12 +138,15 @@ async function compose(
     control: (executionId, wish) => notifier.notify(controlChannel, `${executionId}:${wish}`),
     events: (executionId, lastSeq) => hub.announce(executionId, lastSeq),
   };
+  const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, logger);
+  if (redis) closers.push(async () => redis.disconnect());
   const configured = accountsFromEnvironment(config);
   const shared = configured.length > 0 ? configured : await findLocalServers();
   const sources = createProviderSources({ db, secretBox, shared, logger });
   listener.on(accountsChannel, (userId) => sources.forget(userId));
   listener.onReconnect(() => sources.forget(null));
   const modelGateway = await createModelGateway({
+    redis,
     tracer,
     config,
     db,
@@ -204,6 +194,26 @@ async function compose(
     close,
   };
   return core;
+}
+
+/** Logs, metrics and traces, with one context that carries the ids of request and execution through them. */
+async function openObservability(config: Config, role: string, options: CoreOptions) {
+  const context = createCallContext();
+  const logger = createLogger({
+    level: config.logLevel,
+    context,
+    bindings: { role },
+    ...(options.logToStderr ? { destination: process.stderr } : {}),
+  });
+  const metrics = createMetrics({ role, context });
+  const tracer = await createTracer({
+    endpoint: config.otlpEndpoint,
+    version: musterVersion(),
+    role,
+    context,
+    onError: (error) => logger.warn({ err: error }, "traces could not be sent"),
+  });
+  return { context, logger, metrics, tracer };
 }
 
 async function openStore(

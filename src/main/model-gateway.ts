@@ -1,8 +1,18 @@
 import { hkdfSync } from "node:crypto";
+import type { Redis } from "ioredis";
 import type { Config } from "#config";
 import type { Database } from "#db";
 import type { ModelGateway } from "#http";
-import { createGateway, createOfflineProvider, type LlmCallRecord } from "#llm";
+import {
+  createGateway,
+  createOfflineProvider,
+  type LlmCallRecord,
+  postgresCacheStore,
+  postgresLedgerStore,
+  postgresLimitStore,
+  type Query,
+  redisCacheStore,
+} from "#llm";
 import type { Logger, Metrics, Tracer } from "#metrics";
 import { type ProviderSources, toLlmAccount } from "./provider-sources.ts";
 import { traceCalls } from "./traced-gateway.ts";
@@ -14,6 +24,8 @@ const preferredModels = ["gpt-5-mini", "claude-sonnet-4-5", "gemini-2.5-flash"];
 export async function createModelGateway(options: {
   config: Config;
   db: Database;
+  /** Second level of the cache when there is one; PostgreSQL otherwise. */
+  redis: Redis | null;
   sources: ProviderSources;
   metrics: Metrics;
   tracer: Tracer;
@@ -21,10 +33,15 @@ export async function createModelGateway(options: {
   installationKey: Buffer;
   closers: (() => Promise<unknown>)[];
 }): Promise<ModelGateway> {
-  const { sources, metrics, logger, tracer } = options;
+  const { sources, metrics, logger, tracer, redis } = options;
+  const query = namedQuery(options.db);
   const gateway = createGateway({
     accounts: { list: (tenantId) => sources.accountsOf(tenantId) },
     tenantSecret: Buffer.from(hkdfSync("sha256", options.installationKey, "muster", "llm cache", 32)),
+    cacheStore: redis ? redisCacheStore(redis) : postgresCacheStore(query),
+    // Never Redis: when it dies its windows are gone, and the quota of the minute with them (ADR 0013).
+    limitStore: postgresLimitStore(query),
+    ledgerStore: postgresLedgerStore(query),
     offline: createOfflineProvider({ latencyMs: 0, tokensPerSecond: null }),
     observers: [{ onCall: (record) => observe(metrics, record) }],
     onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),
@@ -46,6 +63,19 @@ export async function createModelGateway(options: {
     listModels: (userId) => gateway.models(userId),
     defaultModel,
     testAccount: (account, signal) => gateway.testAccount(toLlmAccount(account), signal),
+  };
+}
+
+/** Statements of the gateway's stores under names of their own: prepared once a connection, visible in the metrics. */
+function namedQuery(db: Database): Query {
+  const names = new Map<string, string>();
+  return <Row>(text: string, params: unknown[]) => {
+    let name = names.get(text);
+    if (name === undefined) {
+      name = `llm_${/\bmuster_\w+|\bllm_\w+/.exec(text)?.[0] ?? "store"}_${names.size}`;
+      names.set(text, name);
+    }
+    return db.query(name, text, params) as unknown as Promise<{ rows: Row[]; rowCount: number | null }>;
   };
 }
 

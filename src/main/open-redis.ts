@@ -1,0 +1,26 @@
+import { Redis } from "ioredis";
+import type { Logger } from "#metrics";
+
+/**
+ * Opens Redis for the caches and the shared windows. Muster is correct without it: a command fails at once while the
+ * server is away (nothing waits in a queue), and whoever sent it goes on with the database.
+ */
+export function openRedis(url: string, logger: Logger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2_000,
+    commandTimeout: 1_000,
+    retryStrategy: (times) => Math.min(2_000, 100 * times),
+  });
+  let reported = false;
+  redis.on("error", (error: Error) => {
+    if (!reported) logger.warn({ reason: error.message }, "Redis is away; going on without it");
+    reported = true;
+  });
+  redis.on("ready", () => {
+    if (reported) logger.info("Redis is back");
+    reported = false;
+  });
+  return redis;
+}
