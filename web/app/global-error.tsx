@@ -1,5 +1,4 @@
 "use client";
-import "./globals.css";
 import { Failure } from "../components/ui/states.tsx";
 
 /** The last net: the frame itself broke. */

@@ -1,6 +1,9 @@
 /** One or two letters for a name: "Data Analyst" → "DA", "Writer" → "W". */
 export function initials(name: string): string {
-  const words = name.trim().split(/[\s_-]+/).filter(Boolean);
+  const words = name
+    .trim()
+    .split(/[\s_-]+/)
+    .filter(Boolean);
   const [first = "?", ...others] = words;
   const last = others.at(-1);
   return (first.slice(0, 1) + (last?.slice(0, 1) ?? "")).toUpperCase();

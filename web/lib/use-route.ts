@@ -38,7 +38,11 @@ export function useSearchState(): [URLSearchParams, (changes: Record<string, str
       else next.set(name, value);
     }
     const text = next.toString();
-    window.history.replaceState(null, "", `${window.location.pathname}${text ? `?${text}` : ""}${window.location.hash}`);
+    window.history.replaceState(
+      null,
+      "",
+      `${window.location.pathname}${text ? `?${text}` : ""}${window.location.hash}`,
+    );
     window.dispatchEvent(new Event(searchChanged));
   }, []);
   return [new URLSearchParams(search), change];

@@ -3,9 +3,9 @@ import { ExternalLink, ImageOff } from "lucide-react";
 import { memo, type ReactNode } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
+import { splitBlocks } from "../../lib/markdown-blocks.ts";
 import { linkTarget } from "../../lib/safe-link.ts";
 import { CodeBlock } from "./code-block.tsx";
-import { splitBlocks } from "../../lib/markdown-blocks.ts";
 
 interface MarkdownProps {
   text: string;
@@ -56,7 +56,9 @@ const components: Components = {
     const block = language !== undefined || code.includes("\n");
     return block ? <CodeBlock code={code.replace(/\n$/, "")} language={language ?? null} /> : <code>{children}</code>;
   },
-  input: ({ checked }) => <input type="checkbox" checked={checked ?? false} readOnly disabled aria-label={checked ? "Done" : "Open"} />,
+  input: ({ checked }) => (
+    <input type="checkbox" checked={checked ?? false} readOnly disabled aria-label={checked ? "Done" : "Open"} />
+  ),
 };
 
 function SafeLink({ href, children }: { href: string; children?: ReactNode }) {

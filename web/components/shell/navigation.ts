@@ -1,4 +1,14 @@
-import { ChartNoAxesColumn, Gauge, Kanban, LayoutDashboard, type LucideIcon, MessageSquare, Play, Settings, Users } from "lucide-react";
+import {
+  ChartNoAxesColumn,
+  Gauge,
+  Kanban,
+  LayoutDashboard,
+  type LucideIcon,
+  MessageSquare,
+  Play,
+  Settings,
+  Users,
+} from "lucide-react";
 
 export interface Place {
   href: string;

@@ -24,7 +24,9 @@ export function Page({ title, before, actions, toolbar, children, fill = false, 
         {actions && <div className="flex flex-wrap items-center justify-end gap-2">{actions}</div>}
       </div>
       {toolbar && <div className="flex shrink-0 flex-wrap items-center gap-2 px-4 pb-3 md:px-6">{toolbar}</div>}
-      <div className={clsx("min-w-0 flex-1 px-4 pb-8 md:px-6", fill && "min-h-0", className)}>{children}</div>
+      <div className={clsx("min-w-0 flex-1 px-4 md:px-6", fill ? "min-h-0 pb-3 md:pb-5" : "pb-8", className)}>
+        {children}
+      </div>
     </div>
   );
 }

@@ -39,16 +39,30 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           </Command.Group>
           <Command.Group heading="Go to">
             {[...workPlaces, ...carePlaces].map((place) => (
-              <Item key={place.href} icon={place.icon} label={place.label} hint={`g ${place.key}`} onSelect={go(place.href)} />
+              <Item
+                key={place.href}
+                icon={place.icon}
+                label={place.label}
+                hint={`g ${place.key}`}
+                onSelect={go(place.href)}
+              />
             ))}
             <Item icon={Keyboard} label="Keyboard shortcuts" hint="?" onSelect={go("/shortcuts")} />
           </Command.Group>
           <Group heading="Squads" items={squads.data?.data ?? []}>
-            {(squad) => <Item key={squad.id} id={squad.id} icon={Users} label={squad.name} onSelect={go(`/squads/${squad.id}`)} />}
+            {(squad) => (
+              <Item key={squad.id} id={squad.id} icon={Users} label={squad.name} onSelect={go(`/squads/${squad.id}`)} />
+            )}
           </Group>
           <Group heading="Projects" items={projects.data?.data ?? []}>
             {(project) => (
-              <Item key={project.id} id={project.id} icon={Kanban} label={project.name} onSelect={go(`/projects/${project.id}`)} />
+              <Item
+                key={project.id}
+                id={project.id}
+                icon={Kanban}
+                label={project.name}
+                onSelect={go(`/projects/${project.id}`)}
+              />
             )}
           </Group>
           <Group heading="Executions" items={executions.data?.data ?? []}>
@@ -82,7 +96,15 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   );
 }
 
-function Group<Thing>({ heading, items, children }: { heading: string; items: Thing[]; children: (item: Thing) => React.ReactNode }) {
+function Group<Thing>({
+  heading,
+  items,
+  children,
+}: {
+  heading: string;
+  items: Thing[];
+  children: (item: Thing) => React.ReactNode;
+}) {
   return items.length === 0 ? null : <Command.Group heading={heading}>{items.map(children)}</Command.Group>;
 }
 

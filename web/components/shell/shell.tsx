@@ -33,7 +33,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Sidebar onSearch={() => setPalette(true)} />
       </aside>
       <div className="flex min-w-0 flex-1 flex-col">
-        <header className="sticky top-0 z-30 flex h-12 items-center gap-1 border-line border-b bg-canvas px-2 md:hidden">
+        <header className="sticky top-0 z-30 flex h-12 items-center gap-1 border-line border-b bg-canvas px-3 md:hidden">
           <IconButton label="Menu" onClick={() => setDrawer(true)}>
             <MenuIcon aria-hidden className="size-5" />
           </IconButton>

@@ -4,9 +4,9 @@ import { Search } from "lucide-react";
 import { usePathname } from "next/navigation";
 import { AppLink } from "../ui/app-link.tsx";
 import { Kbd } from "../ui/panel.tsx";
+import { AccountMenu } from "./account-menu.tsx";
 import { Logo } from "./logo.tsx";
 import { carePlaces, isCurrent, type Place, workPlaces } from "./navigation.ts";
-import { AccountMenu } from "./account-menu.tsx";
 import { NotificationsLink } from "./notifications-link.tsx";
 
 /** Where one can go: the frame's left side, and the drawer on a phone. */

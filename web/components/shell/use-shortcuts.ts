@@ -10,7 +10,9 @@ export function useShortcuts(togglePalette: () => void): void {
   const toggle = useRef(togglePalette);
   toggle.current = togglePalette;
   useEffect(() => {
-    const places = new Map([...workPlaces, ...carePlaces, { key: "n", href: "/notifications" }].map(({ key, href }) => [key, href]));
+    const places = new Map(
+      [...workPlaces, ...carePlaces, { key: "n", href: "/notifications" }].map(({ key, href }) => [key, href]),
+    );
     const handle = createShortcutHandler({
       palette: () => toggle.current(),
       go: (key) => {

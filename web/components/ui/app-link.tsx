@@ -18,5 +18,15 @@ export function AppLink({ href, onClick, ...rest }: AppLinkProps) {
     router.prefetch(href);
     prefetchPage(client, href);
   };
-  return <Link href={href} prefetch={false} onMouseEnter={warm} onFocus={warm} onTouchStart={warm} {...(onClick ? { onClick } : {})} {...rest} />;
+  return (
+    <Link
+      href={href}
+      prefetch={false}
+      onMouseEnter={warm}
+      onFocus={warm}
+      onTouchStart={warm}
+      {...(onClick ? { onClick } : {})}
+      {...rest}
+    />
+  );
 }

@@ -81,5 +81,7 @@ export function DialogBody({ children, className }: { children: ReactNode; class
 
 /** The line of buttons that ends a dialog. */
 export function DialogActions({ children }: { children: ReactNode }) {
-  return <footer className="flex flex-wrap items-center justify-end gap-2 border-line border-t px-4 py-3">{children}</footer>;
+  return (
+    <footer className="flex flex-wrap items-center justify-end gap-2 border-line border-t px-4 py-3">{children}</footer>
+  );
 }

@@ -2,7 +2,7 @@ import clsx from "clsx";
 import type { ComponentProps, ReactNode } from "react";
 
 export const inputClass =
-  "w-full min-w-0 rounded-md border border-line-strong/80 bg-surface px-2.5 text-sm text-ink aria-invalid:border-bad disabled:opacity-60 pointer-coarse:text-lg";
+  "min-w-0 rounded-md border border-line-strong/80 bg-surface px-2.5 text-sm text-ink aria-invalid:border-bad disabled:opacity-60 pointer-coarse:text-lg";
 
 interface FieldProps {
   label: string;
@@ -23,7 +23,11 @@ export function Field({ label, htmlFor, hint, error, children, className }: Fiel
       </label>
       {children}
       {(error || hint) && (
-        <p id={`${htmlFor}-hint`} role={error ? "alert" : undefined} className={clsx("mt-1 text-xs", error ? "text-bad" : "text-faint")}>
+        <p
+          id={`${htmlFor}-hint`}
+          role={error ? "alert" : undefined}
+          className={clsx("mt-1 text-xs", error ? "text-bad" : "text-faint")}
+        >
           {error ?? hint}
         </p>
       )}
@@ -31,20 +35,37 @@ export function Field({ label, htmlFor, hint, error, children, className }: Fiel
   );
 }
 
+/** As wide as its place unless a width is given. */
+function widthOf(className: string | undefined): string {
+  return /(^|\s)w-/.test(className ?? "") ? "" : "w-full";
+}
+
 export function Input({ className, ...rest }: ComponentProps<"input">) {
-  return <input {...rest} className={clsx(inputClass, "h-8 pointer-coarse:h-10", className)} />;
+  return <input {...rest} className={clsx(inputClass, "h-8 pointer-coarse:h-10", widthOf(className), className)} />;
 }
 
 export function Textarea({ className, ...rest }: ComponentProps<"textarea">) {
-  return <textarea rows={4} {...rest} className={clsx(inputClass, "block resize-y py-1.5 leading-normal", className)} />;
+  return (
+    <textarea
+      rows={4}
+      {...rest}
+      className={clsx(inputClass, "block w-full resize-y py-1.5 leading-normal", className)}
+    />
+  );
 }
 
 export function Select({ className, ...rest }: ComponentProps<"select">) {
-  return <select {...rest} className={clsx(inputClass, "h-8 pr-7 pointer-coarse:h-10", className)} />;
+  return (
+    <select {...rest} className={clsx(inputClass, "h-8 pr-7 pointer-coarse:h-10", widthOf(className), className)} />
+  );
 }
 
 /** A box to tick with its sentence. */
-export function Checkbox({ label, hint, ...rest }: Omit<ComponentProps<"input">, "type"> & { label: string; hint?: string }) {
+export function Checkbox({
+  label,
+  hint,
+  ...rest
+}: Omit<ComponentProps<"input">, "type"> & { label: string; hint?: string }) {
   return (
     <label className="flex cursor-pointer items-start gap-2">
       <input type="checkbox" {...rest} className="mt-0.5 size-4 shrink-0 accent-(--accent)" />

@@ -88,8 +88,9 @@ export function Menu({ label, trigger, items, className, align = "start" }: Menu
             <button
               key={item.label}
               type="button"
-              role={item.checked === undefined ? "menuitem" : "menuitemradio"}
-              aria-checked={item.checked}
+              {...(item.checked === undefined
+                ? { role: "menuitem" }
+                : { role: "menuitemradio", "aria-checked": item.checked })}
               disabled={item.disabled}
               tabIndex={-1}
               onClick={() => {
@@ -99,7 +100,8 @@ export function Menu({ label, trigger, items, className, align = "start" }: Menu
               className={clsx(
                 "flex w-full items-center gap-2 rounded-md px-2 py-1.5 text-left outline-none hover:bg-hover focus:bg-hover disabled:opacity-45",
                 item.danger && "text-bad",
-                item.divided && "relative mt-2 before:absolute before:inset-x-0 before:-top-1 before:border-line before:border-t",
+                item.divided &&
+                  "relative mt-2 before:absolute before:inset-x-0 before:-top-1 before:border-line before:border-t",
               )}
             >
               {item.icon}

@@ -1,11 +1,22 @@
 import clsx from "clsx";
 
 /** How much of a limit is used; it turns to attention at 80 % and to bad when nothing is left. */
-export function Meter({ label, value, limit, className }: { label: string; value: number; limit: number; className?: string }) {
+export function Meter({
+  label,
+  value,
+  limit,
+  className,
+}: {
+  label: string;
+  value: number;
+  limit: number;
+  className?: string;
+}) {
   const ratio = limit > 0 ? Math.min(1, value / limit) : value > 0 ? 1 : 0;
   const percent = Math.round(ratio * 100);
   const tone = ratio >= 1 ? "bg-bad" : ratio >= 0.8 ? "bg-attention" : "bg-accent";
   return (
+    // biome-ignore lint/a11y/useSemanticElements: the native meter cannot be drawn in our colours
     <div
       role="meter"
       aria-label={label}
@@ -15,13 +26,26 @@ export function Meter({ label, value, limit, className }: { label: string; value
       aria-valuetext={`${percent} %`}
       className={clsx("h-1 overflow-hidden rounded-full bg-hover", className)}
     >
-      <div className={clsx("h-full origin-left rounded-full transition-transform", tone)} style={{ transform: `scaleX(${ratio})` }} />
+      <div
+        className={clsx("h-full origin-left rounded-full transition-transform", tone)}
+        style={{ transform: `scaleX(${ratio})` }}
+      />
     </div>
   );
 }
 
 /** How far work has come, `ended` of `total`. */
-export function Progress({ label, ended, total, className }: { label: string; ended: number; total: number; className?: string }) {
+export function Progress({
+  label,
+  ended,
+  total,
+  className,
+}: {
+  label: string;
+  ended: number;
+  total: number;
+  className?: string;
+}) {
   const ratio = total > 0 ? ended / total : 0;
   return (
     <div
@@ -32,7 +56,10 @@ export function Progress({ label, ended, total, className }: { label: string; en
       aria-valuenow={ended}
       className={clsx("h-1 overflow-hidden rounded-full bg-hover", className)}
     >
-      <div className="h-full origin-left rounded-full bg-accent transition-transform duration-300" style={{ transform: `scaleX(${ratio})` }} />
+      <div
+        className="h-full origin-left rounded-full bg-accent transition-transform duration-300"
+        style={{ transform: `scaleX(${ratio})` }}
+      />
     </div>
   );
 }

@@ -29,7 +29,17 @@ export function Panel({
 }
 
 /** A figure with its name. */
-export function Figure({ label, value, note, tone }: { label: string; value: ReactNode; note?: ReactNode; tone?: string }) {
+export function Figure({
+  label,
+  value,
+  note,
+  tone,
+}: {
+  label: string;
+  value: ReactNode;
+  note?: ReactNode;
+  tone?: string;
+}) {
   return (
     <div className="min-w-0">
       <dt className="truncate text-faint text-xs">{label}</dt>

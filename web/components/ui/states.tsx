@@ -9,6 +9,12 @@ export function Skeleton({ className }: { className?: string }) {
   return <div aria-hidden className={clsx("animate-pulse rounded-md bg-hover", className)} />;
 }
 
+/** As many skeletons of one size as are likely to be needed. */
+export function Skeletons({ count, className }: { count: number; className?: string }) {
+  const numbers = Array.from({ length: count }, (_, number) => number);
+  return numbers.map((number) => <Skeleton key={number} {...(className ? { className } : {})} />);
+}
+
 /** A block of skeletons that says once, to screen readers, that something loads. */
 export function Loading({ label, children, className }: { label: string; children: ReactNode; className?: string }) {
   return (

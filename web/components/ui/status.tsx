@@ -56,7 +56,15 @@ export function statusLabel(status: AnyStatus): string {
 }
 
 /** The status as an icon; named for screen readers unless its label stands beside it. */
-export function StatusIcon({ status, named = true, className }: { status: AnyStatus; named?: boolean; className?: string }) {
+export function StatusIcon({
+  status,
+  named = true,
+  className,
+}: {
+  status: AnyStatus;
+  named?: boolean;
+  className?: string;
+}) {
   const look = looks[status];
   const Icon = look.icon;
   return (
@@ -77,7 +85,15 @@ export function StatusBadge({ status, className }: { status: AnyStatus; classNam
   );
 }
 
-export function Badge({ tone = "neutral", className, children }: { tone?: Tone; className?: string | undefined; children: React.ReactNode }) {
+export function Badge({
+  tone = "neutral",
+  className,
+  children,
+}: {
+  tone?: Tone;
+  className?: string | undefined;
+  children: React.ReactNode;
+}) {
   return (
     <span
       className={clsx(

@@ -32,7 +32,12 @@ export function Tabs<Name extends string>({ label, tabs, value, onChange, classN
     requestAnimationFrame(() => row.querySelector<HTMLElement>('[aria-selected="true"]')?.focus());
   };
   return (
-    <div role="tablist" aria-label={label} onKeyDown={onKeyDown} className={clsx("no-scrollbar flex gap-0.5 overflow-x-auto", className)}>
+    <div
+      role="tablist"
+      aria-label={label}
+      onKeyDown={onKeyDown}
+      className={clsx("no-scrollbar flex gap-0.5 overflow-x-auto", className)}
+    >
       {tabs.map((tab) => {
         const chosen = tab.name === value;
         return (

@@ -41,16 +41,25 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
   const shown: Turn[] = [...past, ...turns];
 
   useEffect(() => () => stop.current?.abort(), []);
-  useLayoutEffect(() => end.current?.scrollIntoView({ block: "end" }), [turns, history.data]);
+  useLayoutEffect(() => end.current?.scrollIntoView({ block: "end" }), []);
 
-  const changeLast = (change: (turn: Turn) => Turn) => setTurns((all) => all.map((turn, index) => (index === all.length - 1 ? change(turn) : turn)));
+  const changeLast = (change: (turn: Turn) => Turn) =>
+    setTurns((all) => all.map((turn, index) => (index === all.length - 1 ? change(turn) : turn)));
   const send = async (message: string) => {
     const abort = new AbortController();
     stop.current = abort;
     setStreaming(true);
-    setTurns((all) => [...all, { id: crypto.randomUUID(), role: "user", content: message }, { id: crypto.randomUUID(), role: "assistant", content: "" }]);
+    setTurns((all) => [
+      ...all,
+      { id: crypto.randomUUID(), role: "user", content: message },
+      { id: crypto.randomUUID(), role: "assistant", content: "" },
+    ]);
     const [kind, ...rest] = partner.split(":");
-    const who = conversationId ? { conversationId } : kind === "member" ? { squadMemberId: rest.join(":") } : { model: rest.join(":") };
+    const who = conversationId
+      ? { conversationId }
+      : kind === "member"
+        ? { squadMemberId: rest.join(":") }
+        : { model: rest.join(":") };
     try {
       const done = await streamChat(
         { message, ...who },
@@ -75,20 +84,30 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
 
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard */}
-      <div tabIndex={0} role="log" aria-label="Conversation" className="min-h-0 flex-1 overflow-y-auto -outline-offset-2">
+      <div
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls what has the focus
+        tabIndex={0}
+        role="log"
+        aria-label="Conversation"
+        className="min-h-0 flex-1 overflow-y-auto -outline-offset-2"
+      >
         {history.error && <Failure error={history.error} retry={() => void history.refetch()} />}
         {opened && history.isPending && <Skeleton className="m-4 h-24" />}
         {!opened && shown.length === 0 && (
           <Empty icon={MessageSquare} title="Ask something" className="h-full">
-            A member answers with its own role, model and instructions; a model answers as it is. Each answer shows its tokens and price.
+            A member answers with its own role, model and instructions; a model answers as it is. Each answer shows its
+            tokens and price.
           </Empty>
         )}
         <div className="mx-auto flex max-w-3xl flex-col gap-4 px-4 py-4">
           {shown.map((turn, index) => (
             <ChatTurn key={turn.id} turn={turn} live={streaming && index === shown.length - 1} />
           ))}
-          {waitUntilMs !== null && <p className="text-attention text-xs">Waits for the provider's rate limit until {new Date(waitUntilMs).toLocaleTimeString()}.</p>}
+          {waitUntilMs !== null && (
+            <p className="text-attention text-xs">
+              Waits for the provider's rate limit until {new Date(waitUntilMs).toLocaleTimeString()}.
+            </p>
+          )}
         </div>
         <div ref={end} />
       </div>
@@ -108,7 +127,11 @@ function ChatTurn({ turn, live }: { turn: Turn; live: boolean }) {
   }
   return (
     <div aria-busy={live || undefined}>
-      {turn.content ? <Markdown text={turn.content} streaming={live} /> : live && <p className="text-faint">Thinking</p>}
+      {turn.content ? (
+        <Markdown text={turn.content} streaming={live} />
+      ) : (
+        live && <p className="text-faint">Thinking</p>
+      )}
       {live && <span aria-hidden className="mt-1 inline-block h-3.5 w-1.5 animate-pulse rounded-[1px] bg-accent" />}
       {turn.failure && (
         <p role="alert" className="mt-1 text-bad">
@@ -117,7 +140,8 @@ function ChatTurn({ turn, live }: { turn: Turn; live: boolean }) {
       )}
       {turn.done && (
         <p className="tabular mt-1.5 text-faint text-xs">
-          {turn.done.model} · {formatCount(turn.done.usage.inputTokens)} in, {formatCount(turn.done.usage.outputTokens)} out · {formatMoney(turn.done.costNanoUsd)}
+          {turn.done.model} · {formatCount(turn.done.usage.inputTokens)} in, {formatCount(turn.done.usage.outputTokens)}{" "}
+          out · {formatMoney(turn.done.costNanoUsd)}
           {turn.done.cacheResult === "hit" && " · from the cache"}
         </p>
       )}
@@ -156,14 +180,20 @@ function Composer({ streaming, ready, onSend, onStop }: ComposerProps) {
             event.preventDefault();
             submit();
           }}
-          className={`${inputClass} field-sizing-content max-h-48 min-h-9 resize-none py-2`}
+          className={`${inputClass} field-sizing-content w-full max-h-48 min-h-9 resize-none py-2`}
         />
         {streaming ? (
           <Button className="h-9" icon={<Square aria-hidden className="size-3.5" />} onClick={onStop}>
             Stop
           </Button>
         ) : (
-          <Button type="submit" look="primary" className="h-9" disabled={!text.trim() || !ready} icon={<ArrowUp aria-hidden className="size-4" />}>
+          <Button
+            type="submit"
+            look="primary"
+            className="h-9"
+            disabled={!text.trim() || !ready}
+            icon={<ArrowUp aria-hidden className="size-4" />}
+          >
             Send
           </Button>
         )}

@@ -45,9 +45,15 @@ export default function Chat() {
       <Panel
         className="flex min-h-0 flex-col"
         title={
-          <label className="flex items-center gap-2">
+          <span className="flex items-center gap-2">
             <span className="shrink-0 text-faint text-xs">With</span>
-            <Select aria-label="Whom to chat with" value={partner} disabled={conversationId !== null} onChange={(event) => setChosen(event.target.value)} className="max-w-80">
+            <Select
+              aria-label="Whom to chat with"
+              value={partner}
+              disabled={conversationId !== null}
+              onChange={(event) => setChosen(event.target.value)}
+              className="max-w-80"
+            >
               {squads.data?.data.map((squad) => (
                 <optgroup key={squad.id} label={squad.name}>
                   {squad.members.map((member) => (
@@ -58,12 +64,19 @@ export default function Chat() {
                   ))}
                 </optgroup>
               ))}
-              {models.data && <ModelOptions models={models.data.data.map((model) => ({ ...model, id: `model:${model.id}` }))} />}
+              {models.data && (
+                <ModelOptions models={models.data.data.map((model) => ({ ...model, id: `model:${model.id}` }))} />
+              )}
             </Select>
-          </label>
+          </span>
         }
         action={
-          <Button small look="ghost" icon={<MessageSquarePlus aria-hidden className="size-3.5" />} onClick={() => open(null)}>
+          <Button
+            small
+            look="ghost"
+            icon={<MessageSquarePlus aria-hidden className="size-3.5" />}
+            onClick={() => open(null)}
+          >
             New chat
           </Button>
         }

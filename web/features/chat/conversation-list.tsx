@@ -16,7 +16,10 @@ export function ConversationList({ conversations, current, onOpen }: Conversatio
       {conversations.length === 0 ? (
         <p className="px-3 py-2 text-faint text-xs lg:py-6 lg:text-center">None yet. Write below to begin one.</p>
       ) : (
-        <ul aria-label="Conversations" className="no-scrollbar flex gap-1 overflow-x-auto p-1.5 lg:min-h-0 lg:flex-1 lg:flex-col lg:gap-px lg:overflow-y-auto">
+        <ul
+          aria-label="Conversations"
+          className="no-scrollbar flex gap-1 overflow-x-auto p-1.5 lg:min-h-0 lg:flex-1 lg:flex-col lg:gap-px lg:overflow-y-auto"
+        >
           {conversations.map((conversation) => (
             <li key={conversation.id} className="shrink-0">
               <button

@@ -13,7 +13,11 @@ export interface ChatHandlers {
 export async function streamChat(body: ChatBody, handlers: ChatHandlers, signal: AbortSignal): Promise<ChatDone> {
   const response = await fetch("/api/v1/agent/chat/stream", {
     method: "POST",
-    headers: { accept: "text/event-stream", "content-type": "application/json", "idempotency-key": crypto.randomUUID() },
+    headers: {
+      accept: "text/event-stream",
+      "content-type": "application/json",
+      "idempotency-key": crypto.randomUUID(),
+    },
     body: JSON.stringify(body),
     signal,
   });
@@ -30,6 +34,12 @@ export async function streamChat(body: ChatBody, handlers: ChatHandlers, signal:
     else failure = new ApiError(frame.error.status, frame.error.code, frame.error.title, frame.error.detail);
   });
   if (failure) throw failure;
-  if (!done) throw new ApiError(0, "network", "The answer broke off", "The connection was lost before the answer was complete. Ask again.");
+  if (!done)
+    throw new ApiError(
+      0,
+      "network",
+      "The answer broke off",
+      "The connection was lost before the answer was complete. Ask again.",
+    );
   return done;
 }

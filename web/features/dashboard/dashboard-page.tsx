@@ -12,8 +12,8 @@ import { formatMoney, plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { ExecutionRow } from "../executions/execution-row.tsx";
 import { LiveExecutionRow } from "../executions/live-execution-row.tsx";
-import { SquadLine } from "../squads/squad-line.tsx";
 import { NotificationLine } from "../notifications/notification-line.tsx";
+import { SquadLine } from "../squads/squad-line.tsx";
 import { FirstSteps } from "./first-steps.tsx";
 
 /** Live rows that show what is said right now: each holds a connection, and a browser has six. */
@@ -37,13 +37,19 @@ export function DashboardPage() {
         </AppLink>
       }
     >
-      {error && !data ? <Failure error={error} retry={() => void refetch()} /> : data ? <Content data={data} /> : <DashboardSkeleton />}
+      {error && !data ? (
+        <Failure error={error} retry={() => void refetch()} />
+      ) : data ? (
+        <Content data={data} />
+      ) : (
+        <DashboardSkeleton />
+      )}
     </Page>
   );
 }
 
 function hasLive(data: Dashboard | undefined): boolean {
-  return data !== undefined && data.liveExecutions.some((execution) => execution.status !== "paused");
+  return data?.liveExecutions.some((execution) => execution.status !== "paused") ?? false;
 }
 
 function Content({ data }: { data: Dashboard }) {
@@ -107,7 +113,9 @@ function Content({ data }: { data: Dashboard }) {
           )}
           <Panel title="Notifications" action={<MoreLink href="/notifications" label="All notifications" />}>
             {notifications.data.length === 0 ? (
-              <p className="px-3 py-6 text-center text-muted">Nothing new. What ends, fails or needs you is told here.</p>
+              <p className="px-3 py-6 text-center text-muted">
+                Nothing new. What ends, fails or needs you is told here.
+              </p>
             ) : (
               <ul className="divide-y divide-line">
                 {notifications.data.slice(0, 6).map((notification) => (
@@ -132,9 +140,10 @@ function MoreLink({ href, label }: { href: string; label: string }) {
 
 function Figures({ live, waiting, spend }: { live: number; waiting: number; spend: Spend }) {
   const { budget } = spend;
-  const unpriced = spend.unpricedCallsMonth > 0 ? `+ ${plural(spend.unpricedCallsMonth, "call")} of unknown price` : null;
+  const unpriced =
+    spend.unpricedCallsMonth > 0 ? `+ ${plural(spend.unpricedCallsMonth, "call")} of unknown price` : null;
   return (
-    <dl className="grid grid-cols-2 gap-x-4 gap-y-4 rounded-lg border border-line bg-surface px-4 py-3 sm:grid-cols-3 lg:grid-cols-5">
+    <dl className="grid grid-cols-2 gap-x-4 gap-y-3 rounded-lg border border-line bg-surface px-4 py-3 sm:grid-cols-3 lg:grid-cols-5">
       <Figure label="Running" value={live} />
       <Figure label="Need you" value={waiting} tone={waiting > 0 ? "text-attention" : ""} />
       <Figure label="Spent today" value={formatMoney(spend.todayNanoUsd)} />
@@ -145,10 +154,19 @@ function Figures({ live, waiting, spend }: { live: number; waiting: number; spen
           note={budget ? `of ${formatMoney(budget.limitNanoUsd)}` : (unpriced ?? "no budget set")}
         />
         {budget && (
-          <Meter label="Budget of this month used" value={budget.spentNanoUsd + budget.reservedNanoUsd} limit={budget.limitNanoUsd} className="mt-1.5" />
+          <Meter
+            label="Budget of this month used"
+            value={budget.spentNanoUsd + budget.reservedNanoUsd}
+            limit={budget.limitNanoUsd}
+            className="mt-1.5"
+          />
         )}
       </div>
-      <Figure label="Saved by caches" value={formatMoney(spend.savedMonthNanoUsd)} note="this month" tone={spend.savedMonthNanoUsd > 0 ? "text-good" : ""} />
+      <Figure
+        label="Saved by caches this month"
+        value={formatMoney(spend.savedMonthNanoUsd)}
+        tone={spend.savedMonthNanoUsd > 0 ? "text-good" : ""}
+      />
     </dl>
   );
 }
@@ -167,4 +185,3 @@ function DashboardSkeleton() {
     </Loading>
   );
 }
-

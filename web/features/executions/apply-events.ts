@@ -94,7 +94,9 @@ type StepEvent = Extract<ExecutionEvent, { type: "step-planned" | "step-start" |
 function applyToSteps(steps: ExecutionStep[], event: StepEvent): ExecutionStep[] {
   if (event.type === "step-planned") {
     const known = new Set(steps.map((step) => step.key));
-    const added = event.steps.filter((step) => !known.has(step.key)).map((step, index) => newStep(step, steps.length + index));
+    const added = event.steps
+      .filter((step) => !known.has(step.key))
+      .map((step, index) => newStep(step, steps.length + index));
     return added.length > 0 ? [...steps, ...added] : steps;
   }
   const present = steps.some((step) => step.id === event.stepId);
@@ -102,7 +104,14 @@ function applyToSteps(steps: ExecutionStep[], event: StepEvent): ExecutionStep[]
   return steps.map((step) => {
     if (step.id !== event.stepId) return step;
     return event.type === "step-start"
-      ? { ...step, status: "running", attempt: event.attempt, startedAt: step.startedAt ?? event.at, endedAt: null, error: null }
+      ? {
+          ...step,
+          status: "running",
+          attempt: event.attempt,
+          startedAt: step.startedAt ?? event.at,
+          endedAt: null,
+          error: null,
+        }
       : { ...step, status: event.status, endedAt: event.at, error: event.error ?? null };
   });
 }
@@ -131,7 +140,10 @@ function newStep(
   };
 }
 
-type MessageEvent = Extract<ExecutionEvent, { type: "message-start" | "message-delta" | "message-end" | "message-reset" }>;
+type MessageEvent = Extract<
+  ExecutionEvent,
+  { type: "message-start" | "message-delta" | "message-end" | "message-reset" }
+>;
 
 function applyToStreaming(streaming: AgentMessage[], event: MessageEvent): AgentMessage[] {
   if (event.type === "message-end") return streaming.filter((message) => message.id !== event.messageId);
@@ -212,7 +224,7 @@ export function applyToMessages(live: LiveMessages, events: ExecutionEvent[]): L
       const at = find(event.messageId);
       const message = messages[at];
       // Stored as ended already: the page was read after these events.
-      if (!message || message.status !== "streaming") continue;
+      if (message?.status !== "streaming") continue;
       if (event.type === "message-delta") change(at, { content: message.content + event.text });
       else if (event.type === "message-reset") change(at, { content: "", resetReason: event.reason });
       else change(at, { status: "completed", inputTokens: event.inputTokens, outputTokens: event.outputTokens });

@@ -104,18 +104,24 @@ function CallRow({ call, execution, longest }: { call: LlmCallView; execution: E
         )}
         {call.attempts > 1 && <span className="block text-attention">{call.attempts} attempts</span>}
         {call.error && <span className="line-clamp-2 block max-w-72 text-bad">{call.error}</span>}
-        {call.trimmed && <span className="block text-faint">History trimmed by {formatCount(call.trimmed.droppedTokens)} tokens</span>}
+        {call.trimmed && (
+          <span className="block text-faint">History trimmed by {formatCount(call.trimmed.droppedTokens)} tokens</span>
+        )}
       </td>
       <td className="max-w-40 text-muted">
         <span className="line-clamp-2">{step?.title}</span>
       </td>
       <td className="text-right">
         {formatCount(call.inputTokens)} / {formatCount(call.outputTokens)}
-        {call.cacheReadTokens > 0 && <span className="block text-good">{formatCount(call.cacheReadTokens)} from prefix</span>}
+        {call.cacheReadTokens > 0 && (
+          <span className="block text-good">{formatCount(call.cacheReadTokens)} from prefix</span>
+        )}
       </td>
       <td className="text-right">
         {formatMoney(call.costNanoUsd)}
-        {call.savedNanoUsd !== null && call.savedNanoUsd > 0 && <span className="block text-good">saved {formatMoney(call.savedNanoUsd)}</span>}
+        {call.savedNanoUsd !== null && call.savedNanoUsd > 0 && (
+          <span className="block text-good">saved {formatMoney(call.savedNanoUsd)}</span>
+        )}
       </td>
       <td>{call.cacheResult && <Badge tone={saved ? "good" : "neutral"}>{cacheLabels[call.cacheResult]}</Badge>}</td>
       <td>

@@ -39,10 +39,19 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
     <>
       {may.has("approve") && (
         <>
-          <Button busy={busy === "approvefalse"} icon={<X aria-hidden className="size-4" />} onClick={act("approve", "Refused", { approved: false })}>
+          <Button
+            busy={busy === "approvefalse"}
+            icon={<X aria-hidden className="size-4" />}
+            onClick={act("approve", "Refused", { approved: false })}
+          >
             Refuse
           </Button>
-          <Button look="primary" busy={busy === "approvetrue"} icon={<Check aria-hidden className="size-4" />} onClick={act("approve", "Approved", { approved: true })}>
+          <Button
+            look="primary"
+            busy={busy === "approvetrue"}
+            icon={<Check aria-hidden className="size-4" />}
+            onClick={act("approve", "Approved", { approved: true })}
+          >
             Approve
           </Button>
         </>
@@ -57,23 +66,46 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
         </Button>
       )}
       {may.has("resume") && (
-        <Button look="primary" busy={busy === "resumeundefined"} icon={<CirclePlay aria-hidden className="size-4" />} onClick={act("resume", "It goes on")}>
+        <Button
+          look="primary"
+          busy={busy === "resumeundefined"}
+          icon={<CirclePlay aria-hidden className="size-4" />}
+          onClick={act("resume", "It goes on")}
+        >
           Resume
         </Button>
       )}
       {may.has("retry") && (
-        <Button look="primary" busy={busy === "retryundefined"} icon={<RotateCcw aria-hidden className="size-4" />} onClick={act("retry", "It goes on from the first unfinished step")}>
+        <Button
+          look="primary"
+          busy={busy === "retryundefined"}
+          icon={<RotateCcw aria-hidden className="size-4" />}
+          onClick={act("retry", "It goes on from the first unfinished step")}
+        >
           Retry
         </Button>
       )}
       {may.has("cancel") && (
-        <Button look="danger" busy={execution.cancelRequested} icon={<OctagonX aria-hidden className="size-4" />} onClick={() => setCancelling(true)}>
+        <Button
+          look="danger"
+          busy={execution.cancelRequested}
+          icon={<OctagonX aria-hidden className="size-4" />}
+          onClick={() => setCancelling(true)}
+        >
           {execution.cancelRequested ? "Cancelling" : "Cancel"}
         </Button>
       )}
       {cancelling && (
-        <Confirm title="Cancel this execution?" action="Cancel the execution" onClose={() => setCancelling(false)} onConfirm={() => send("cancel")}>
-          <p>The calls under way are cut off and what they used so far is paid. What is finished stays, and a retry goes on from there.</p>
+        <Confirm
+          title="Cancel this execution?"
+          action="Cancel the execution"
+          onClose={() => setCancelling(false)}
+          onConfirm={() => send("cancel")}
+        >
+          <p>
+            The calls under way are cut off and what they used so far is paid. What is finished stays, and a retry goes
+            on from there.
+          </p>
         </Confirm>
       )}
     </>

@@ -27,7 +27,11 @@ export function ExecutionPage() {
       fill
       className="flex flex-col"
       before={
-        <AppLink href="/executions" aria-label="All executions" className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover">
+        <AppLink
+          href="/executions"
+          aria-label="All executions"
+          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+        >
           <ChevronLeft aria-hidden className="size-4" />
         </AppLink>
       }
@@ -45,9 +49,17 @@ export function ExecutionPage() {
         <Failure error={error} retry={() => void refetch()} />
       ) : (
         <>
-          {execution ? <ExecutionTotals execution={execution} connection={connection} /> : <Skeleton className="h-[4.25rem] shrink-0 rounded-lg" />}
+          {execution ? (
+            <ExecutionTotals execution={execution} connection={connection} />
+          ) : (
+            <Skeleton className="h-[4.25rem] shrink-0 rounded-lg" />
+          )}
           <div className="mt-3 flex min-h-0 flex-1 flex-col">
-            {execution ? <ExecutionViewer key={execution.id} execution={execution} connection={connection} /> : <ViewerSkeleton />}
+            {execution ? (
+              <ExecutionViewer key={execution.id} execution={execution} connection={connection} />
+            ) : (
+              <ViewerSkeleton />
+            )}
           </div>
         </>
       )}

@@ -8,10 +8,10 @@ import { formatCost, formatCount } from "../../lib/format.ts";
 export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
   const { status, startedAt, endedAt } = execution;
   return (
-    <li className="[content-visibility:auto] [contain-intrinsic-size:auto_3rem]">
+    <li className="@container [contain-intrinsic-size:auto_3rem] [content-visibility:auto]">
       <AppLink
         href={`/executions/${execution.id}`}
-        className="grid min-h-12 grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-3 px-3 py-1.5 -outline-offset-2 hover:bg-hover md:grid-cols-[auto_minmax(0,1fr)_7rem_6rem_7rem]"
+        className="grid min-h-12 grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-3 px-3 py-1.5 -outline-offset-2 hover:bg-hover @2xl:grid-cols-[auto_minmax(0,1fr)_7rem_5rem_6rem]"
       >
         <StatusIcon status={status} />
         <span className="min-w-0">
@@ -21,10 +21,10 @@ export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
             {execution.stepsTotal > 0 && ` · ${execution.stepsEnded} of ${execution.stepsTotal} steps`}
           </span>
         </span>
-        <span className="tabular hidden text-right text-muted text-xs md:block">
+        <span className="tabular hidden text-right text-muted text-xs @2xl:block">
           {formatCount(execution.inputTokens + execution.outputTokens)} tokens
         </span>
-        <span className="tabular hidden text-right text-muted text-xs md:block">
+        <span className="tabular hidden text-right text-muted text-xs @2xl:block">
           {startedAt && <Elapsed from={startedAt} to={endedAt ?? (status === "running" ? null : startedAt)} />}
         </span>
         <span className="tabular text-right text-xs">

@@ -22,7 +22,13 @@ const reasons: Partial<Record<EndReason, string>> = {
 };
 
 /** What it costs and how far it is, ticking; why it ended, when not by being done. */
-export function ExecutionTotals({ execution, connection }: { execution: Execution; connection: ConnectionState | null }) {
+export function ExecutionTotals({
+  execution,
+  connection,
+}: {
+  execution: Execution;
+  connection: ConnectionState | null;
+}) {
   const { totals, budget, steps, startedAt, endedAt, status } = execution;
   const over = isTerminal(status);
   const ended = steps.filter((step) => step.endedAt).length;
@@ -33,7 +39,12 @@ export function ExecutionTotals({ execution, connection }: { execution: Executio
         <Total label="Cost" value={formatCost(totals.costNanoUsd, totals.costIncomplete)}>
           {budget && (
             <span className="flex items-center gap-1.5">
-              <Meter label="Budget used" value={budget.spentNanoUsd + budget.reservedNanoUsd} limit={budget.limitNanoUsd} className="w-12" />
+              <Meter
+                label="Budget used"
+                value={budget.spentNanoUsd + budget.reservedNanoUsd}
+                limit={budget.limitNanoUsd}
+                className="w-12"
+              />
               of {formatMoney(budget.limitNanoUsd)}
             </span>
           )}
@@ -43,7 +54,18 @@ export function ExecutionTotals({ execution, connection }: { execution: Executio
         <Total label="LLM calls" value={formatCount(totals.llmCalls)} />
         <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
         <Total label="Steps" value={`${ended} of ${steps.length}`} />
-        <Total label="Time" value={over ? formatDuration(totals.workedMs) : startedAt ? <Elapsed from={startedAt} to={endedAt} /> : "not started"} />
+        <Total
+          label="Time"
+          value={
+            over ? (
+              formatDuration(totals.workedMs)
+            ) : startedAt ? (
+              <Elapsed from={startedAt} to={endedAt} />
+            ) : (
+              "not started"
+            )
+          }
+        />
         <Total
           label="Squad"
           value={

@@ -18,7 +18,13 @@ import { ResultTab } from "./result-tab.tsx";
 type TabName = "messages" | "result" | "files" | "calls" | "plan";
 
 /** The heart of the page: the plan beside what is said, made and paid. */
-export default function ExecutionViewer({ execution, connection }: { execution: Execution; connection: ConnectionState | null }) {
+export default function ExecutionViewer({
+  execution,
+  connection,
+}: {
+  execution: Execution;
+  connection: ConnectionState | null;
+}) {
   const [search, setSearch] = useSearchState();
   const [selected, setSelected] = useState<string | null>(null);
   const over = isTerminal(execution.status);
@@ -28,8 +34,18 @@ export default function ExecutionViewer({ execution, connection }: { execution: 
   const tabs: Tab<TabName>[] = [
     { name: "messages", label: "Messages", icon: <MessagesSquare aria-hidden className="size-3.5" /> },
     { name: "result", label: "Result", icon: <ScrollText aria-hidden className="size-3.5" /> },
-    { name: "files", label: "Files", icon: <FileText aria-hidden className="size-3.5" />, count: files.data?.data.length },
-    { name: "calls", label: "Calls", icon: <ReceiptText aria-hidden className="size-3.5" />, count: execution.totals.llmCalls },
+    {
+      name: "files",
+      label: "Files",
+      icon: <FileText aria-hidden className="size-3.5" />,
+      count: files.data?.data.length,
+    },
+    {
+      name: "calls",
+      label: "Calls",
+      icon: <ReceiptText aria-hidden className="size-3.5" />,
+      count: execution.totals.llmCalls,
+    },
   ];
   const asked = search.get("tab");
   const tab: TabName = asked === "plan" ? "plan" : (tabs.find((one) => one.name === asked)?.name ?? "messages");
@@ -40,9 +56,17 @@ export default function ExecutionViewer({ execution, connection }: { execution: 
   };
   const plan =
     execution.steps.length > 0 ? (
-      <PlanGraph steps={execution.steps} members={execution.squad.members} costs={costs} selected={selected} onSelect={select} />
+      <PlanGraph
+        steps={execution.steps}
+        members={execution.squad.members}
+        costs={costs}
+        selected={selected}
+        onSelect={select}
+      />
     ) : (
-      <p className="px-4 py-8 text-center text-muted">{over ? "It ended before there was a plan." : "The plan appears here as soon as it is made."}</p>
+      <p className="px-4 py-8 text-center text-muted">
+        {over ? "It ended before there was a plan." : "The plan appears here as soon as it is made."}
+      </p>
     );
   const onTab = (name: TabName) => setSearch({ tab: name === "messages" ? null : name });
 
@@ -53,10 +77,21 @@ export default function ExecutionViewer({ execution, connection }: { execution: 
       </Panel>
       <Panel className="flex min-h-0 flex-col">
         <div className="shrink-0 border-line border-b px-1.5 py-1.5">
-          <Tabs label="Parts of the execution" tabs={tabs} value={tab} onChange={onTab} controls="execution-part" className="hidden lg:flex" />
           <Tabs
             label="Parts of the execution"
-            tabs={[...tabs.slice(0, 1), { name: "plan", label: "Plan", icon: <ListTree aria-hidden className="size-3.5" /> }, ...tabs.slice(1)]}
+            tabs={tabs}
+            value={tab}
+            onChange={onTab}
+            controls="execution-part"
+            className="hidden lg:flex"
+          />
+          <Tabs
+            label="Parts of the execution"
+            tabs={[
+              ...tabs.slice(0, 1),
+              { name: "plan", label: "Plan", icon: <ListTree aria-hidden className="size-3.5" /> },
+              ...tabs.slice(1),
+            ]}
             value={tab}
             onChange={onTab}
             controls="execution-part"
@@ -64,7 +99,14 @@ export default function ExecutionViewer({ execution, connection }: { execution: 
           />
         </div>
         <div id="execution-part" role="tabpanel" aria-label={tab} className="flex min-h-0 flex-1 flex-col">
-          {tab === "messages" && <MessagesTab execution={execution} connection={connection} step={step} onClearStep={() => setSelected(null)} />}
+          {tab === "messages" && (
+            <MessagesTab
+              execution={execution}
+              connection={connection}
+              step={step}
+              onClearStep={() => setSelected(null)}
+            />
+          )}
           {tab === "result" && <ResultTab execution={execution} />}
           {tab === "files" && <FilesTab executionId={execution.id} over={over} />}
           {tab === "calls" && <CallsTab execution={execution} step={step} onClearStep={() => setSelected(null)} />}
@@ -79,7 +121,10 @@ function costsByStep(calls: { stepId: string; costNanoUsd: number | null }[]): M
   const costs = new Map<string, StepCost>();
   for (const { stepId, costNanoUsd } of calls) {
     const sum = costs.get(stepId) ?? { costNanoUsd: 0, incomplete: false };
-    costs.set(stepId, { costNanoUsd: sum.costNanoUsd + (costNanoUsd ?? 0), incomplete: sum.incomplete || costNanoUsd === null });
+    costs.set(stepId, {
+      costNanoUsd: sum.costNanoUsd + (costNanoUsd ?? 0),
+      incomplete: sum.incomplete || costNanoUsd === null,
+    });
   }
   return costs;
 }

@@ -6,7 +6,7 @@ import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button, buttonClass } from "../../components/ui/button.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
-import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
+import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { statusLabel } from "../../components/ui/status.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { apiGet, queryString } from "../../lib/api.ts";
@@ -16,9 +16,9 @@ import { ExecutionRow } from "./execution-row.tsx";
 type Filter = "all" | ExecutionStatus;
 const tabs: Tab<Filter>[] = [
   { name: "all", label: "All" },
-  ...(["running", "queued", "awaiting_approval", "paused", "completed", "failed", "cancelled", "budget_exceeded"] as const).map(
-    (status) => ({ name: status, label: statusLabel(status) }),
-  ),
+  ...(
+    ["running", "queued", "awaiting_approval", "paused", "completed", "failed", "cancelled", "budget_exceeded"] as const
+  ).map((status) => ({ name: status, label: statusLabel(status) })),
 ];
 
 /** `/executions`: every run, newest first. */
@@ -56,11 +56,7 @@ export function ExecutionsPage() {
           <Failure error={query.error} retry={() => void query.refetch()} />
         ) : query.isPending ? (
           <Loading label="Loading executions" className="flex flex-col gap-px">
-            {Array.from({ length: 12 }, (_, line) => (
-              <div key={line} className="flex h-12 items-center px-3">
-                <Skeleton className="h-6 w-full" />
-              </div>
-            ))}
+            <Skeletons count={12} className="mx-3 my-3 h-6" />
           </Loading>
         ) : executions.length === 0 ? (
           <Empty
@@ -74,7 +70,9 @@ export function ExecutionsPage() {
               )
             }
           >
-            {status === "all" ? "An execution is one run of a task by a squad. Start one from a task on a project's board." : "Choose another status above."}
+            {status === "all"
+              ? "An execution is one run of a task by a squad. Start one from a task on a project's board."
+              : "Choose another status above."}
           </Empty>
         ) : (
           <ul className="divide-y divide-line">

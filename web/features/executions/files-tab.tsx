@@ -40,7 +40,10 @@ export function FilesTab({ executionId, over }: { executionId: string; over: boo
   }
   return (
     <div className="flex min-h-0 flex-1 flex-col md:flex-row">
-      <ul aria-label="Files" className="max-h-44 shrink-0 overflow-y-auto border-line border-b p-1.5 md:max-h-none md:w-60 md:border-r md:border-b-0">
+      <ul
+        aria-label="Files"
+        className="max-h-44 shrink-0 overflow-y-auto border-line border-b p-1.5 md:max-h-none md:w-60 md:border-r md:border-b-0"
+      >
         {files.map((one) => (
           <li key={one.path}>
             <button
@@ -64,14 +67,17 @@ export function FilesTab({ executionId, over }: { executionId: string; over: boo
 
 function FilePreview({ executionId, file }: { executionId: string; file: ExecutionFile }) {
   const url = fileUrl(executionId, file.path);
-  const text = /^text\/|json|xml|yaml|javascript|typescript|csv|markdown/.test(file.mediaType) || /\.(md|txt|ts|js|py|csv|log|ya?ml|toml|diff|patch|sql|sh)$/.test(file.path);
+  const text =
+    /^text\/|json|xml|yaml|javascript|typescript|csv|markdown/.test(file.mediaType) ||
+    /\.(md|txt|ts|js|py|csv|log|ya?ml|toml|diff|patch|sql|sh)$/.test(file.path);
   const readable = text && file.bytes <= previewBytes;
   const { data, error, refetch } = useQuery({
     queryKey: [`/executions/${executionId}/files`, url, file.modifiedAt],
     enabled: readable,
     queryFn: async ({ signal }) => {
       const response = await fetch(url, { signal });
-      if (!response.ok) throw new ApiError(response.status, "unavailable", "This file could not be read", "It may have been removed.");
+      if (!response.ok)
+        throw new ApiError(response.status, "unavailable", "This file could not be read", "It may have been removed.");
       return response.text();
     },
   });

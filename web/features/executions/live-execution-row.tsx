@@ -24,9 +24,14 @@ export function LiveExecutionRow({ execution: item, follow }: { execution: Execu
         <span className="flex items-center gap-3">
           <StatusIcon status={live?.status ?? item.status} />
           <span className="min-w-0 flex-1 truncate font-medium">{item.taskTitle}</span>
-          {item.startedAt && <Elapsed from={item.startedAt} to={null} className="tabular shrink-0 text-muted text-xs" />}
+          {item.startedAt && (
+            <Elapsed from={item.startedAt} to={null} className="tabular shrink-0 text-muted text-xs" />
+          )}
           <span className="tabular w-20 shrink-0 text-right font-medium text-xs">
-            {formatCost(live?.totals.costNanoUsd ?? item.costNanoUsd, live?.totals.costIncomplete ?? item.costIncomplete)}
+            {formatCost(
+              live?.totals.costNanoUsd ?? item.costNanoUsd,
+              live?.totals.costIncomplete ?? item.costIncomplete,
+            )}
           </span>
         </span>
         <span className="mt-1 flex items-center gap-3 pl-7">
@@ -41,10 +46,18 @@ export function LiveExecutionRow({ execution: item, follow }: { execution: Execu
           </span>
           <span className="tabular shrink-0 text-faint text-xs">
             {total > 0 ? `${ended}/${total} steps · ` : ""}
-            {formatCount(live ? live.totals.inputTokens + live.totals.outputTokens : item.inputTokens + item.outputTokens)} tokens
+            {formatCount(
+              live ? live.totals.inputTokens + live.totals.outputTokens : item.inputTokens + item.outputTokens,
+            )}{" "}
+            tokens
           </span>
         </span>
-        <Progress label={`Progress of ${item.taskTitle}`} ended={ended} total={Math.max(1, total)} className="mt-2 ml-7" />
+        <Progress
+          label={`Progress of ${item.taskTitle}`}
+          ended={ended}
+          total={Math.max(1, total)}
+          className="mt-2 ml-7"
+        />
       </AppLink>
     </li>
   );
@@ -53,7 +66,9 @@ export function LiveExecutionRow({ execution: item, follow }: { execution: Execu
 /** Who works now, on what, and the last words of what is being written. */
 function currentWork(execution: Execution): { who: string; step: string; text: string } | null {
   const message = execution.streaming.at(-1);
-  const step = execution.steps.find((one) => one.id === message?.stepId) ?? execution.steps.find((one) => one.status === "running");
+  const step =
+    execution.steps.find((one) => one.id === message?.stepId) ??
+    execution.steps.find((one) => one.status === "running");
   const memberId = message?.memberId ?? step?.memberId;
   const member = execution.squad.members.find((one) => one.id === memberId);
   if (!member) return null;

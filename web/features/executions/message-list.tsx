@@ -70,11 +70,23 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
 
   return (
     <div className="relative min-h-0 flex-1">
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard */}
-      <div ref={scroller} onScroll={onScroll} tabIndex={0} role="log" aria-label="Messages" aria-live="off" className="absolute inset-0 overflow-y-auto overscroll-contain -outline-offset-2 [contain:strict] [overflow-anchor:none]">
+      <div
+        ref={scroller}
+        onScroll={onScroll}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls what has the focus
+        tabIndex={0}
+        role="log"
+        aria-label="Messages"
+        aria-live="off"
+        className="absolute inset-0 overflow-y-auto overscroll-contain -outline-offset-2 [contain:strict] [overflow-anchor:none]"
+      >
         {(olderBusy || hasOlder) && (
           <p className="absolute inset-x-0 top-0 flex h-6 items-center justify-center text-faint text-xs">
-            {olderBusy ? <LoaderCircle aria-label="Loading older messages" className="size-3.5 animate-spin" /> : "Older messages above"}
+            {olderBusy ? (
+              <LoaderCircle aria-label="Loading older messages" className="size-3.5 animate-spin" />
+            ) : (
+              "Older messages above"
+            )}
           </p>
         )}
         <div className="relative w-full" style={{ height: virtualizer.getTotalSize() }}>
@@ -89,7 +101,13 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
                 className="absolute inset-x-0 top-0"
                 style={{ transform: `translateY(${item.start}px)` }}
               >
-                <MessageRow message={message} previous={messages[item.index - 1]} execution={execution} search={search} highlighted={message.id === target} />
+                <MessageRow
+                  message={message}
+                  previous={messages[item.index - 1]}
+                  execution={execution}
+                  search={search}
+                  highlighted={message.id === target}
+                />
               </div>
             );
           })}

@@ -11,6 +11,8 @@ import { Badge } from "../../components/ui/status.tsx";
 import { formatCount } from "../../lib/format.ts";
 import { toastDone, toastError } from "../../lib/toast.ts";
 import type { LiveMessage } from "./apply-events.ts";
+import { readStructuredAnswer } from "./structured-answer.ts";
+import { StructuredAnswer } from "./structured-answer-view.tsx";
 import { ToolCall } from "./tool-call.tsx";
 
 interface MessageRowProps {
@@ -43,7 +45,9 @@ export const MessageRow = memo(
               {message.status === "cancelled" && <Badge>Cut off</Badge>}
               {message.status === "reset" && <Badge tone="attention">Void</Badge>}
               <span className="ml-auto flex items-center gap-2 text-faint text-xs">
-                {message.outputTokens !== null && <span className="tabular hidden sm:inline">{formatCount(message.outputTokens)} tokens</span>}
+                {message.outputTokens !== null && (
+                  <span className="tabular hidden sm:inline">{formatCount(message.outputTokens)} tokens</span>
+                )}
                 <Moment iso={message.createdAt} />
                 <IconButton
                   label="Copy a link to this message"
@@ -56,11 +60,13 @@ export const MessageRow = memo(
             </header>
             {message.resetReason && <p className="mb-1 text-attention text-xs">Started again: {message.resetReason}</p>}
             {message.content ? (
-              <Markdown text={message.content} streaming={streaming} search={search} />
+              <MessageText message={message} search={search} />
             ) : (
               streaming && <p className="text-faint">Thinking</p>
             )}
-            {streaming && <span aria-hidden className="mt-1 inline-block h-3.5 w-1.5 animate-pulse rounded-[1px] bg-accent" />}
+            {streaming && (
+              <span aria-hidden className="mt-1 inline-block h-3.5 w-1.5 animate-pulse rounded-[1px] bg-accent" />
+            )}
             {message.tools.map((tool) => (
               <ToolCall key={tool.id} tool={tool} />
             ))}
@@ -77,6 +83,12 @@ export const MessageRow = memo(
     before.execution.squad === after.execution.squad &&
     before.execution.steps.length === after.execution.steps.length,
 );
+
+function MessageText({ message, search }: { message: LiveMessage; search: string }) {
+  const answer = search ? null : readStructuredAnswer(message.content);
+  if (answer) return <StructuredAnswer answer={answer} />;
+  return <Markdown text={message.content} streaming={message.status === "streaming"} search={search} />;
+}
 
 async function copyLink(messageId: string) {
   const link = new URL(window.location.href);

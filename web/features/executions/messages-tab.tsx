@@ -45,7 +45,8 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
 
   const hasOlder = Boolean(data?.olderCursor);
   // A link or a search may mean a message that is not loaded yet; a step with none here, too.
-  const missing = hasOlder && (messages.length === 0 || (target !== null && !all?.some((message) => message.id === target)));
+  const missing =
+    hasOlder && (messages.length === 0 || (target !== null && !all?.some((message) => message.id === target)));
   useEffect(() => {
     if (missing && !olderBusy) void loadOlder();
   }, [missing, olderBusy, loadOlder]);

@@ -31,7 +31,12 @@ export function PlanGraph({ steps, members, costs, selected, onSelect }: PlanGra
   const indent = left * 2 + (lanes - 1) * laneWidth + 2;
   return (
     <div className="relative" style={{ height: nodes.length * rowHeight }}>
-      <svg aria-hidden="true" className="pointer-events-none absolute inset-0" width={indent} height={nodes.length * rowHeight}>
+      <svg
+        aria-hidden="true"
+        className="pointer-events-none absolute inset-0"
+        width={indent}
+        height={nodes.length * rowHeight}
+      >
         {edges.map((edge) => (
           <path
             key={`${edge.from.step.key}>${edge.to.step.key}`}
@@ -97,8 +102,16 @@ const PlanRow = memo(function PlanRow({ step, top, laneLeft, indent, member, cos
             <span className="sr-only">, {statusLabel(step.status)}</span>
             {step.attempt > 1 && `, attempt ${step.attempt}`}
           </span>
-          {step.startedAt && <Elapsed from={step.startedAt} to={step.endedAt ?? (step.status === "running" ? null : step.startedAt)} className="tabular" />}
-          {cost && (cost.costNanoUsd > 0 || cost.incomplete) && <span className="tabular">{formatCost(cost.costNanoUsd, cost.incomplete)}</span>}
+          {step.startedAt && (
+            <Elapsed
+              from={step.startedAt}
+              to={step.endedAt ?? (step.status === "running" ? null : step.startedAt)}
+              className="tabular"
+            />
+          )}
+          {cost && (cost.costNanoUsd > 0 || cost.incomplete) && (
+            <span className="tabular">{formatCost(cost.costNanoUsd, cost.incomplete)}</span>
+          )}
         </span>
       </button>
     </li>

@@ -31,7 +31,11 @@ export function ResultTab({ execution }: { execution: Execution }) {
       {result ? (
         <>
           <div className="float-right ml-3">
-            <Button small icon={copied ? <Check aria-hidden className="size-3.5" /> : <Copy aria-hidden className="size-3.5" />} onClick={() => void copy()}>
+            <Button
+              small
+              icon={copied ? <Check aria-hidden className="size-3.5" /> : <Copy aria-hidden className="size-3.5" />}
+              onClick={() => void copy()}
+            >
               {copied ? "Copied" : "Copy"}
             </Button>
           </div>

@@ -10,7 +10,10 @@ export function ToolCall({ tool }: { tool: LiveTool }) {
   return (
     <details className="group/tool mt-2 overflow-hidden rounded-md border border-line bg-canvas text-xs">
       <summary className="flex h-7.5 list-none items-center gap-2 px-2 -outline-offset-2 hover:bg-hover [&::-webkit-details-marker]:hidden">
-        <ChevronRight aria-hidden className="size-3.5 shrink-0 text-faint transition-transform group-open/tool:rotate-90" />
+        <ChevronRight
+          aria-hidden
+          className="size-3.5 shrink-0 text-faint transition-transform group-open/tool:rotate-90"
+        />
         <Wrench aria-hidden className="size-3.5 shrink-0 text-faint" />
         <span className="shrink-0 font-medium">{tool.name}</span>
         <code className="min-w-0 flex-1 truncate font-mono text-faint">{tool.arguments}</code>
@@ -18,7 +21,9 @@ export function ToolCall({ tool }: { tool: LiveTool }) {
       </summary>
       <div className="flex flex-col gap-2 border-line border-t p-2.5">
         <Block title="Arguments" text={pretty(tool.arguments)} />
-        {tool.summary !== null && <Block title={tool.state === "unknown" ? "Outcome not known" : "Result"} text={tool.summary} />}
+        {tool.summary !== null && (
+          <Block title={tool.state === "unknown" ? "Outcome not known" : "Result"} text={tool.summary} />
+        )}
       </div>
     </details>
   );

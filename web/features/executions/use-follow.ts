@@ -41,7 +41,15 @@ export function useFollow(executionId: string | null): ConnectionState | null {
         patchExecution(client, executionId, events);
         if (!events.some((event) => event.type === "execution-end")) return;
         void client.invalidateQueries({ queryKey: key });
-        void invalidate(client, "/dashboard", "/me", "/notifications", "/tasks", "/usage", `/executions/${executionId}/files`);
+        void invalidate(
+          client,
+          "/dashboard",
+          "/me",
+          "/notifications",
+          "/tasks",
+          "/usage",
+          `/executions/${executionId}/files`,
+        );
         void client.invalidateQueries({ queryKey: ["/executions"] });
       },
     });

@@ -43,7 +43,11 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
     (page: AgentMessagePage, older: boolean) =>
       client.setQueryData<LiveMessages>(messagesKey(executionId), (live) =>
         live
-          ? { ...live, messages: mergeMessages(live.messages, page.data), ...(older ? { olderCursor: page.nextCursor } : {}) }
+          ? {
+              ...live,
+              messages: mergeMessages(live.messages, page.data),
+              ...(older ? { olderCursor: page.nextCursor } : {}),
+            }
           : live,
       ),
     [client, executionId],

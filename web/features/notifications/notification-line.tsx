@@ -14,7 +14,13 @@ const looks: Record<Notification["kind"], { icon: LucideIcon; tone: string }> = 
 };
 
 /** One thing that happened; it leads to its execution. */
-export function NotificationLine({ notification, onOpen }: { notification: Notification; onOpen?: (() => void) | undefined }) {
+export function NotificationLine({
+  notification,
+  onOpen,
+}: {
+  notification: Notification;
+  onOpen?: (() => void) | undefined;
+}) {
   const { icon: Icon, tone } = looks[notification.kind];
   const body = (
     <>
@@ -33,7 +39,11 @@ export function NotificationLine({ notification, onOpen }: { notification: Notif
   return (
     <li>
       {notification.executionId ? (
-        <AppLink href={`/executions/${notification.executionId}`} onClick={onOpen} className={`${className} hover:bg-hover`}>
+        <AppLink
+          href={`/executions/${notification.executionId}`}
+          onClick={onOpen}
+          className={`${className} hover:bg-hover`}
+        >
           {body}
         </AppLink>
       ) : (

@@ -4,10 +4,11 @@ import { Check, CircleHelp, RefreshCw, TriangleAlert } from "lucide-react";
 import type { PerformanceReport } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { Button } from "../../components/ui/button.tsx";
+import { Moment } from "../../components/ui/moment.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
+import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
 import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
-import { Moment } from "../../components/ui/moment.tsx";
 import { formatCount, formatDuration, formatPercent } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { Sparkline } from "./sparkline.tsx";
@@ -22,12 +23,22 @@ export function PerformancePage() {
     <Page
       title="Performance"
       actions={
-        <Button busy={isFetching && data !== undefined} icon={<RefreshCw aria-hidden className="size-3.5" />} onClick={() => void refetch()}>
+        <Button
+          busy={isFetching && data !== undefined}
+          icon={<RefreshCw aria-hidden className="size-3.5" />}
+          onClick={() => void refetch()}
+        >
           Measure again
         </Button>
       }
     >
-      {error && !data ? <Failure error={error} retry={() => void refetch()} /> : data ? <Report report={data} /> : <ReportSkeleton />}
+      {error && !data ? (
+        <Failure error={error} retry={() => void refetch()} />
+      ) : data ? (
+        <Report report={data} />
+      ) : (
+        <ReportSkeleton />
+      )}
     </Page>
   );
 }
@@ -45,8 +56,11 @@ function Report({ report }: { report: PerformanceReport }) {
   const groups = [...new Set(report.targets.map((row) => row.group))];
   return (
     <div className="flex flex-col gap-4">
-      <Panel title="Targets and live figures" action={<span className="tabular text-faint text-xs">up {formatDuration(report.uptimeSeconds * 1000)}</span>}>
-        <Scroll label="Targets">
+      <Panel
+        title="Targets and live figures"
+        action={<span className="tabular text-faint text-xs">up {formatDuration(report.uptimeSeconds * 1000)}</span>}
+      >
+        <ScrollRegion label="Targets">
           <table className="tabular w-full min-w-[46rem]">
             <thead className="text-left text-faint text-xs">
               <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:py-2 [&>th]:font-medium">
@@ -61,7 +75,11 @@ function Report({ report }: { report: PerformanceReport }) {
             {groups.map((group) => (
               <tbody key={group}>
                 <tr>
-                  <th scope="rowgroup" colSpan={6} className="border-line border-b bg-canvas px-3 py-1 text-left font-medium text-faint text-xs">
+                  <th
+                    scope="rowgroup"
+                    colSpan={6}
+                    className="border-line border-b bg-canvas px-3 py-1 text-left font-medium text-faint text-xs"
+                  >
                     {group}
                   </th>
                 </tr>
@@ -73,7 +91,7 @@ function Report({ report }: { report: PerformanceReport }) {
               </tbody>
             ))}
           </table>
-        </Scroll>
+        </ScrollRegion>
       </Panel>
       <div className="grid items-start gap-4 xl:grid-cols-2">
         <WebVitals vitals={report.webVitals} />
@@ -86,28 +104,23 @@ function Report({ report }: { report: PerformanceReport }) {
                   <span className="text-muted text-xs">
                     {formatCount(cache.hits)} hits, {formatCount(cache.misses)} misses
                   </span>
-                  <span className="font-medium">{cache.ratio === null ? "not used yet" : formatPercent(cache.ratio)}</span>
+                  <span className="font-medium">
+                    {cache.ratio === null ? "not used yet" : formatPercent(cache.ratio)}
+                  </span>
                 </li>
               ))}
               <li className="tabular flex items-center justify-between gap-3 px-3 py-2">
                 <span className="font-medium">Rate-limit waits</span>
                 <span className="text-muted text-xs">{formatCount(report.rateLimitWaits.count)} waits</span>
-                <span className="font-medium">{report.rateLimitWaits.p95Ms === null ? "none" : `p95 ${formatDuration(report.rateLimitWaits.p95Ms)}`}</span>
+                <span className="font-medium">
+                  {report.rateLimitWaits.p95Ms === null ? "none" : `p95 ${formatDuration(report.rateLimitWaits.p95Ms)}`}
+                </span>
               </li>
             </ul>
           </Panel>
           <SlowQueries queries={report.slowQueries} />
         </div>
       </div>
-    </div>
-  );
-}
-
-function Scroll({ label, children }: { label: string; children: React.ReactNode }) {
-  return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard
-    <div tabIndex={0} role="region" aria-label={label} className="overflow-x-auto -outline-offset-2">
-      {children}
     </div>
   );
 }
@@ -120,7 +133,7 @@ const verdicts = {
 
 function withUnit(value: number | null, unit: string): string {
   if (value === null) return "";
-  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 4;
   return `${value.toLocaleString("en-US", { maximumFractionDigits: digits })} ${unit}`.trim();
 }
 
@@ -160,7 +173,7 @@ function WebVitals({ vitals }: { vitals: Vital[] }) {
       {pages.length === 0 ? (
         <p className="px-3 py-8 text-center text-muted">None yet. They come from real visits to this Muster.</p>
       ) : (
-        <Scroll label="Web vitals">
+        <ScrollRegion label="Web vitals">
           <table className="tabular w-full min-w-[30rem]">
             <thead className="text-left text-faint text-xs">
               <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:py-2 [&>th]:font-medium">
@@ -181,7 +194,11 @@ function WebVitals({ vitals }: { vitals: Vital[] }) {
                   {vitalNames.map((name) => {
                     const vital = vitals.find((one) => one.page === page && one.name === name);
                     return (
-                      <td key={name} className={`text-right ${vital ? ratingTone[vital.rating] : "text-faint"}`} title={vital ? `${vital.samples} samples, ${vital.rating}` : undefined}>
+                      <td
+                        key={name}
+                        className={`text-right ${vital ? ratingTone[vital.rating] : "text-faint"}`}
+                        title={vital ? `${vital.samples} samples, ${vital.rating}` : undefined}
+                      >
                         {vital ? (name === "CLS" ? vital.p75.toFixed(3) : formatDuration(vital.p75)) : "no sample"}
                       </td>
                     );
@@ -190,7 +207,7 @@ function WebVitals({ vitals }: { vitals: Vital[] }) {
               ))}
             </tbody>
           </table>
-        </Scroll>
+        </ScrollRegion>
       )}
     </Panel>
   );

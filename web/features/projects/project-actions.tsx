@@ -28,7 +28,13 @@ export function ProjectActions({ project }: { project: Project }) {
         trigger={<Ellipsis aria-hidden className="size-4" />}
         items={[
           { label: "Edit", icon: <Pencil aria-hidden className="size-4 text-faint" />, run: () => setOpen("edit") },
-          { label: "Delete", icon: <Trash2 aria-hidden className="size-4" />, danger: true, divided: true, run: () => setOpen("delete") },
+          {
+            label: "Delete",
+            icon: <Trash2 aria-hidden className="size-4" />,
+            danger: true,
+            divided: true,
+            run: () => setOpen("delete"),
+          },
         ]}
       />
       {open === "edit" && <ProjectDialog project={project} onClose={() => setOpen(null)} />}
@@ -44,7 +50,10 @@ export function ProjectActions({ project }: { project: Project }) {
             go("/projects");
           }}
         >
-          <p>Its tasks, their attachments and their executions go with it. This cannot be undone. What they cost stays in the usage.</p>
+          <p>
+            Its tasks, their attachments and their executions go with it. This cannot be undone. What they cost stays in
+            the usage.
+          </p>
         </Confirm>
       )}
     </>

@@ -38,7 +38,12 @@ export default function ProjectDialog({ project, onClose }: { project: Project |
       <form onSubmit={submit} noValidate className="flex min-h-0 flex-col">
         <DialogBody className="flex flex-col gap-4">
           <Field label="Name" htmlFor="project-name" error={errors.name?.message}>
-            <Input id="project-name" autoFocus maxLength={120} {...register("name", { validate: (value) => value.trim() !== "" || "A project needs a name." })} />
+            <Input
+              id="project-name"
+              autoFocus
+              maxLength={120}
+              {...register("name", { validate: (value) => value.trim() !== "" || "A project needs a name." })}
+            />
           </Field>
           <Field label="Description" htmlFor="project-description">
             <Textarea id="project-description" rows={4} maxLength={20_000} {...register("description")} />

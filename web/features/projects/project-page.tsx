@@ -44,14 +44,24 @@ export function ProjectPage() {
       className="flex flex-col"
       title={project?.name ?? "Project"}
       before={
-        <AppLink href="/projects" aria-label="All projects" className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover">
+        <AppLink
+          href="/projects"
+          aria-label="All projects"
+          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+        >
           <ChevronLeft aria-hidden className="size-4" />
         </AppLink>
       }
       actions={
         <>
           {project && <ProjectActions project={project} />}
-          <Button look="primary" disabled={!project} aria-keyshortcuts="c" icon={<CirclePlus aria-hidden className="size-4" />} onClick={() => setCreating(true)}>
+          <Button
+            look="primary"
+            disabled={!project}
+            aria-keyshortcuts="c"
+            icon={<CirclePlus aria-hidden className="size-4" />}
+            onClick={() => setCreating(true)}
+          >
             New task
           </Button>
         </>
@@ -60,7 +70,12 @@ export function ProjectPage() {
       {error && !project ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : id ? (
-        <Board key={id} projectId={id} onOpen={(taskId) => setParameters({ task: taskId })} onCreate={() => setCreating(true)} />
+        <Board
+          key={id}
+          projectId={id}
+          onOpen={(taskId) => setParameters({ task: taskId })}
+          onCreate={() => setCreating(true)}
+        />
       ) : (
         <BoardSkeleton />
       )}

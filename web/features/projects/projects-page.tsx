@@ -9,7 +9,7 @@ import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Moment } from "../../components/ui/moment.tsx";
 import { Pagination } from "../../components/ui/pagination.tsx";
-import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
+import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { useSearchState } from "../../lib/use-route.ts";
@@ -37,9 +37,7 @@ export function ProjectsPage() {
         <Failure error={error} retry={() => void refetch()} />
       ) : !data ? (
         <Loading label="Loading projects" className={grid}>
-          {Array.from({ length: 6 }, (_, card) => (
-            <Skeleton key={card} className="h-34 rounded-lg" />
-          ))}
+          <Skeletons count={6} className="h-34 rounded-lg" />
         </Loading>
       ) : data.data.length === 0 ? (
         <Empty
@@ -61,7 +59,13 @@ export function ProjectsPage() {
             ))}
           </ul>
           <div className="mt-4">
-            <Pagination page={data.page} pages={data.pages} total={data.total} noun="project" onPage={(next) => setParameters({ page: next > 1 ? String(next) : null })} />
+            <Pagination
+              page={data.page}
+              pages={data.pages}
+              total={data.total}
+              noun="project"
+              onPage={(next) => setParameters({ page: next > 1 ? String(next) : null })}
+            />
           </div>
         </>
       )}
@@ -91,7 +95,10 @@ function ProjectCard({ project }: { project: ProjectListItem }) {
   const done = project.tasks.completed;
   return (
     <li className="min-w-0">
-      <AppLink href={`/projects/${project.id}`} className="flex h-34 flex-col rounded-lg border border-line bg-surface p-3.5 shadow-card hover:border-line-strong">
+      <AppLink
+        href={`/projects/${project.id}`}
+        className="flex h-34 flex-col rounded-lg border border-line bg-surface p-3.5 shadow-card hover:border-line-strong"
+      >
         <span className="truncate font-semibold text-base">{project.name}</span>
         <span className="mt-1 line-clamp-2 text-muted">{project.description || "No description"}</span>
         <span className="mt-auto flex items-center justify-between text-faint text-xs">
@@ -100,7 +107,11 @@ function ProjectCard({ project }: { project: ProjectListItem }) {
         </span>
         <span aria-hidden className="mt-2 flex h-1 gap-px overflow-hidden rounded-full bg-hover">
           {segments.map(({ status, className }) => (
-            <span key={status} className={className} style={{ width: `${total === 0 ? 0 : (project.tasks[status] / total) * 100}%` }} />
+            <span
+              key={status}
+              className={className}
+              style={{ width: `${total === 0 ? 0 : (project.tasks[status] / total) * 100}%` }}
+            />
           ))}
         </span>
       </AppLink>

@@ -54,7 +54,11 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
   const submit = handleSubmit(async (form) => {
     try {
       if (account) await apiSend("PATCH", `/api/v1/provider-accounts/${account.id}`, toBody(form));
-      else await apiSend("POST", "/api/v1/provider-accounts", { ...toBody(form), kind: form.kind } as CreateProviderAccountBody);
+      else
+        await apiSend("POST", "/api/v1/provider-accounts", {
+          ...toBody(form),
+          kind: form.kind,
+        } as CreateProviderAccountBody);
       await invalidate(client, "/provider-accounts", "/models");
       toastDone(account ? "Account saved" : "Account added");
       onClose();
@@ -76,7 +80,11 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
             </Select>
           </Field>
           <Field label="Name" htmlFor="account-name" error={errors.name?.message}>
-            <Input id="account-name" maxLength={120} {...register("name", { validate: (value) => value.trim() !== "" || "Give it a name." })} />
+            <Input
+              id="account-name"
+              maxLength={120}
+              {...register("name", { validate: (value) => value.trim() !== "" || "Give it a name." })}
+            />
           </Field>
           <Field
             label="API key"
@@ -99,22 +107,38 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
               placeholder={kind === "ollama" ? "http://127.0.0.1:11434" : "https://"}
               {...register("baseUrl", {
                 validate: (value) =>
-                  (value.trim() === "" ? kind !== "openai_compatible" : /^https?:\/\/[^\s@]+$/.test(value.trim())) || "Write an address that begins with https:// or http://.",
+                  (value.trim() === "" ? kind !== "openai_compatible" : /^https?:\/\/[^\s@]+$/.test(value.trim())) ||
+                  "Write an address that begins with https:// or http://.",
               })}
             />
           </Field>
-          <Field label="Models" htmlFor="account-models" hint="Names with commas between. Empty: those its provider is known for.">
+          <Field
+            label="Models"
+            htmlFor="account-models"
+            hint="Names with commas between. Empty: those its provider is known for."
+          >
             <Input id="account-models" {...register("models")} />
           </Field>
-          <Field label="Requests a minute" htmlFor="account-rpm" error={errors.requestsPerMinute?.message} hint="Empty: learned from the provider.">
+          <Field
+            label="Requests a minute"
+            htmlFor="account-rpm"
+            error={errors.requestsPerMinute?.message}
+            hint="Empty: learned from the provider."
+          >
             <Input
               id="account-rpm"
               inputMode="numeric"
-              {...register("requestsPerMinute", { validate: (value) => value.trim() === "" || /^[1-9]\d*$/.test(value.trim()) || "Write a whole number." })}
+              {...register("requestsPerMinute", {
+                validate: (value) => value.trim() === "" || /^[1-9]\d*$/.test(value.trim()) || "Write a whole number.",
+              })}
             />
           </Field>
           <div className="sm:col-span-2">
-            <Checkbox label="It may be on this machine or in this network" hint="Needed for Ollama, LM Studio and the like: private addresses are refused otherwise." {...register("allowPrivateAddress")} />
+            <Checkbox
+              label="It may be on this machine or in this network"
+              hint="Needed for Ollama, LM Studio and the like: private addresses are refused otherwise."
+              {...register("allowPrivateAddress")}
+            />
           </div>
           {errors.root && (
             <p role="alert" className="text-bad sm:col-span-2">

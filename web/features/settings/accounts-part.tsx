@@ -42,8 +42,8 @@ export default function AccountsPart() {
               </Button>
             }
           >
-            Add a key of OpenAI, Anthropic or Google, or the address of any OpenAI-compatible server. Until then squads use what the
-            installation offers, at least the built-in offline model.
+            Add a key of OpenAI, Anthropic or Google, or the address of any OpenAI-compatible server. Until then squads
+            use what the installation offers, at least the built-in offline model.
           </Empty>
         ) : (
           <ul className="divide-y divide-line">
@@ -117,7 +117,9 @@ function AccountRow({ account, onEdit }: { account: ProviderAccount; onEdit: () 
       </div>
       {result && (
         <p role="status" className={`mt-1.5 text-xs ${result.ok ? "text-good" : "text-bad"}`}>
-          {result.ok ? `It answers in ${formatDuration(result.latencyMs)} and offers ${plural(result.models.length, "model")}.` : result.error}
+          {result.ok
+            ? `It answers in ${formatDuration(result.latencyMs)} and offers ${plural(result.models.length, "model")}.`
+            : result.error}
         </p>
       )}
       {deleting && (

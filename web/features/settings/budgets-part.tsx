@@ -31,12 +31,17 @@ export default function BudgetsPart() {
       </Panel>
       <Panel title="Squads">
         {squads.length === 0 ? (
-          <p className="px-3 py-8 text-center text-muted">No squad has a budget of its own. Set one in the squad's builder.</p>
+          <p className="px-3 py-8 text-center text-muted">
+            No squad has a budget of its own. Set one in the squad's builder.
+          </p>
         ) : (
           <ul className="divide-y divide-line">
             {squads.map((budget) => (
               <li key={budget.id}>
-                <AppLink href={`/squads/${budget.scopeId}`} className="block px-3 py-2.5 -outline-offset-2 hover:bg-hover">
+                <AppLink
+                  href={`/squads/${budget.scopeId}`}
+                  className="block px-3 py-2.5 -outline-offset-2 hover:bg-hover"
+                >
                   <BudgetLine budget={budget} name={budget.scopeName ?? "Squad"} />
                 </AppLink>
               </li>
@@ -56,7 +61,8 @@ function BudgetLine({ budget, name }: { budget: Budget; name: string }) {
         <span className="truncate font-medium">{name}</span>
         <span className="tabular shrink-0 text-muted text-xs">
           {formatMoney(budget.spentNanoUsd)} spent
-          {budget.reservedNanoUsd > 0 && `, ${formatMoney(budget.reservedNanoUsd)} reserved`} of {formatMoney(budget.limitNanoUsd)}
+          {budget.reservedNanoUsd > 0 && `, ${formatMoney(budget.reservedNanoUsd)} reserved`} of{" "}
+          {formatMoney(budget.limitNanoUsd)}
           {budget.period === "total" ? " in total" : " this month"}
         </span>
       </span>
@@ -98,7 +104,11 @@ function BudgetForm({ budget }: { budget: Budget | null }) {
         "Budget removed",
         limit === undefined
           ? undefined
-          : () => void setBudget(path, limit).then(() => invalidate(client, "/budgets", "/dashboard"), (error) => toastError("The budget is still removed", error)),
+          : () =>
+              void setBudget(path, limit).then(
+                () => invalidate(client, "/budgets", "/dashboard"),
+                (error) => toastError("The budget is still removed", error),
+              ),
       );
     } catch (error) {
       toastError("The budget was not removed", error);
@@ -108,8 +118,20 @@ function BudgetForm({ budget }: { budget: Budget | null }) {
     <form onSubmit={(event) => void save(event)} className="flex flex-col gap-3 p-4">
       {budget && <BudgetLine budget={budget} name="Spent" />}
       <div className="flex flex-wrap items-start gap-2">
-        <Field label="Limit in US dollars" htmlFor="budget-limit" error={failure} hint="A call that it does not cover is not made; work stops and can be retried." className="min-w-60 flex-1">
-          <Input id="budget-limit" inputMode="decimal" placeholder="none" value={text} onChange={(event) => setText(event.target.value)} />
+        <Field
+          label="Limit in US dollars"
+          htmlFor="budget-limit"
+          error={failure}
+          hint="A call that it does not cover is not made; work stops and can be retried."
+          className="min-w-60 flex-1"
+        >
+          <Input
+            id="budget-limit"
+            inputMode="decimal"
+            placeholder="none"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
         </Field>
         <div className="flex gap-2 pt-5.5">
           <Button type="submit" look="primary" busy={busy}>

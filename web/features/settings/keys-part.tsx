@@ -42,14 +42,22 @@ export default function KeysPart() {
     <>
       <Panel title="API keys">
         <form onSubmit={(event) => void create(event)} className="flex gap-2 border-line border-b p-3">
-          <Input aria-label="Name of the new key" placeholder="What the key is for" maxLength={120} value={name} onChange={(event) => setName(event.target.value)} className="max-w-72" />
+          <Input
+            aria-label="Name of the new key"
+            placeholder="What the key is for"
+            maxLength={120}
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+            className="max-w-72"
+          />
           <Button type="submit" look="primary" busy={busy} disabled={!name.trim()}>
             Make a key
           </Button>
         </form>
         {keys.length === 0 ? (
           <Empty icon={KeyRound} title="No key yet">
-            With a key, scripts use the API, and any OpenAI client uses Muster as its base URL, with your budgets and caches.
+            With a key, scripts use the API, and any OpenAI client uses Muster as its base URL, with your budgets and
+            caches.
           </Empty>
         ) : (
           <ul className="divide-y divide-line">
@@ -58,7 +66,14 @@ export default function KeysPart() {
                 <span className="min-w-0 flex-1">
                   <span className="block truncate font-medium">{key.name}</span>
                   <span className="block truncate text-faint text-xs">
-                    <code className="font-mono">{key.prefix}…</code> · made <Moment iso={key.createdAt} /> · {key.lastUsedAt ? <>used <Moment iso={key.lastUsedAt} /></> : "never used"}
+                    <code className="font-mono">{key.prefix}…</code> · made <Moment iso={key.createdAt} /> ·{" "}
+                    {key.lastUsedAt ? (
+                      <>
+                        used <Moment iso={key.lastUsedAt} />
+                      </>
+                    ) : (
+                      "never used"
+                    )}
                   </span>
                 </span>
                 <IconButton label={`Revoke ${key.name}`} onClick={() => setRevoking(key)}>

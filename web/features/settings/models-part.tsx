@@ -4,6 +4,7 @@ import { Sparkles } from "lucide-react";
 import { useState } from "react";
 import { Input } from "../../components/ui/field.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
+import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
 import { Empty, Failure, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
 import { formatCount, formatTokenPrice } from "../../lib/format.ts";
@@ -22,13 +23,21 @@ export default function ModelsPart() {
   return (
     <Panel
       title={`Models · ${models.length}`}
-      action={<Input type="search" aria-label="Filter the models" placeholder="Filter" value={search} onChange={(event) => setSearch(event.target.value)} className="max-w-48" />}
+      action={
+        <Input
+          type="search"
+          aria-label="Filter the models"
+          placeholder="Filter"
+          value={search}
+          onChange={(event) => setSearch(event.target.value)}
+          className="max-w-48"
+        />
+      }
     >
       {models.length === 0 ? (
         <Empty icon={Sparkles} title="No model has this name" />
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard
-        <div tabIndex={0} role="region" aria-label="Models" className="max-h-[70dvh] overflow-auto -outline-offset-2">
+        <ScrollRegion label="Models" className="max-h-[70dvh]">
           <table className="tabular w-full min-w-[38rem]">
             <thead className="sticky top-0 bg-surface text-left text-faint text-xs">
               <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:py-2 [&>th]:font-medium">
@@ -54,13 +63,17 @@ export default function ModelsPart() {
                   <td>{model.provider}</td>
                   <td className="text-right">{formatTokenPrice(model.inputNanoUsdPerToken)}</td>
                   <td className="text-right">{formatTokenPrice(model.outputNanoUsdPerToken)}</td>
-                  <td className="text-right">{model.contextTokens === null ? "unknown" : formatCount(model.contextTokens)}</td>
+                  <td className="text-right">
+                    {model.contextTokens === null ? "unknown" : formatCount(model.contextTokens)}
+                  </td>
                 </tr>
               ))}
             </tbody>
           </table>
-          {models.length > 200 && <p className="px-3 py-2 text-faint text-xs">{models.length - 200} more: filter to see them.</p>}
-        </div>
+          {models.length > 200 && (
+            <p className="px-3 py-2 text-faint text-xs">{models.length - 200} more: filter to see them.</p>
+          )}
+        </ScrollRegion>
       )}
     </Panel>
   );

@@ -57,7 +57,11 @@ function PersonRow({ person, self }: { person: Person; self: boolean }) {
       </span>
       {person.role === "owner" && <Badge tone="accent">Owner</Badge>}
       <Moment iso={person.createdAt} className="text-faint text-xs" />
-      <IconButton label={`Remove ${person.name}`} disabled={self || person.role === "owner"} onClick={() => setRemoving(true)}>
+      <IconButton
+        label={`Remove ${person.name}`}
+        disabled={self || person.role === "owner"}
+        onClick={() => setRemoving(true)}
+      >
         <Trash2 aria-hidden className="size-4" />
       </IconButton>
       {removing && (
@@ -109,8 +113,21 @@ function Invitations() {
   return (
     <Panel title="Invitations">
       <form onSubmit={(event) => void invite(event)} className="flex gap-2 p-3">
-        <Input type="email" aria-label="E-mail of whom to invite" placeholder="name@example.org" value={email} onChange={(event) => setEmail(event.target.value)} className="max-w-72" />
-        <Button type="submit" look="primary" busy={busy} disabled={!email.includes("@")} icon={<UserRoundPlus aria-hidden className="size-4" />}>
+        <Input
+          type="email"
+          aria-label="E-mail of whom to invite"
+          placeholder="name@example.org"
+          value={email}
+          onChange={(event) => setEmail(event.target.value)}
+          className="max-w-72"
+        />
+        <Button
+          type="submit"
+          look="primary"
+          busy={busy}
+          disabled={!email.includes("@")}
+          icon={<UserRoundPlus aria-hidden className="size-4" />}
+        >
           Invite
         </Button>
       </form>
@@ -122,7 +139,10 @@ function Invitations() {
               <span className="text-faint text-xs">
                 runs out <Moment iso={invitation.expiresAt} />
               </span>
-              <IconButton label={`Withdraw the invitation of ${invitation.email}`} onClick={() => void withdraw(invitation.id)}>
+              <IconButton
+                label={`Withdraw the invitation of ${invitation.email}`}
+                onClick={() => void withdraw(invitation.id)}
+              >
                 <Trash2 aria-hidden className="size-4" />
               </IconButton>
             </li>
@@ -130,7 +150,11 @@ function Invitations() {
         </ul>
       )}
       {created && (
-        <SecretOnce title={`Invitation for ${created.invitation.email}`} secret={`${window.location.origin}/join?token=${encodeURIComponent(created.token)}`} onClose={() => setCreated(null)}>
+        <SecretOnce
+          title={`Invitation for ${created.invitation.email}`}
+          secret={`${window.location.origin}/join?token=${encodeURIComponent(created.token)}`}
+          onClose={() => setCreated(null)}
+        >
           Send this link yourself: Muster sends no mail. It is shown this once and works once.
         </SecretOnce>
       )}

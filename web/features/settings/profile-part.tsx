@@ -41,13 +41,30 @@ function ProfileForm({ me }: { me: Me }) {
     <Panel title="Your account">
       <form onSubmit={save} noValidate className="grid max-w-xl gap-4 p-4 sm:grid-cols-2">
         <Field label="Name" htmlFor="me-name" error={errors.name?.message}>
-          <Input id="me-name" autoComplete="name" maxLength={120} {...register("name", { validate: (value) => value.trim() !== "" || "Write your name." })} />
+          <Input
+            id="me-name"
+            autoComplete="name"
+            maxLength={120}
+            {...register("name", { validate: (value) => value.trim() !== "" || "Write your name." })}
+          />
         </Field>
         <Field label="E-mail" htmlFor="me-email">
           <Input id="me-email" value={me.user.email} readOnly disabled />
         </Field>
-        <Field label="New password" htmlFor="me-new" error={errors.newPassword?.message} hint="Empty keeps the present one. A new one ends your other sessions.">
-          <Input id="me-new" type="password" autoComplete="new-password" {...register("newPassword", { validate: (value) => value === "" || value.length >= 10 || "At least 10 characters." })} />
+        <Field
+          label="New password"
+          htmlFor="me-new"
+          error={errors.newPassword?.message}
+          hint="Empty keeps the present one. A new one ends your other sessions."
+        >
+          <Input
+            id="me-new"
+            type="password"
+            autoComplete="new-password"
+            {...register("newPassword", {
+              validate: (value) => value === "" || value.length >= 10 || "At least 10 characters.",
+            })}
+          />
         </Field>
         <Field label="Present password" htmlFor="me-current" error={errors.currentPassword?.message}>
           <Input
@@ -55,7 +72,9 @@ function ProfileForm({ me }: { me: Me }) {
             type="password"
             autoComplete="current-password"
             disabled={!newPassword}
-            {...register("currentPassword", { validate: (value, all) => all.newPassword === "" || value !== "" || "Needed to set a new one." })}
+            {...register("currentPassword", {
+              validate: (value, all) => all.newPassword === "" || value !== "" || "Needed to set a new one.",
+            })}
           />
         </Field>
         {errors.root && (

@@ -6,7 +6,17 @@ import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.ts
 import { toastError } from "../../lib/toast.ts";
 
 /** Something that is shown this once: copy it now. */
-export function SecretOnce({ title, secret, children, onClose }: { title: string; secret: string; children: React.ReactNode; onClose: () => void }) {
+export function SecretOnce({
+  title,
+  secret,
+  children,
+  onClose,
+}: {
+  title: string;
+  secret: string;
+  children: React.ReactNode;
+  onClose: () => void;
+}) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
     try {
@@ -20,10 +30,15 @@ export function SecretOnce({ title, secret, children, onClose }: { title: string
     <Dialog title={title} onClose={onClose}>
       <DialogBody>
         <p className="text-muted">{children}</p>
-        <code className="mt-3 block select-all rounded-md border border-line bg-canvas p-3 font-mono text-xs [overflow-wrap:anywhere]">{secret}</code>
+        <code className="mt-3 block select-all rounded-md border border-line bg-canvas p-3 font-mono text-xs [overflow-wrap:anywhere]">
+          {secret}
+        </code>
       </DialogBody>
       <DialogActions>
-        <Button icon={copied ? <Check aria-hidden className="size-4" /> : <Copy aria-hidden className="size-4" />} onClick={() => void copy()}>
+        <Button
+          icon={copied ? <Check aria-hidden className="size-4" /> : <Copy aria-hidden className="size-4" />}
+          onClick={() => void copy()}
+        >
           {copied ? "Copied" : "Copy"}
         </Button>
         <Button look="primary" onClick={onClose}>

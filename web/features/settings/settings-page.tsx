@@ -39,10 +39,22 @@ export function SettingsPage() {
     <Page
       title="Settings"
       toolbar={
-        <Tabs label="Parts of the settings" tabs={tabs} value={part} onChange={(name) => setParameters({ part: name === "accounts" ? null : name })} controls="settings-part" className="-mx-1 max-w-full" />
+        <Tabs
+          label="Parts of the settings"
+          tabs={tabs}
+          value={part}
+          onChange={(name) => setParameters({ part: name === "accounts" ? null : name })}
+          controls="settings-part"
+          className="-mx-1 max-w-full"
+        />
       }
     >
-      <div id="settings-part" role="tabpanel" aria-label={tabs.find((tab) => tab.name === part)?.label} className="max-w-4xl">
+      <div
+        id="settings-part"
+        role="tabpanel"
+        aria-label={tabs.find((tab) => tab.name === part)?.label}
+        className="max-w-4xl"
+      >
         <Shown />
       </div>
     </Page>

@@ -3,7 +3,10 @@ import { Loading, Skeleton } from "../../components/ui/states.tsx";
 /** Stands where the builder will be, in its size. */
 export function BuilderSkeleton() {
   return (
-    <Loading label="Loading the squad builder" className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] 2xl:grid-cols-[15rem_minmax(0,1fr)_21rem]">
+    <Loading
+      label="Loading the squad builder"
+      className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] 2xl:grid-cols-[15rem_minmax(0,1fr)_21rem]"
+    >
       <Skeleton className="hidden h-[34rem] rounded-lg 2xl:block" />
       <Skeleton className="h-[34rem] rounded-lg" />
       <Skeleton className="h-[34rem] rounded-lg" />

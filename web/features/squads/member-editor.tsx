@@ -30,7 +30,9 @@ export function MemberEditor(props: MemberEditorProps) {
   const { id, index, isLead, open, onToggle, onRemove, roles, models } = props;
   const { control, formState } = useFormContext<SquadForm>();
   const member = useWatch({ control, name: `members.${index}` });
-  const { setNodeRef, setActivatorNodeRef, attributes, listeners, transform, transition, isDragging } = useSortable({ id });
+  const { setNodeRef, setActivatorNodeRef, attributes, listeners, transform, transition, isDragging } = useSortable({
+    id,
+  });
   const role = roles.find((one) => one.slug === member?.role);
   const broken = formState.errors.members?.[index] !== undefined;
   const name = member?.name || role?.name || "Member";
@@ -51,7 +53,12 @@ export function MemberEditor(props: MemberEditorProps) {
         >
           <GripVertical aria-hidden className="size-4" />
         </button>
-        <button type="button" aria-expanded={open} onClick={onToggle} className="flex min-w-0 flex-1 items-center gap-2.5 rounded-md px-1.5 py-2 text-left hover:bg-hover">
+        <button
+          type="button"
+          aria-expanded={open}
+          onClick={onToggle}
+          className="flex min-w-0 flex-1 items-center gap-2.5 rounded-md px-1.5 py-2 text-left hover:bg-hover"
+        >
           <Avatar name={name} role={member?.role ?? null} size={32} />
           <span className="min-w-0 flex-1">
             <span className="flex items-center gap-1.5">
@@ -68,7 +75,10 @@ export function MemberEditor(props: MemberEditorProps) {
               {role?.name ?? member?.role} · {modelName(models, member?.model ?? "")}
             </span>
           </span>
-          <ChevronDown aria-hidden className={clsx("size-4 shrink-0 text-faint transition-transform", open && "rotate-180")} />
+          <ChevronDown
+            aria-hidden
+            className={clsx("size-4 shrink-0 text-faint transition-transform", open && "rotate-180")}
+          />
         </button>
         <IconButton label={`Remove ${name}`} onClick={onRemove}>
           <Trash2 aria-hidden className="size-4" />
@@ -84,14 +94,23 @@ function modelName(models: ModelList, id: string): string {
   return id ? (model?.name ?? id) : `Default (${model?.name ?? models.defaultModel})`;
 }
 
-function MemberFields({ index, isLead, onLead, role, models, tools }: MemberEditorProps & { role: RoleView | undefined }) {
+function MemberFields({
+  index,
+  isLead,
+  onLead,
+  role,
+  models,
+  tools,
+}: MemberEditorProps & { role: RoleView | undefined }) {
   const { register, control, setValue, formState } = useFormContext<SquadForm>();
   const member = useWatch({ control, name: `members.${index}` });
   const model = models.data.find((one) => one.id === (member.model || models.defaultModel));
   const errors = formState.errors.members?.[index];
   const field = (name: string) => `member-${index}-${name}`;
   const toggleTool = (tool: string, on: boolean) =>
-    setValue(`members.${index}.tools`, on ? [...member.tools, tool] : member.tools.filter((one) => one !== tool), { shouldDirty: true });
+    setValue(`members.${index}.tools`, on ? [...member.tools, tool] : member.tools.filter((one) => one !== tool), {
+      shouldDirty: true,
+    });
   return (
     <div className="grid gap-3.5 px-4 pt-1 pb-4 sm:grid-cols-2">
       <Field label="Name" htmlFor={field("name")} error={errors?.name?.message}>
@@ -99,12 +118,16 @@ function MemberFields({ index, isLead, onLead, role, models, tools }: MemberEdit
           id={field("name")}
           maxLength={120}
           aria-invalid={errors?.name ? true : undefined}
-          {...register(`members.${index}.name`, { validate: (value) => value.trim() !== "" || "A member needs a name." })}
+          {...register(`members.${index}.name`, {
+            validate: (value) => value.trim() !== "" || "A member needs a name.",
+          })}
         />
       </Field>
       <Field label="Model" htmlFor={field("model")} hint={model && <ModelFacts model={model} />}>
         <Select id={field("model")} {...register(`members.${index}.model`)}>
-          <option value="">Default ({models.data.find((one) => one.id === models.defaultModel)?.name ?? models.defaultModel})</option>
+          <option value="">
+            Default ({models.data.find((one) => one.id === models.defaultModel)?.name ?? models.defaultModel})
+          </option>
           <ModelOptions models={models.data} />
         </Select>
       </Field>
@@ -114,7 +137,13 @@ function MemberFields({ index, isLead, onLead, role, models, tools }: MemberEdit
         hint="Empty: those of the role, shown above in grey."
         className="sm:col-span-2"
       >
-        <Textarea id={field("instructions")} rows={5} maxLength={20_000} placeholder={role?.instructions.trim().slice(0, 600)} {...register(`members.${index}.instructions`)} />
+        <Textarea
+          id={field("instructions")}
+          rows={5}
+          maxLength={20_000}
+          placeholder={role?.instructions.trim().slice(0, 600)}
+          {...register(`members.${index}.instructions`)}
+        />
       </Field>
       <fieldset className="sm:col-span-2">
         <legend className="mb-1 font-medium text-muted text-xs">Tools</legend>

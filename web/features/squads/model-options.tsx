@@ -10,9 +10,11 @@ export function ModelOptions({ models }: { models: ModelView[] }) {
     <>
       {providers.map((provider) => (
         <optgroup key={provider} label={provider}>
-          {usable.filter((model) => model.provider === provider).map((model) => (
-            <ModelOption key={model.id} model={model} />
-          ))}
+          {usable
+            .filter((model) => model.provider === provider)
+            .map((model) => (
+              <ModelOption key={model.id} model={model} />
+            ))}
         </optgroup>
       ))}
       {others.length > 0 && (
@@ -28,7 +30,9 @@ export function ModelOptions({ models }: { models: ModelView[] }) {
 
 function ModelOption({ model }: { model: ModelView }) {
   const free = model.inputNanoUsdPerToken === 0 && model.outputNanoUsdPerToken === 0;
-  const price = free ? "free" : `${formatTokenPrice(model.inputNanoUsdPerToken)} / ${formatTokenPrice(model.outputNanoUsdPerToken)}`;
+  const price = free
+    ? "free"
+    : `${formatTokenPrice(model.inputNanoUsdPerToken)} / ${formatTokenPrice(model.outputNanoUsdPerToken)}`;
   return (
     <option value={model.id}>
       {model.name} ({price})

@@ -7,7 +7,7 @@ import type { SquadTemplateView } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { AvatarStack } from "../../components/ui/avatar.tsx";
-import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
+import { Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { useHydrated } from "../../lib/use-hydrated.ts";
@@ -32,7 +32,11 @@ export function NewSquadPage() {
     <Page
       title="New squad"
       before={
-        <AppLink href="/squads" aria-label="All squads" className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover">
+        <AppLink
+          href="/squads"
+          aria-label="All squads"
+          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+        >
           <ChevronLeft aria-hidden className="size-4" />
         </AppLink>
       }
@@ -43,12 +47,17 @@ export function NewSquadPage() {
         <Failure error={error} retry={() => void templates.refetch().then(() => roles.refetch())} />
       ) : (
         <>
-          <p className="mb-4 text-muted">Begin with a team that fits the work. Everything can be changed before and after it is made.</p>
+          <p className="mb-4 text-muted">
+            Begin with a team that fits the work. Everything can be changed before and after it is made.
+          </p>
           {templates.data && roles.data ? (
             <ul className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,19rem),1fr))] gap-3">
               {templates.data.data.map((template) => (
                 <li key={template.slug}>
-                  <TemplateCard template={template} onChoose={() => setChosen(formFromTemplate(template, roles.data.data))} />
+                  <TemplateCard
+                    template={template}
+                    onChoose={() => setChosen(formFromTemplate(template, roles.data.data))}
+                  />
                 </li>
               ))}
               <li>
@@ -66,10 +75,11 @@ export function NewSquadPage() {
               </li>
             </ul>
           ) : (
-            <Loading label="Loading templates" className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,19rem),1fr))] gap-3">
-              {Array.from({ length: 6 }, (_, card) => (
-                <Skeleton key={card} className="h-38 rounded-lg" />
-              ))}
+            <Loading
+              label="Loading templates"
+              className="grid grid-cols-[repeat(auto-fill,minmax(min(100%,19rem),1fr))] gap-3"
+            >
+              <Skeletons count={6} className="h-38 rounded-lg" />
             </Loading>
           )}
         </>

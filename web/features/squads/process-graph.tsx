@@ -15,7 +15,15 @@ const radius = 11;
 const mostShown = 5;
 
 /** The process as a small graph of this squad's own members. */
-export function ProcessGraph({ process, members, lead }: { process: SquadProcess; members: MemberForm[]; lead: number }) {
+export function ProcessGraph({
+  process,
+  members,
+  lead,
+}: {
+  process: SquadProcess;
+  members: MemberForm[];
+  lead: number;
+}) {
   const { nodes, edges } = layout(process, members, lead);
   if (nodes.length === 0) return <div className="my-2 h-26 rounded-md border border-line border-dashed" />;
   return (
@@ -32,7 +40,15 @@ export function ProcessGraph({ process, members, lead }: { process: SquadProcess
       {nodes.map((node) => (
         <g key={node.key}>
           <circle cx={node.x} cy={node.y} r={radius} fill={`oklch(0.58 0.095 ${avatarHue(node.member.role)})`} />
-          <text x={node.x} y={node.y + 0.5} textAnchor="middle" dominantBaseline="central" fontSize="8.5" fontWeight="600" fill="#fff">
+          <text
+            x={node.x}
+            y={node.y + 0.5}
+            textAnchor="middle"
+            dominantBaseline="central"
+            fontSize="8.5"
+            fontWeight="600"
+            fill="#fff"
+          >
             {initials(node.member.name)}
           </text>
         </g>
@@ -47,7 +63,12 @@ function layout(process: SquadProcess, members: MemberForm[], lead: number): { n
   const middle = height / 2;
   if (process === "sequential") {
     const shown = members.slice(0, 7);
-    const nodes = shown.map((member, index) => ({ member, key: `m${index}`, x: spread(index, shown.length, 24, width - 24), y: middle }));
+    const nodes = shown.map((member, index) => ({
+      member,
+      key: `m${index}`,
+      x: spread(index, shown.length, 24, width - 24),
+      y: middle,
+    }));
     return { nodes, edges: nodes.slice(1).flatMap((node, index) => (nodes[index] ? [[nodes[index], node]] : [])) };
   }
   const workers = members.filter((_, index) => index !== lead).slice(0, mostShown);
@@ -60,7 +81,13 @@ function layout(process: SquadProcess, members: MemberForm[], lead: number): { n
   }));
   if (process === "parallel") return { nodes: [...work, end], edges: work.map((node) => [node, end]) };
   const start: Node = { member: head, key: "start", x: 30, y: middle };
-  return { nodes: [start, ...work, end], edges: work.flatMap((node): [Node, Node][] => [[start, node], [node, end]]) };
+  return {
+    nodes: [start, ...work, end],
+    edges: work.flatMap((node): [Node, Node][] => [
+      [start, node],
+      [node, end],
+    ]),
+  };
 }
 
 function spread(index: number, count: number, from: number, to: number): number {

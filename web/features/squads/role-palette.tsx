@@ -30,7 +30,12 @@ function RoleRow({ role, onAdd }: { role: RoleView; onAdd: () => void }) {
   const { setNodeRef, listeners, isDragging } = useDraggable({ id: `role:${role.slug}` });
   return (
     <li className={`flex items-center rounded-md hover:bg-hover ${isDragging ? "opacity-40" : ""}`}>
-      <div ref={setNodeRef} {...listeners} title={role.summary} className="flex min-w-0 flex-1 cursor-grab touch-none items-center gap-2 py-1.5 pl-2">
+      <div
+        ref={setNodeRef}
+        {...listeners}
+        title={role.summary}
+        className="flex min-w-0 flex-1 cursor-grab touch-none items-center gap-2 py-1.5 pl-2"
+      >
         <Avatar name={role.name} role={role.slug} size={24} />
         <span className="truncate">{role.name}</span>
       </div>

@@ -9,12 +9,17 @@ import { ProcessGraph } from "./process-graph.tsx";
 import type { SquadForm } from "./squad-form.ts";
 
 const processes: { value: SquadProcess; label: string; hint: string }[] = [
-  { value: "lead", label: "Led", hint: "The lead plans steps, members work as soon as they can, the lead reviews and writes the result." },
+  {
+    value: "lead",
+    label: "Led",
+    hint: "The lead plans steps, members work as soon as they can, the lead reviews and writes the result.",
+  },
   { value: "sequential", label: "In sequence", hint: "Members work in order, each on what came before." },
   { value: "parallel", label: "In parallel", hint: "All work at once, the lead merges." },
 ];
 
-const positive = (value: string) => value.trim() === "" || Number(value) > 0 || "Write a number above zero, or nothing.";
+const positive = (value: string) =>
+  value.trim() === "" || Number(value) > 0 || "Write a number above zero, or nothing.";
 
 /** What holds for the squad as a whole. */
 export function SettingsPanel({ models }: { models: ModelView[] }) {
@@ -39,7 +44,13 @@ export function SettingsPanel({ models }: { models: ModelView[] }) {
           <legend className="mb-1 font-medium text-muted text-xs">Process</legend>
           <div className="grid grid-cols-3 gap-1 rounded-md border border-line-strong/80 p-0.5">
             {processes.map(({ value, label }) => (
-              <label key={value} className={clsx("cursor-pointer rounded-sm py-1 text-center text-xs has-focus-visible:outline-2 has-focus-visible:outline-accent", process === value ? "bg-hover font-medium" : "text-muted hover:text-ink")}>
+              <label
+                key={value}
+                className={clsx(
+                  "cursor-pointer rounded-sm py-1 text-center text-xs has-focus-visible:outline-2 has-focus-visible:outline-accent",
+                  process === value ? "bg-hover font-medium" : "text-muted hover:text-ink",
+                )}
+              >
                 <input type="radio" value={value} className="sr-only" {...register("process")} />
                 {label}
               </label>
@@ -48,26 +59,48 @@ export function SettingsPanel({ models }: { models: ModelView[] }) {
           <ProcessGraph process={process} members={members} lead={lead} />
           <p className="text-faint text-xs">{processes.find((one) => one.value === process)?.hint}</p>
         </fieldset>
-        <Field label="Budget per month, in US dollars" htmlFor="squad-budget" error={errors.budgetUsd?.message} hint="Empty: only the budgets above it bind. A call that it does not cover is not made.">
+        <Field
+          label="Budget per month, in US dollars"
+          htmlFor="squad-budget"
+          error={errors.budgetUsd?.message}
+          hint="Empty: only the budgets above it bind. A call that it does not cover is not made."
+        >
           <Input
             id="squad-budget"
             inputMode="decimal"
             placeholder="none"
             aria-invalid={errors.budgetUsd ? true : undefined}
             {...register("budgetUsd", {
-              validate: (value) => value.trim() === "" || (Number(value) >= 0 && Number(value) <= 1_000_000) || "Write an amount such as 25 or 0.50.",
+              validate: (value) =>
+                value.trim() === "" ||
+                (Number(value) >= 0 && Number(value) <= 1_000_000) ||
+                "Write an amount such as 25 or 0.50.",
             })}
           />
         </Field>
-        <Checkbox label="Ask me before the plan runs" hint="The execution waits for your approval after planning." {...register("requireApproval")} />
+        <Checkbox
+          label="Ask me before the plan runs"
+          hint="The execution waits for your approval after planning."
+          {...register("requireApproval")}
+        />
         <details>
           <summary className="font-medium text-muted text-xs">Limits and fallback</summary>
           <div className="mt-3 grid grid-cols-2 gap-3">
             <Field label="Steps at most" htmlFor="squad-steps" error={errors.maxSteps?.message}>
-              <Input id="squad-steps" inputMode="numeric" placeholder="50" {...register("maxSteps", { validate: positive })} />
+              <Input
+                id="squad-steps"
+                inputMode="numeric"
+                placeholder="50"
+                {...register("maxSteps", { validate: positive })}
+              />
             </Field>
             <Field label="Minutes at most" htmlFor="squad-minutes" error={errors.maxDurationMinutes?.message}>
-              <Input id="squad-minutes" inputMode="numeric" placeholder="60" {...register("maxDurationMinutes", { validate: positive })} />
+              <Input
+                id="squad-minutes"
+                inputMode="numeric"
+                placeholder="60"
+                {...register("maxDurationMinutes", { validate: positive })}
+              />
             </Field>
             <FallbackField models={models} />
           </div>
@@ -81,11 +114,20 @@ function FallbackField({ models }: { models: ModelView[] }) {
   const { control, setValue } = useFormContext<SquadForm>();
   const fallbackModels = useWatch({ control, name: "fallbackModels" });
   return (
-    <Field label="Fallback model" htmlFor="squad-fallback" hint="Used when a member's model cannot answer." className="col-span-2">
+    <Field
+      label="Fallback model"
+      htmlFor="squad-fallback"
+      hint="Used when a member's model cannot answer."
+      className="col-span-2"
+    >
       <Select
         id="squad-fallback"
         value={fallbackModels[0] ?? ""}
-        onChange={(event) => setValue("fallbackModels", event.target.value ? [event.target.value, ...fallbackModels.slice(1)] : [], { shouldDirty: true })}
+        onChange={(event) =>
+          setValue("fallbackModels", event.target.value ? [event.target.value, ...fallbackModels.slice(1)] : [], {
+            shouldDirty: true,
+          })
+        }
       >
         <option value="">None</option>
         <ModelOptions models={models} />

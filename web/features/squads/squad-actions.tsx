@@ -14,7 +14,11 @@ import { useGo } from "../../lib/use-route.ts";
 import { keepDraft } from "./draft.ts";
 
 const Confirm = dynamic(() => import("../../components/ui/confirm.tsx"), { ssr: false });
-const doneWords: Record<SquadStatus, string> = { active: "Active again", paused: "Paused: it takes no new task", archived: "Archived" };
+const doneWords: Record<SquadStatus, string> = {
+  active: "Active again",
+  paused: "Paused: it takes no new task",
+  archived: "Archived",
+};
 
 /** What can be done with a squad as a whole. Changes of status can be undone; deleting asks. */
 export function SquadActions({ squad }: { squad: Squad }) {
@@ -35,18 +39,48 @@ export function SquadActions({ squad }: { squad: Squad }) {
     }
   };
   const items: MenuItem[] = [
-    { label: "Chat with its lead", icon: <MessageSquare aria-hidden className="size-4 text-faint" />, run: () => go(`/chat?squad=${squad.id}`) },
+    {
+      label: "Chat with its lead",
+      icon: <MessageSquare aria-hidden className="size-4 text-faint" />,
+      run: () => go(`/chat?squad=${squad.id}`),
+    },
     squad.status === "active"
-      ? { label: "Pause", icon: <CirclePause aria-hidden className="size-4 text-faint" />, run: () => void setStatus("paused") }
-      : { label: "Make active", icon: <CirclePlay aria-hidden className="size-4 text-faint" />, run: () => void setStatus("active") },
+      ? {
+          label: "Pause",
+          icon: <CirclePause aria-hidden className="size-4 text-faint" />,
+          run: () => void setStatus("paused"),
+        }
+      : {
+          label: "Make active",
+          icon: <CirclePlay aria-hidden className="size-4 text-faint" />,
+          run: () => void setStatus("active"),
+        },
     ...(squad.status === "archived"
       ? []
-      : [{ label: "Archive", icon: <Archive aria-hidden className="size-4 text-faint" />, run: () => void setStatus("archived") }]),
-    { label: "Delete", icon: <Trash2 aria-hidden className="size-4" />, danger: true, divided: true, run: () => setDeleting(true) },
+      : [
+          {
+            label: "Archive",
+            icon: <Archive aria-hidden className="size-4 text-faint" />,
+            run: () => void setStatus("archived"),
+          },
+        ]),
+    {
+      label: "Delete",
+      icon: <Trash2 aria-hidden className="size-4" />,
+      danger: true,
+      divided: true,
+      run: () => setDeleting(true),
+    },
   ];
   return (
     <>
-      <Menu label="More about this squad" trigger={<Ellipsis aria-hidden className="size-4" />} items={items} align="end" className={buttonClass("secondary")} />
+      <Menu
+        label="More about this squad"
+        trigger={<Ellipsis aria-hidden className="size-4" />}
+        items={items}
+        align="end"
+        className={buttonClass("secondary")}
+      />
       {deleting && (
         <Confirm
           title={`Delete “${squad.name}”?`}
@@ -61,7 +95,10 @@ export function SquadActions({ squad }: { squad: Squad }) {
             go("/squads");
           }}
         >
-          <p>Its members go with it and this cannot be undone. What it did stays: executions, their messages and what they cost.</p>
+          <p>
+            Its members go with it and this cannot be undone. What it did stays: executions, their messages and what
+            they cost.
+          </p>
         </Confirm>
       )}
     </>

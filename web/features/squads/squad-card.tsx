@@ -5,7 +5,11 @@ import { Meter } from "../../components/ui/meter.tsx";
 import { Badge, StatusBadge } from "../../components/ui/status.tsx";
 import { formatMoney, plural } from "../../lib/format.ts";
 
-export const processNames: Record<SquadProcess, string> = { lead: "Led", sequential: "In sequence", parallel: "In parallel" };
+export const processNames: Record<SquadProcess, string> = {
+  lead: "Led",
+  sequential: "In sequence",
+  parallel: "In parallel",
+};
 
 /** A squad at a glance: what for, who, how it works, what it may cost. */
 export function SquadCard({ squad }: { squad: SquadListItem }) {
@@ -34,7 +38,12 @@ export function SquadCard({ squad }: { squad: SquadListItem }) {
         <span className="mt-2.5 flex h-4 items-center gap-2 text-xs">
           {budget ? (
             <>
-              <Meter label={`Budget of ${squad.name} used`} value={budget.spentNanoUsd + budget.reservedNanoUsd} limit={budget.limitNanoUsd} className="flex-1" />
+              <Meter
+                label={`Budget of ${squad.name} used`}
+                value={budget.spentNanoUsd + budget.reservedNanoUsd}
+                limit={budget.limitNanoUsd}
+                className="flex-1"
+              />
               <span className="tabular text-muted">
                 {formatMoney(budget.spentNanoUsd)} of {formatMoney(budget.limitNanoUsd)}
               </span>

@@ -48,7 +48,10 @@ export function formFromTemplate(template: SquadTemplateView, roles: RoleView[])
     goal: template.goal.trim(),
     process: template.process,
     members: template.members.map((member) => ({ ...memberFromRole(member.role, roles), name: member.name })),
-    lead: Math.max(0, template.members.findIndex((member) => member.isLead)),
+    lead: Math.max(
+      0,
+      template.members.findIndex((member) => member.isLead),
+    ),
   };
 }
 
@@ -67,8 +70,18 @@ export function formFromSquad(squad: Squad): SquadForm {
     name: squad.name,
     goal: squad.goal,
     process: squad.process,
-    members: members.map(({ id, name, role, model, instructions, tools }) => ({ id, name, role, model, instructions, tools })),
-    lead: Math.max(0, members.findIndex((member) => member.isLead)),
+    members: members.map(({ id, name, role, model, instructions, tools }) => ({
+      id,
+      name,
+      role,
+      model,
+      instructions,
+      tools,
+    })),
+    lead: Math.max(
+      0,
+      members.findIndex((member) => member.isLead),
+    ),
     requireApproval: squad.requireApproval,
     fallbackModels: squad.fallbackModels,
     budgetUsd: squad.budget ? String(squad.budget.limitNanoUsd / NANO_USD) : "",

@@ -7,7 +7,10 @@ import { Badge } from "../../components/ui/status.tsx";
 export function SquadLine({ squad }: { squad: SquadListItem }) {
   return (
     <li>
-      <AppLink href={`/squads/${squad.id}`} className="flex h-10 items-center gap-2.5 px-3 -outline-offset-2 hover:bg-hover">
+      <AppLink
+        href={`/squads/${squad.id}`}
+        className="flex h-10 items-center gap-2.5 px-3 -outline-offset-2 hover:bg-hover"
+      >
         <span className="min-w-0 flex-1 truncate font-medium">{squad.name}</span>
         {squad.liveExecutions > 0 && <Badge tone="accent">{squad.liveExecutions} live</Badge>}
         <AvatarStack members={squad.members} max={4} size={20} />

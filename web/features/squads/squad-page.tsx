@@ -27,7 +27,11 @@ export function SquadPage() {
     <Page
       title={squad?.name ?? "Squad"}
       before={
-        <AppLink href="/squads" aria-label="All squads" className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover">
+        <AppLink
+          href="/squads"
+          aria-label="All squads"
+          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+        >
           <ChevronLeft aria-hidden className="size-4" />
         </AppLink>
       }
@@ -44,7 +48,12 @@ export function SquadPage() {
         <Failure error={error} retry={() => void refetch()} />
       ) : squad ? (
         <>
-          <SquadBuilder key={`${squad.id} ${squad.updatedAt}`} squad={squad} initial={draft ?? formFromSquad(squad)} restored={draft !== null} />
+          <SquadBuilder
+            key={`${squad.id} ${squad.updatedAt}`}
+            squad={squad}
+            initial={draft ?? formFromSquad(squad)}
+            restored={draft !== null}
+          />
           <SquadExecutions squadId={squad.id} />
         </>
       ) : (

@@ -1,14 +1,14 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { CirclePlus, Search, Users } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { SquadStatus } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { buttonClass } from "../../components/ui/button.tsx";
 import { inputClass } from "../../components/ui/field.tsx";
 import { Pagination } from "../../components/ui/pagination.tsx";
-import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
+import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { queries } from "../../lib/queries.ts";
 import { useSearchState } from "../../lib/use-route.ts";
@@ -30,7 +30,12 @@ export function SquadsPage() {
   const status = tabs.find((tab) => tab.name === parameters.get("status"))?.name ?? "all";
   const search = parameters.get("search") ?? "";
   const { data, error, refetch, isPlaceholderData } = useQuery({
-    ...queries.squads({ page, pageSize: squadsPageSize, ...(status === "all" ? {} : { status }), ...(search ? { search } : {}) }),
+    ...queries.squads({
+      page,
+      pageSize: squadsPageSize,
+      ...(status === "all" ? {} : { status }),
+      ...(search ? { search } : {}),
+    }),
     placeholderData: keepPreviousData,
   });
   const filtered = search !== "" || status !== "all";
@@ -46,7 +51,12 @@ export function SquadsPage() {
       toolbar={
         <>
           <SearchField value={search} onChange={(value) => setParameters({ search: value, page: null })} />
-          <Tabs label="Status" tabs={tabs} value={status} onChange={(name) => setParameters({ status: name === "all" ? null : name, page: null })} />
+          <Tabs
+            label="Status"
+            tabs={tabs}
+            value={status}
+            onChange={(name) => setParameters({ status: name === "all" ? null : name, page: null })}
+          />
         </>
       }
     >
@@ -54,9 +64,7 @@ export function SquadsPage() {
         <Failure error={error} retry={() => void refetch()} />
       ) : !data ? (
         <Loading label="Loading squads" className={grid}>
-          {Array.from({ length: 12 }, (_, card) => (
-            <Skeleton key={card} className="h-42 rounded-lg" />
-          ))}
+          <Skeletons count={12} className="h-42 rounded-lg" />
         </Loading>
       ) : data.data.length === 0 ? (
         <Empty
@@ -70,7 +78,9 @@ export function SquadsPage() {
             )
           }
         >
-          {filtered ? "Change the search or the status." : "A squad is a team of agents with a process and a budget. Start from a template; everything can be changed later."}
+          {filtered
+            ? "Change the search or the status."
+            : "A squad is a team of agents with a process and a budget. Start from a template; everything can be changed later."}
         </Empty>
       ) : (
         <div className={isPlaceholderData ? "opacity-60" : undefined}>
@@ -80,7 +90,13 @@ export function SquadsPage() {
             ))}
           </ul>
           <div className="mt-4">
-            <Pagination page={data.page} pages={data.pages} total={data.total} noun="squad" onPage={(next) => setParameters({ page: next > 1 ? String(next) : null })} />
+            <Pagination
+              page={data.page}
+              pages={data.pages}
+              total={data.total}
+              noun="squad"
+              onPage={(next) => setParameters({ page: next > 1 ? String(next) : null })}
+            />
           </div>
         </div>
       )}
@@ -91,17 +107,27 @@ export function SquadsPage() {
 /** Searches a moment after the last key. */
 function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
   const [text, setText] = useState<string | null>(null);
+  const change = useRef(onChange);
+  change.current = onChange;
   useEffect(() => {
     if (text === null) return;
-    const timer = setTimeout(() => onChange(text.trim().slice(0, 120)), 200);
+    const timer = setTimeout(() => change.current(text.trim().slice(0, 120)), 200);
     return () => clearTimeout(timer);
-    // The caller's function is new on each render; the text alone decides.
   }, [text]);
   return (
     <label className="relative block w-full sm:w-64">
       <span className="sr-only">Search squads by name</span>
-      <Search aria-hidden className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint" />
-      <input type="search" placeholder="Search by name" value={text ?? value} onChange={(event) => setText(event.target.value)} className={`${inputClass} h-8 pl-8`} />
+      <Search
+        aria-hidden
+        className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
+      />
+      <input
+        type="search"
+        placeholder="Search by name"
+        value={text ?? value}
+        onChange={(event) => setText(event.target.value)}
+        className={`${inputClass} h-8 w-full pl-8 pointer-coarse:h-10`}
+      />
     </label>
   );
 }

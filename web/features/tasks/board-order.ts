@@ -5,7 +5,13 @@ export const boardColumns: readonly TaskStatus[] = ["pending", "in_progress", "c
 
 /** Tasks by column, each in its order: by position, then newest first. */
 export function tasksByStatus(tasks: TaskListItem[]): Record<TaskStatus, TaskListItem[]> {
-  const columns: Record<TaskStatus, TaskListItem[]> = { pending: [], in_progress: [], completed: [], failed: [], cancelled: [] };
+  const columns: Record<TaskStatus, TaskListItem[]> = {
+    pending: [],
+    in_progress: [],
+    completed: [],
+    failed: [],
+    cancelled: [],
+  };
   for (const task of tasks) columns[task.status].push(task);
   for (const column of Object.values(columns)) {
     column.sort((one, other) => one.position - other.position || (one.id < other.id ? 1 : -1));

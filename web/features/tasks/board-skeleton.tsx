@@ -1,4 +1,4 @@
-import { Loading, Skeleton } from "../../components/ui/states.tsx";
+import { Loading, Skeleton, Skeletons } from "../../components/ui/states.tsx";
 
 /** Stands where the board will be, in its size. */
 export function BoardSkeleton() {
@@ -8,11 +8,9 @@ export function BoardSkeleton() {
       <div className="flex min-h-0 flex-1 gap-3 overflow-hidden">
         {[4, 2, 5, 1, 0].map((cards, column) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: columns never change
-          <div key={column} className="flex w-72 shrink-0 flex-col gap-2 lg:w-auto lg:min-w-52 lg:flex-1">
+          <div key={column} className="flex w-72 shrink-0 flex-col gap-2 lg:w-auto lg:min-w-46 lg:flex-1">
             <Skeleton className="h-8" />
-            {Array.from({ length: cards }, (_, card) => (
-              <Skeleton key={card} className="h-22 rounded-lg" />
-            ))}
+            <Skeletons count={cards} className="h-22 rounded-lg" />
           </div>
         ))}
       </div>

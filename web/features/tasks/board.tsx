@@ -1,5 +1,15 @@
 "use client";
-import { closestCorners, DndContext, type DragEndEvent, DragOverlay, KeyboardSensor, PointerSensor, useDroppable, useSensor, useSensors } from "@dnd-kit/core";
+import {
+  closestCorners,
+  DndContext,
+  type DragEndEvent,
+  DragOverlay,
+  KeyboardSensor,
+  PointerSensor,
+  useDroppable,
+  useSensor,
+  useSensors,
+} from "@dnd-kit/core";
 import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrategy } from "@dnd-kit/sortable";
 import { useQuery } from "@tanstack/react-query";
 import { ListChecks, Search } from "lucide-react";
@@ -10,12 +20,12 @@ import { inputClass, Select } from "../../components/ui/field.tsx";
 import { Empty, Failure } from "../../components/ui/states.tsx";
 import { StatusIcon, statusLabel } from "../../components/ui/status.tsx";
 import { queries } from "../../lib/queries.ts";
-import { BoardSkeleton } from "./board-skeleton.tsx";
 import { boardColumns, positionAt, tasksByStatus } from "./board-order.ts";
+import { BoardSkeleton } from "./board-skeleton.tsx";
 import { priorities } from "./priority.tsx";
 import { SortableTaskCard, TaskCard } from "./task-card.tsx";
-import { useMoveTask } from "./use-move-task.ts";
 import { useBoardTasks } from "./use-board-tasks.ts";
+import { useMoveTask } from "./use-move-task.ts";
 
 interface BoardProps {
   projectId: string;
@@ -33,12 +43,18 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
   const [dragged, setDragged] = useState<TaskListItem | null>(null);
   const sensors = useSensors(
     useSensor(PointerSensor, { activationConstraint: { distance: 6 } }),
-    useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates, keyboardCodes: { start: ["Space"], end: ["Space", "Enter"], cancel: ["Escape"] } }),
+    useSensor(KeyboardSensor, {
+      coordinateGetter: sortableKeyboardCoordinates,
+      keyboardCodes: { start: ["Space"], end: ["Space", "Enter"], cancel: ["Escape"] },
+    }),
   );
   const squadById = useMemo(() => new Map((squads.data?.data ?? []).map((squad) => [squad.id, squad])), [squads.data]);
   const words = search.trim().toLowerCase();
   const shown = useMemo(
-    () => (tasks.data ?? []).filter((task) => (!priority || task.priority === priority) && (!words || task.title.toLowerCase().includes(words))),
+    () =>
+      (tasks.data ?? []).filter(
+        (task) => (!priority || task.priority === priority) && (!words || task.title.toLowerCase().includes(words)),
+      ),
     [tasks.data, priority, words],
   );
   const columns = useMemo(() => tasksByStatus(shown), [shown]);
@@ -77,10 +93,24 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
       <div className="mb-3 flex shrink-0 flex-wrap items-center gap-2">
         <label className="relative block w-full sm:w-64">
           <span className="sr-only">Filter by words of the title</span>
-          <Search aria-hidden className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint" />
-          <input type="search" placeholder="Filter" value={search} onChange={(event) => setSearch(event.target.value)} className={`${inputClass} h-8 pl-8`} />
+          <Search
+            aria-hidden
+            className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
+          />
+          <input
+            type="search"
+            placeholder="Filter"
+            value={search}
+            onChange={(event) => setSearch(event.target.value)}
+            className={`${inputClass} h-8 w-full pl-8 pointer-coarse:h-10`}
+          />
         </label>
-        <Select aria-label="Priority" value={priority} onChange={(event) => setPriority(event.target.value as TaskPriority | "")} className="w-auto">
+        <Select
+          aria-label="Priority"
+          value={priority}
+          onChange={(event) => setPriority(event.target.value as TaskPriority | "")}
+          className="w-auto"
+        >
           <option value="">Any priority</option>
           {priorities.map(({ value, label }) => (
             <option key={value} value={value}>
@@ -100,14 +130,21 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
         onDragStart={({ active }) => setDragged(shown.find((one) => one.id === active.id) ?? null)}
         onDragCancel={() => setDragged(null)}
         onDragEnd={drop}
-        accessibility={{ screenReaderInstructions: { draggable: "Press Space to pick the task up, the arrows to move it, Space to put it down, Escape to leave it." } }}
+        accessibility={{
+          screenReaderInstructions: {
+            draggable:
+              "Press Space to pick the task up, the arrows to move it, Space to put it down, Escape to leave it.",
+          },
+        }}
       >
         <div className="-mx-4 flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6">
           {boardColumns.map((status) => (
             <Column key={status} status={status} tasks={columns[status]} squadById={squadById} onOpen={onOpen} />
           ))}
         </div>
-        <DragOverlay>{dragged && <TaskCard task={dragged} squad={squadById.get(dragged.squadId ?? "")} lifted />}</DragOverlay>
+        <DragOverlay>
+          {dragged && <TaskCard task={dragged} squad={squadById.get(dragged.squadId ?? "")} lifted />}
+        </DragOverlay>
       </DndContext>
     </>
   );
@@ -123,13 +160,19 @@ interface ColumnProps {
 function Column({ status, tasks, squadById, onOpen }: ColumnProps) {
   const { setNodeRef, isOver } = useDroppable({ id: status });
   return (
-    <section aria-label={`${statusLabel(status)}, ${tasks.length}`} className="flex min-h-0 w-[85vw] shrink-0 snap-start flex-col sm:w-72 lg:w-auto lg:min-w-52 lg:flex-1">
+    <section
+      aria-label={`${statusLabel(status)}, ${tasks.length}`}
+      className="flex min-h-0 w-[85vw] shrink-0 snap-start flex-col sm:w-72 lg:w-auto lg:min-w-46 lg:flex-1"
+    >
       <h2 className="flex h-8 shrink-0 items-center gap-2 px-1 font-medium">
         <StatusIcon status={status} named={false} className={status === "in_progress" ? "animate-none" : ""} />
         {statusLabel(status)}
         <span className="tabular text-faint text-xs">{tasks.length}</span>
       </h2>
-      <div ref={setNodeRef} className={`min-h-0 flex-1 overflow-y-auto rounded-lg p-1 ${isOver ? "bg-accent-soft/60" : "bg-hover/45"}`}>
+      <div
+        ref={setNodeRef}
+        className={`min-h-0 flex-1 overflow-y-auto rounded-lg p-1 ${isOver ? "bg-accent-soft/60" : "bg-hover/45"}`}
+      >
         <SortableContext id={status} items={tasks.map((task) => task.id)} strategy={verticalListSortingStrategy}>
           <ul className="flex min-h-16 flex-col gap-1.5">
             {tasks.map((task) => (

@@ -53,7 +53,10 @@ export function FilePicker({ id, files, onChange }: FilePickerProps) {
               <FileText aria-hidden className="size-4 shrink-0 text-faint" />
               <span className="min-w-0 flex-1 truncate">{file.name}</span>
               <span className="tabular text-faint text-xs">{formatBytes(file.size)}</span>
-              <IconButton label={`Leave out ${file.name}`} onClick={() => onChange(files.filter((_, at) => at !== index))}>
+              <IconButton
+                label={`Leave out ${file.name}`}
+                onClick={() => onChange(files.filter((_, at) => at !== index))}
+              >
                 <X aria-hidden className="size-3.5" />
               </IconButton>
             </li>

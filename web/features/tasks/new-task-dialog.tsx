@@ -65,12 +65,28 @@ export default function NewTaskDialog({ projectId, onClose }: { projectId: strin
       <form onSubmit={create(false)} noValidate className="flex min-h-0 flex-col">
         <DialogBody className="grid gap-4 sm:grid-cols-2">
           <Field label="Title" htmlFor="task-title" error={errors.title?.message} className="sm:col-span-2">
-            <Input id="task-title" autoFocus maxLength={300} {...register("title", { validate: (value) => value.trim() !== "" || "Say in a few words what is wanted." })} />
+            <Input
+              id="task-title"
+              autoFocus
+              maxLength={300}
+              {...register("title", {
+                validate: (value) => value.trim() !== "" || "Say in a few words what is wanted.",
+              })}
+            />
           </Field>
-          <Field label="What is wanted" htmlFor="task-description" className="sm:col-span-2" hint="What to deliver, for whom, what must be in it. The squad reads it word for word.">
+          <Field
+            label="What is wanted"
+            htmlFor="task-description"
+            className="sm:col-span-2"
+            hint="What to deliver, for whom, what must be in it. The squad reads it word for word."
+          >
             <Textarea id="task-description" rows={7} maxLength={200_000} {...register("description")} />
           </Field>
-          <Field label="Squad" htmlFor="task-squad" hint={squads.data?.total === 0 ? "There is no active squad yet." : undefined}>
+          <Field
+            label="Squad"
+            htmlFor="task-squad"
+            hint={squads.data?.total === 0 ? "There is no active squad yet." : undefined}
+          >
             <Select id="task-squad" {...register("squadId")}>
               <option value="">Choose later</option>
               {squads.data?.data.map((squad) => (

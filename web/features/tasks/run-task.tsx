@@ -33,7 +33,12 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
     setBusy(true);
     const body: CreateExecutionBody = amount === null ? {} : { budgetUsd: amount };
     try {
-      const { execution } = await apiSend<ExecutionStateAnswer>("POST", `/api/v1/tasks/${taskId}/executions`, body, key);
+      const { execution } = await apiSend<ExecutionStateAnswer>(
+        "POST",
+        `/api/v1/tasks/${taskId}/executions`,
+        body,
+        key,
+      );
       void invalidate(client, "/tasks", "/dashboard", "/executions");
       onStarted();
       go(`/executions/${execution.id}`);
@@ -56,7 +61,14 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
           className={`${inputClass} h-8 w-18`}
         />
       </label>
-      <Button look="primary" busy={busy} disabled={reason !== null} title={reason ?? undefined} icon={<Play aria-hidden className="size-3.5" />} onClick={() => void run()}>
+      <Button
+        look="primary"
+        busy={busy}
+        disabled={reason !== null}
+        title={reason ?? undefined}
+        icon={<Play aria-hidden className="size-3.5" />}
+        onClick={() => void run()}
+      >
         Run
       </Button>
     </>

@@ -49,7 +49,13 @@ export function TaskAttachments({ task }: { task: Task }) {
     <section>
       <div className="mb-1 flex items-center justify-between">
         <h3 className="font-medium text-muted text-xs">Attachments</h3>
-        <Button small look="ghost" busy={busy} icon={<FilePlus2 aria-hidden className="size-3.5" />} onClick={() => input.current?.click()}>
+        <Button
+          small
+          look="ghost"
+          busy={busy}
+          icon={<FilePlus2 aria-hidden className="size-3.5" />}
+          onClick={() => input.current?.click()}
+        >
           Add files
         </Button>
         <input

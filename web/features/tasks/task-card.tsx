@@ -17,7 +17,12 @@ interface TaskCardProps {
 /** What a card shows; the sortable one wraps it. */
 export function TaskCard({ task, squad, lifted = false }: TaskCardProps) {
   return (
-    <div className={clsx("flex min-h-20 flex-col gap-1.5 rounded-md border border-line bg-surface px-2.5 py-2 text-left shadow-card", lifted && "rotate-1 shadow-pop")}>
+    <div
+      className={clsx(
+        "flex min-h-20 flex-col gap-1.5 rounded-md border border-line bg-surface px-2.5 py-2 text-left shadow-card",
+        lifted && "rotate-1 shadow-pop",
+      )}
+    >
       <span className="line-clamp-3 font-medium [overflow-wrap:anywhere]">{task.title}</span>
       <span className="mt-auto flex items-center gap-2 text-faint text-xs">
         <PriorityIcon priority={task.priority} />
@@ -30,7 +35,11 @@ export function TaskCard({ task, squad, lifted = false }: TaskCardProps) {
           </span>
         )}
         <span className="ml-auto flex min-w-0 items-center gap-1.5">
-          {squad ? <AvatarStack members={squad.members} max={3} size={20} /> : <span className="truncate">No squad</span>}
+          {squad ? (
+            <AvatarStack members={squad.members} max={3} size={20} />
+          ) : (
+            <span className="truncate">No squad</span>
+          )}
         </span>
       </span>
     </div>
@@ -38,10 +47,18 @@ export function TaskCard({ task, squad, lifted = false }: TaskCardProps) {
 }
 
 /** A card that can be opened, dragged, and moved with Space and the arrows. */
-export const SortableTaskCard = memo(function SortableTaskCard({ task, squad, onOpen }: TaskCardProps & { onOpen: (taskId: string) => void }) {
+export const SortableTaskCard = memo(function SortableTaskCard({
+  task,
+  squad,
+  onOpen,
+}: TaskCardProps & { onOpen: (taskId: string) => void }) {
   const { setNodeRef, attributes, listeners, transform, transition, isDragging } = useSortable({ id: task.id });
   return (
-    <li ref={setNodeRef} style={{ transform: transform ? `translate3d(${transform.x}px, ${transform.y}px, 0)` : undefined, transition }} className={clsx(isDragging && "opacity-35")}>
+    <li
+      ref={setNodeRef}
+      style={{ transform: transform ? `translate3d(${transform.x}px, ${transform.y}px, 0)` : undefined, transition }}
+      className={clsx(isDragging && "opacity-35")}
+    >
       <button
         type="button"
         {...attributes}

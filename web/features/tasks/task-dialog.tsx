@@ -50,7 +50,13 @@ function TaskForm({ task, onClose }: { task: Task; onClose: () => void }) {
   const squads = useQuery(queries.squads({ page: 1, pageSize: 100 }));
   const executions = useQuery({ ...queries.executions({ taskId: task.id, limit: 5 }), staleTime: 5000 });
   const { register, handleSubmit, setError, formState, watch, setValue } = useForm<TaskForm>({
-    defaultValues: { title: task.title, description: task.description, priority: task.priority, status: task.status, squadId: task.squadId ?? "" },
+    defaultValues: {
+      title: task.title,
+      description: task.description,
+      priority: task.priority,
+      status: task.status,
+      squadId: task.squadId ?? "",
+    },
   });
   const { errors, dirtyFields } = formState;
   const dirty = Object.keys(dirtyFields).length > 0;
@@ -73,7 +79,11 @@ function TaskForm({ task, onClose }: { task: Task; onClose: () => void }) {
     <form onSubmit={save} noValidate className="flex min-h-0 flex-col">
       <DialogBody className="flex flex-col gap-4">
         <Field label="Title" htmlFor="edit-title" error={errors.title?.message}>
-          <Input id="edit-title" maxLength={300} {...register("title", { validate: (value) => value.trim() !== "" || "A task needs a title." })} />
+          <Input
+            id="edit-title"
+            maxLength={300}
+            {...register("title", { validate: (value) => value.trim() !== "" || "A task needs a title." })}
+          />
         </Field>
         <Field label="What is wanted" htmlFor="edit-description">
           <Textarea id="edit-description" rows={6} maxLength={200_000} {...register("description")} />
@@ -81,7 +91,11 @@ function TaskForm({ task, onClose }: { task: Task; onClose: () => void }) {
         <div className="grid gap-4 sm:grid-cols-3">
           <Field label="Squad" htmlFor="edit-squad">
             {/* The options come later than the form: the value is held here so that it is not lost meanwhile. */}
-            <Select id="edit-squad" value={squadId} onChange={(event) => setValue("squadId", event.target.value, { shouldDirty: true })}>
+            <Select
+              id="edit-squad"
+              value={squadId}
+              onChange={(event) => setValue("squadId", event.target.value, { shouldDirty: true })}
+            >
               <option value="">None</option>
               {squads.data?.data.map((squad) => (
                 <option key={squad.id} value={squad.id}>
@@ -130,7 +144,12 @@ function TaskForm({ task, onClose }: { task: Task; onClose: () => void }) {
         <Button type="submit" disabled={!dirty} busy={formState.isSubmitting} className="mr-auto">
           Save
         </Button>
-        <RunTask taskId={task.id} squadId={task.squadId} blocked={dirty ? "Save the changes first" : null} onStarted={onClose} />
+        <RunTask
+          taskId={task.id}
+          squadId={task.squadId}
+          blocked={dirty ? "Save the changes first" : null}
+          onStarted={onClose}
+        />
       </DialogActions>
     </form>
   );

@@ -12,7 +12,7 @@ const measures = [
 ] as const;
 type Measure = (typeof measures)[number]["name"];
 
-const valueOf: Record<Measure, (row: UsageRow) => number> = {
+const measureOf: Record<Measure, (row: UsageRow) => number> = {
   cost: (row) => row.costNanoUsd ?? 0,
   tokens: (row) => row.inputTokens + row.outputTokens,
   calls: (row) => row.calls,
@@ -30,7 +30,7 @@ export function DayChart({ rows, from, to }: { rows: UsageRow[]; from: string; t
   const byDay = new Map(rows.map((row) => [row.key?.slice(0, 10), row]));
   const days = daysBetween(from, to).map((day) => {
     const row = byDay.get(day);
-    return { day, value: row ? valueOf[measure](row) : 0 };
+    return { day, value: row ? measureOf[measure](row) : 0 };
   });
   const most = Math.max(1, ...days.map((day) => day.value));
   const step = Math.ceil(days.length / 8);
@@ -38,12 +38,25 @@ export function DayChart({ rows, from, to }: { rows: UsageRow[]; from: string; t
     <div className="p-3">
       <div className="mb-2 flex items-center justify-between">
         <Tabs label="Measure" tabs={measures} value={measure} onChange={setMeasure} />
-        <span className="tabular text-faint text-xs">most in a day: {formatOf[measure](most === 1 && days.every((day) => day.value === 0) ? 0 : most)}</span>
+        <span className="tabular text-faint text-xs">
+          most in a day: {formatOf[measure](most === 1 && days.every((day) => day.value === 0) ? 0 : most)}
+        </span>
       </div>
-      <div role="img" aria-label={`${measures.find((one) => one.name === measure)?.label} by day, the most in a day is ${formatOf[measure](most)}. The group Day below has the figures.`} className="flex h-44 items-end gap-[2px] border-line border-b">
+      <div
+        role="img"
+        aria-label={`${measures.find((one) => one.name === measure)?.label} by day, the most in a day is ${formatOf[measure](most)}. The group Day below has the figures.`}
+        className="flex h-44 items-end gap-[2px] border-line border-b"
+      >
         {days.map(({ day, value }) => (
-          <div key={day} title={`${day}: ${formatOf[measure](value)}`} className="group flex h-full min-w-0 flex-1 items-end">
-            <div className="w-full rounded-t-xs bg-accent/75 group-hover:bg-accent" style={{ height: value === 0 ? 0 : `max(2px, ${(value / most) * 100}%)` }} />
+          <div
+            key={day}
+            title={`${day}: ${formatOf[measure](value)}`}
+            className="group flex h-full min-w-0 flex-1 items-end"
+          >
+            <div
+              className="w-full rounded-t-xs bg-accent/75 group-hover:bg-accent"
+              style={{ height: value === 0 ? 0 : `max(2px, ${(value / most) * 100}%)` }}
+            />
           </div>
         ))}
       </div>

@@ -1,5 +1,11 @@
 /** The times one can look at. */
-export const ranges = { today: "Today", week: "Last 7 days", month: "This month", "last-month": "Last month", quarter: "Last 90 days" } as const;
+export const ranges = {
+  today: "Today",
+  week: "Last 7 days",
+  month: "This month",
+  "last-month": "Last month",
+  quarter: "Last 90 days",
+} as const;
 export type RangeName = keyof typeof ranges;
 
 const dayMs = 86_400_000;
@@ -27,6 +33,7 @@ export function rangeDates(range: RangeName, now: Date): { from: string; to: str
 /** All days from `from` (included) to `to` (not), so that days without a call have their place too. */
 export function daysBetween(from: string, to: string): string[] {
   const days: string[] = [];
-  for (let time = Date.parse(`${from}T00:00:00Z`); time < Date.parse(`${to}T00:00:00Z`); time += dayMs) days.push(isoDay(time));
+  for (let time = Date.parse(`${from}T00:00:00Z`); time < Date.parse(`${to}T00:00:00Z`); time += dayMs)
+    days.push(isoDay(time));
   return days;
 }

@@ -1,7 +1,6 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { ChartNoAxesColumn, Download } from "lucide-react";
-import { useHydrated } from "../../lib/use-hydrated.ts";
 import type { UsageGroup, UsageSummary } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { buttonClass } from "../../components/ui/button.tsx";
@@ -12,9 +11,10 @@ import { Tabs } from "../../components/ui/tabs.tsx";
 import { queryString } from "../../lib/api.ts";
 import { formatCost, formatCount, formatMoney, formatPercent, plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
+import { useHydrated } from "../../lib/use-hydrated.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 import { DayChart } from "./day-chart.tsx";
-import { rangeDates, ranges, type RangeName } from "./range.ts";
+import { type RangeName, rangeDates, ranges } from "./range.ts";
 import { UsageTable } from "./usage-table.tsx";
 
 const groups: { name: UsageGroup; label: string }[] = [
@@ -31,14 +31,29 @@ export function UsagePage() {
   const range = (Object.keys(ranges).find((name) => name === parameters.get("range")) ?? "month") as RangeName;
   const groupBy = groups.find((group) => group.name === parameters.get("by"))?.name ?? "squad";
   const dates = hydrated ? rangeDates(range, new Date()) : { from: "", to: "" };
-  const byDay = useQuery({ ...queries.usageSummary({ ...dates, groupBy: "day" }), enabled: hydrated, placeholderData: keepPreviousData, staleTime: 5000 });
-  const grouped = useQuery({ ...queries.usageSummary({ ...dates, groupBy }), enabled: hydrated, placeholderData: keepPreviousData, staleTime: 5000 });
+  const byDay = useQuery({
+    ...queries.usageSummary({ ...dates, groupBy: "day" }),
+    enabled: hydrated,
+    placeholderData: keepPreviousData,
+    staleTime: 5000,
+  });
+  const grouped = useQuery({
+    ...queries.usageSummary({ ...dates, groupBy }),
+    enabled: hydrated,
+    placeholderData: keepPreviousData,
+    staleTime: 5000,
+  });
   return (
     <Page
       title="Usage"
       actions={
         <>
-          <Select aria-label="Time" value={range} onChange={(event) => setParameters({ range: event.target.value })} className="w-auto">
+          <Select
+            aria-label="Time"
+            value={range}
+            onChange={(event) => setParameters({ range: event.target.value })}
+            className="w-auto"
+          >
             {Object.entries(ranges).map(([name, label]) => (
               <option key={name} value={name}>
                 {label}
@@ -75,8 +90,16 @@ export function UsagePage() {
                 <DayChart rows={byDay.data.rows} from={dates.from} to={dates.to} />
               </Panel>
               <Panel
-                title="By"
-                action={<Tabs label="Group by" tabs={groups} value={groupBy} onChange={(name) => setParameters({ by: name })} controls="usage-table" />}
+                title="Where it went"
+                action={
+                  <Tabs
+                    label="Group by"
+                    tabs={groups}
+                    value={groupBy}
+                    onChange={(name) => setParameters({ by: name })}
+                    controls="usage-table"
+                  />
+                }
               >
                 <div id="usage-table">
                   {grouped.error ? (
@@ -104,10 +127,22 @@ function Totals({ summary: { total } }: { summary: UsageSummary }) {
         value={formatCost(total.costNanoUsd, total.unpricedCalls > 0)}
         note={total.unpricedCalls > 0 ? `${plural(total.unpricedCalls, "call")} of unknown price` : "all prices known"}
       />
-      <Figure label="Calls" value={formatCount(total.calls)} note={total.calls > 0 ? `${formatPercent(total.cacheHits / total.calls)} from our cache` : null} />
-      <Figure label="Tokens in" value={formatCount(total.inputTokens)} note={`${formatCount(total.cacheReadTokens)} from prefix caches`} />
+      <Figure
+        label="Calls"
+        value={formatCount(total.calls)}
+        note={total.calls > 0 ? `${formatPercent(total.cacheHits / total.calls)} from our cache` : null}
+      />
+      <Figure
+        label="Tokens in"
+        value={formatCount(total.inputTokens)}
+        note={`${formatCount(total.cacheReadTokens)} from prefix caches`}
+      />
       <Figure label="Tokens out" value={formatCount(total.outputTokens)} />
-      <Figure label="Saved by caches" value={formatMoney(total.savedNanoUsd)} tone={total.savedNanoUsd > 0 ? "text-good" : ""} />
+      <Figure
+        label="Saved by caches"
+        value={formatMoney(total.savedNanoUsd)}
+        tone={total.savedNanoUsd > 0 ? "text-good" : ""}
+      />
     </dl>
   );
 }

@@ -1,5 +1,6 @@
 import type { UsageSummary } from "#contracts";
 import { AppLink } from "../../components/ui/app-link.tsx";
+import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
 import { formatCost, formatCount, formatMoney, formatPercent } from "../../lib/format.ts";
 
 /** The groups as a table; the bar behind a name is its share of the tokens or the cost. */
@@ -7,8 +8,7 @@ export function UsageTable({ summary }: { summary: UsageSummary }) {
   const cost = summary.total.costNanoUsd ?? 0;
   const tokens = summary.total.inputTokens + summary.total.outputTokens;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling area must be reachable by keyboard
-    <div tabIndex={0} role="region" aria-label={`Usage by ${summary.groupBy}`} className="overflow-x-auto -outline-offset-2">
+    <ScrollRegion label={`Usage by ${summary.groupBy}`}>
       <table className="tabular w-full min-w-[44rem] text-sm">
         <thead className="text-left text-faint text-xs">
           <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:py-2 [&>th]:font-medium">
@@ -23,7 +23,8 @@ export function UsageTable({ summary }: { summary: UsageSummary }) {
         </thead>
         <tbody className="[&>tr>*]:px-3 [&>tr>*]:py-1.5 [&>tr:not(:last-child)>*]:border-line [&>tr:not(:last-child)>*]:border-b">
           {summary.rows.map((row) => {
-            const share = cost > 0 ? (row.costNanoUsd ?? 0) / cost : tokens > 0 ? (row.inputTokens + row.outputTokens) / tokens : 0;
+            const share =
+              cost > 0 ? (row.costNanoUsd ?? 0) / cost : tokens > 0 ? (row.inputTokens + row.outputTokens) / tokens : 0;
             return (
               <tr key={row.key ?? "none"}>
                 <th scope="row" className="text-left font-medium">
@@ -44,13 +45,15 @@ export function UsageTable({ summary }: { summary: UsageSummary }) {
                 <td className="text-right">{formatCount(row.calls)}</td>
                 <td className="text-right">{formatCount(row.inputTokens)}</td>
                 <td className="text-right">{formatCount(row.outputTokens)}</td>
-                <td className="text-right text-muted">{row.calls > 0 ? formatPercent(row.cacheHits / row.calls) : ""}</td>
+                <td className="text-right text-muted">
+                  {row.calls > 0 ? formatPercent(row.cacheHits / row.calls) : ""}
+                </td>
                 <td className="text-right text-muted">{formatMoney(row.savedNanoUsd)}</td>
               </tr>
             );
           })}
         </tbody>
       </table>
-    </div>
+    </ScrollRegion>
   );
 }

@@ -61,7 +61,10 @@ export function AuthForm({ title, children, fields, action, path, given, errors 
     <div className="w-full max-w-sm">
       <h1 className="text-center font-semibold text-xl">{title}</h1>
       {children && <div className="mt-1.5 text-balance text-center text-muted">{children}</div>}
-      <form onSubmit={submit} className="mt-6 flex flex-col gap-3.5 rounded-xl border border-line bg-surface p-5 shadow-card">
+      <form
+        onSubmit={submit}
+        className="mt-6 flex flex-col gap-3.5 rounded-xl border border-line bg-surface p-5 shadow-card"
+      >
         {fields.map(({ name, label, hint, ...rest }) => (
           <Field key={name} label={label} htmlFor={name} hint={hint} error={failure?.fields[name]}>
             <Input id={name} name={name} required aria-describedby={hint ? `${name}-hint` : undefined} {...rest} />

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { queries } from "../../lib/queries.ts";
 import { useHydrated } from "../../lib/use-hydrated.ts";
-import { AuthForm, type AuthField } from "./auth-form.tsx";
+import { type AuthField, AuthForm } from "./auth-form.tsx";
 
 const person: AuthField[] = [
   { name: "name", label: "Your name", autoComplete: "name" },
@@ -28,7 +28,17 @@ export function ClaimPage() {
   const hydrated = useHydrated();
   const { data } = useQuery(queries.authState());
   const code = hydrated ? linkValue("code") : "";
-  const askCode: AuthField[] = hydrated && !code ? [{ name: "claimCode", label: "Claim code", autoComplete: "one-time-code", hint: "It is part of the link in the terminal." }] : [];
+  const askCode: AuthField[] =
+    hydrated && !code
+      ? [
+          {
+            name: "claimCode",
+            label: "Claim code",
+            autoComplete: "one-time-code",
+            hint: "It is part of the link in the terminal.",
+          },
+        ]
+      : [];
   return (
     <AuthForm
       title="Claim this installation"
@@ -36,11 +46,18 @@ export function ClaimPage() {
       action="Become the owner"
       fields={[...askCode, ...person]}
       {...(code ? { given: { claimCode: code } } : {})}
-      errors={{ claim_closed: "This installation has been claimed already, or the code is wrong. Owners sign in; others ask for an invitation." }}
+      errors={{
+        claim_closed:
+          "This installation has been claimed already, or the code is wrong. Owners sign in; others ask for an invitation.",
+      }}
     >
       {data?.claimed ? (
         <p>
-          It has an owner already. <a className="text-accent underline" href="/sign-in">Sign in</a> instead.
+          It has an owner already.{" "}
+          <a className="text-accent underline" href="/sign-in">
+            Sign in
+          </a>{" "}
+          instead.
         </p>
       ) : (
         <p>You become its owner: you invite others, add provider accounts and set budgets.</p>

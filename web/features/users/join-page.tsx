@@ -16,7 +16,14 @@ export function JoinPage() {
       fields={[
         ...(hydrated && !token ? [{ name: "token", label: "Invitation code", autoComplete: "one-time-code" }] : []),
         { name: "name", label: "Your name", autoComplete: "name" },
-        { name: "password", label: "Password", type: "password", autoComplete: "new-password", minLength: 10, hint: "At least 10 characters." },
+        {
+          name: "password",
+          label: "Password",
+          type: "password",
+          autoComplete: "new-password",
+          minLength: 10,
+          hint: "At least 10 characters.",
+        },
       ]}
       errors={{
         sign_up_closed: "This invitation was used or has run out. Ask for a new one.",

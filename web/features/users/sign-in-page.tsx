@@ -19,8 +19,8 @@ export function SignInPage() {
     >
       {data && !data.claimed ? (
         <p>
-          Nobody has claimed this installation yet. Open the claim link that <code className="font-mono text-xs">npm start</code> printed in the
-          terminal.
+          Nobody has claimed this installation yet. Open the claim link that{" "}
+          <code className="font-mono text-xs">npm start</code> printed in the terminal.
         </p>
       ) : null}
     </AuthForm>
