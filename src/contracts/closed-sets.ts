@@ -41,6 +41,7 @@ export const endReasons = [
   "tool_call_limit",
   "time_limit",
   "plan_invalid",
+  "approval_refused",
   "step_failed",
   "provider_failed",
   "no_progress",

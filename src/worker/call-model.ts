@@ -27,7 +27,7 @@ export async function callModel(options: CallModelOptions, call: ModelCall, sign
   const done = past.find((one) => one.state === "done");
   if (done?.response) return { text: done.content ?? "", ...done.response, messageId: done.messageId };
   options.checkLimit();
-  const callId = deterministicId(execution.id, call.step.id, call.key, past.length + 1);
+  const callId = deterministicId(execution.id, call.step.id, call.key, execution.epoch, past.length + 1);
   const recorder = new CallRecorder({ ...options, call, callId });
   const context = {
     callId,

@@ -25,7 +25,7 @@ export async function callTool(options: CallToolOptions, request: ToolCallReques
   const past = execution.tools.find((one) => one.stepId === request.step.id && one.key === request.key);
   if (past && past.state !== "started") return { state: past.state, content: past.result ?? "" };
   const toolClass = findTool(request.tool)?.class ?? "pure";
-  const id = past?.id ?? deterministicId(execution.id, request.step.id, "tool", request.key);
+  const id = past?.id ?? deterministicId(execution.id, request.step.id, "tool", request.key, execution.epoch);
   if (past && toolClass === "unsafe") return record(journal, id, interrupted(request.tool));
   options.checkLimit();
   const begin = beginPart(id, toolClass, request);

@@ -166,7 +166,7 @@ async function drive(run: Run, claim: Claim): Promise<CloseExecution | null> {
   }
   await run.settled();
   if (outcome.outcome === "completed") return closing("completed", "done", null, outcome.resultMessageId);
-  const endReason: EndReason = outcome.reason === "plan_invalid" ? "plan_invalid" : "step_failed";
+  const endReason: EndReason = outcome.reason === "squad_invalid" ? "step_failed" : outcome.reason;
   return closing("failed", endReason, outcome.detail, null);
 }
 

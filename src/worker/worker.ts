@@ -2,6 +2,7 @@ import type { Listener } from "#db";
 import {
   buryDeadWorkers,
   type Claim,
+  claimOne,
   claimOrphans,
   claimQueued,
   controlChannel,
@@ -18,6 +19,8 @@ export interface WorkerOptions extends RunDeps {
   onQueueWait?: (waitMs: number) => void;
   /** Executions worked at the same time. */
   concurrency: number;
+  /** Works this execution and leaves all others to others. */
+  only?: string | undefined;
 }
 
 export interface ExecutionWorker {
@@ -57,6 +60,12 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
     });
   }
 
+  const { only } = options;
+  const claimTheOne = (id: string) => claimOne(db, lease.workerId, id, [...active.keys()]);
+  const claimNew = (free: number) => (only === undefined ? claimQueued(db, lease.workerId, free) : claimTheOne(only));
+  const claimLeft = (free: number) =>
+    only === undefined ? claimOrphans(db, lease.workerId, free, [...active.keys()]) : claimTheOne(only);
+
   async function fill(): Promise<void> {
     if (claiming) {
       again = true;
@@ -68,7 +77,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
         again = false;
         const free = options.concurrency - active.size;
         if (stopping || free <= 0 || lease.doubtful()) break;
-        const claims = await claimQueued(db, lease.workerId, free);
+        const claims = await claimNew(free);
         for (const claim of claims) start(claim);
         if (claims.length === free) again = true;
       } while (again);
@@ -92,7 +101,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
       if (buried > 0) log.warn({ workers: buried }, "took the lease from dead workers");
       const free = options.concurrency - active.size;
       if (free > 0 && !lease.doubtful()) {
-        for (const claim of await claimOrphans(db, lease.workerId, free, [...active.keys()])) {
+        for (const claim of await claimLeft(free)) {
           log.warn({ executionId: claim.id, epoch: claim.epoch }, "took over an execution");
           start(claim);
         }

@@ -8,5 +8,5 @@ export async function approveFirstStep(
   const first = steps[0];
   if (!runtime.squad.requireApproval || first === undefined) return null;
   const { approved } = await runtime.requestApproval(first, "The squad asks for approval before it starts.");
-  return approved ? null : { outcome: "failed", reason: "plan_invalid", detail: "The start was not approved." };
+  return approved ? null : { outcome: "failed", reason: "approval_refused", detail: "The start was not approved." };
 }

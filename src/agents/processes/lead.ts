@@ -58,14 +58,19 @@ export async function runLead(runtime: ExecutionRuntime): Promise<ProcessOutcome
   }
   const context = await prepareContext(runtime);
   const refusal = await plan(context, crew);
-  if (refusal !== null) return { outcome: "failed", reason: "plan_invalid", detail: refusal };
+  if (refusal !== null) return { outcome: "failed", ...refusal };
   const work = await doWork(context, crew);
   if (work.outcome === "failed") return { outcome: "failed", reason: "step_failed", detail: work.detail };
   return summarise(context, crew, work.results, work.openRemarks);
 }
 
+interface PlanRefusal {
+  reason: "plan_invalid" | "approval_refused";
+  detail: string;
+}
+
 /** Adds the planned steps, or says why there is no plan. On replay the steps that were added are the plan. */
-async function plan(context: ProcessContext, crew: Crew): Promise<string | null> {
+async function plan(context: ProcessContext, crew: Crew): Promise<PlanRefusal | null> {
   const { runtime } = context;
   const [step] = await runtime.addSteps([planStep(crew)]);
   if (step === undefined) throw new Error("addSteps returned no step");
@@ -87,7 +92,7 @@ async function plan(context: ProcessContext, crew: Crew): Promise<string | null>
     if (answer.outcome === "invalid") {
       const error = `The plan of ${crew.lead.name} (${crew.lead.model}) could not be used, even after one repair: ${answer.errors.join("; ")}. Try a stronger model for the lead.`;
       await runtime.finishStep(step, { status: "failed", outputMessageId: answer.messageId, error });
-      return error;
+      return { reason: "plan_invalid", detail: error };
     }
     // The steps come first: a completed plan step means that they are all there.
     const planned = mayReview(runtime) ? answer.value : answer.value.map((each) => ({ ...each, review: false }));
@@ -96,7 +101,7 @@ async function plan(context: ProcessContext, crew: Crew): Promise<string | null>
   }
   if (!runtime.squad.requireApproval) return null;
   const { approved } = await runtime.requestApproval(step, "The squad asks for approval of its plan.");
-  return approved ? null : "The plan was not approved.";
+  return approved ? null : { reason: "approval_refused", detail: "The plan was not approved." };
 }
 
 function planStep({ lead }: Crew): NewStep {

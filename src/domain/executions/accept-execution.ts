@@ -18,6 +18,8 @@ export interface AcceptExecution {
   /** Upper bound of what the execution may cost, in nano-USD. */
   budgetNanoUsd?: number | undefined;
   lane?: LlmLane | undefined;
+  /** The model of all members in this execution; absent: each member's own. */
+  model?: string | undefined;
   /** W3C trace context of the request. */
   traceparent?: string | undefined;
 }
@@ -40,7 +42,7 @@ export async function acceptExecution(
   }
   const refusal = unfit(found.squad);
   if (refusal) return refusal;
-  const { snapshot, text, id: snapshotId } = snapshotOf(found.squad);
+  const { snapshot, text, id: snapshotId } = snapshotOf(found.squad, input.model);
   const id = uuidv7();
   const { rows } = await db.query<{ created_at: Date }>("execution_accept", acceptSql, [
     id,
@@ -107,7 +109,7 @@ function unfit(squad: SquadRow): Refusal | null {
 }
 
 /** The squad as the execution will see it, its canonical text and that text's SHA-256. */
-function snapshotOf(squad: SquadRow): { snapshot: SquadSnapshot; text: string; id: Buffer } {
+function snapshotOf(squad: SquadRow, model: string | undefined): { snapshot: SquadSnapshot; text: string; id: Buffer } {
   const snapshot: SquadSnapshot = {
     id: squad.id,
     slug: squad.slug,
@@ -117,7 +119,7 @@ function snapshotOf(squad: SquadRow): { snapshot: SquadSnapshot; text: string; i
     fallbackModels: squad.fallbackModels,
     limits: { ...defaultExecutionLimits, ...squad.limits },
     requireApproval: squad.requireApproval,
-    members: squad.members,
+    members: model === undefined ? squad.members : squad.members.map((member) => ({ ...member, model })),
   };
   const text = JSON.stringify(snapshot);
   return { snapshot, text, id: createHash("sha256").update(text).digest() };

@@ -141,15 +141,28 @@ export function pauseExecution(db: Store, scope: Scope, executionId: string): Pr
 async function requeue(tx: Queryable, row: LockedRow): Promise<ControlOutcome> {
   await tx.query(
     "execution_requeue",
-    `WITH steps AS (
-       UPDATE execution_steps SET status = 'pending', error = NULL, ended_at = NULL
-       WHERE execution_id = $1 AND status IN ('failed', 'cancelled')
+    // A step that failed by its result (not by a fault of the provider) is done anew: its recorded calls no longer answer
+    // for it. They keep their place in the journal under another key; everything else that is finished is kept.
+    `WITH anew AS (
+       SELECT id, attempt FROM execution_steps
+       WHERE execution_id = $1 AND status = 'failed' AND error IS NOT NULL AND $3 IN ('step_failed', 'plan_invalid')
+     ), calls AS (
+       UPDATE llm_calls c SET key = 'attempt-' || anew.attempt || '/' || c.key FROM anew
+       WHERE c.execution_id = $1 AND c.step_id = anew.id
+     ), tools AS (
+       UPDATE tool_calls c SET key = 'attempt-' || anew.attempt || '/' || c.key FROM anew
+       WHERE c.execution_id = $1 AND c.step_id = anew.id
+     ), steps AS (
+       UPDATE execution_steps SET status = CASE WHEN status IN ('failed', 'cancelled') THEN 'pending' ELSE status END,
+         error = NULL, ended_at = CASE WHEN status IN ('failed', 'cancelled') THEN NULL ELSE ended_at END,
+         data = CASE WHEN data->'approval'->>'approved' = 'false' AND $3 = 'approval_refused' THEN data - 'approval' ELSE data END
+       WHERE execution_id = $1 AND (status IN ('failed', 'cancelled') OR data ? 'approval')
      ), task AS (
        UPDATE tasks SET status = 'in_progress', updated_at = clock_timestamp() WHERE id = $2
      )
      UPDATE task_executions SET status = 'queued', end_reason = NULL, error = NULL, ended_at = NULL, queued_at = clock_timestamp(),
-       cancel_requested_at = NULL, pause_requested_at = NULL, claims_without_progress = 0 WHERE id = $1`,
-    [row.id, row.task_id],
+       cancel_requested_at = NULL, pause_requested_at = NULL, claims_without_progress = 0, compacted_at = NULL WHERE id = $1`,
+    [row.id, row.task_id, row.end_reason],
   );
   const lastSeq = await append(tx, row.id, [{ type: "execution-resume", data: { by: "user" } }]);
   return done(row, "queued", lastSeq, "run");
