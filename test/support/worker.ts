@@ -1,6 +1,6 @@
 import { createNotifier, type Database, openListener, uuidv7 } from "#db";
 import { createEventHub, type EventHub } from "#events";
-import type { LlmFrame, LlmHandler, LlmReply } from "#llm";
+import { LlmError, type LlmFrame, type LlmHandler, type LlmReply } from "#llm";
 import { takeLease } from "#queue";
 import { createJournalWriter, type ExecutionWorker, startWorker } from "#worker";
 import { temporaryFolder } from "./temporary-folder.ts";
@@ -91,7 +91,7 @@ export function replyOf(text: string, changes: Partial<LlmReply> = {}): LlmReply
 export function scriptedGateway(answer: (call: Parameters<LlmHandler>[0]) => Promise<string> | string): LlmHandler {
   return async (call, onFrame: (frame: LlmFrame) => void) => {
     const { ledger, callId } = call.context;
-    await ledger?.reserve({
+    const reserved = await ledger?.reserve({
       callId,
       attempt: 1,
       provider: "openai",
@@ -103,6 +103,7 @@ export function scriptedGateway(answer: (call: Parameters<LlmHandler>[0]) => Pro
       inputCostNanoUsd: 100,
       outputNanoUsdPerToken: 45,
     });
+    if (reserved && reserved.outcome !== "granted") throw new LlmError("stopped", reserved.outcome);
     const text = await answer(call);
     for (const word of text.split(/(?<= )/)) onFrame({ type: "text", text: word });
     const reply = replyOf(text);
