@@ -6,6 +6,7 @@ export {
   removePerson,
   withdrawInvitation,
 } from "./invitations.ts";
+export { ensureOwner, findUserByEmail } from "./local-owner.ts";
 export { hashPassword, hashToken } from "./secrets.ts";
 export { type Caller, closeSession, findApiKey, findSession, openSession, sessionDays } from "./sessions.ts";
 export { signIn } from "./sign-in.ts";
