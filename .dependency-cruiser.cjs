@@ -67,7 +67,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "^(web/(out|\\.next)|\\.muster)/" },
+    exclude: { path: "^(web/(out|\\.next)|\\.muster)/|next-env\\.d\\.ts$" },
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

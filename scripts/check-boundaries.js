@@ -1,5 +1,6 @@
 // Runs dependency-cruiser over the source and fails on a violation, and when it did not see every source file.
 import { existsSync, readdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { cruise } from "dependency-cruiser";
 import extractOptions from "dependency-cruiser/config-utl/extract-depcruise-options";
 import extractTsConfig from "dependency-cruiser/config-utl/extract-ts-config";
@@ -18,7 +19,7 @@ let violations = 0;
 
 /** Cruises the folders and prints what breaks a rule. */
 async function check(folders, tsConfigFile) {
-  const tsConfig = extractTsConfig(tsConfigFile);
+  const tsConfig = extractTsConfig(resolve(tsConfigFile));
   const { output } = await cruise(folders, { ...options, tsConfig: { fileName: tsConfigFile } }, undefined, {
     tsConfig,
   });
