@@ -54,6 +54,8 @@ function hasLive(data: Dashboard | undefined): boolean {
 
 function Content({ data }: { data: Dashboard }) {
   const { liveExecutions, awaitingApproval, recentExecutions, squads, notifications } = data;
+  const live = new Set([...liveExecutions, ...awaitingApproval].map((execution) => execution.id));
+  const recent = recentExecutions.filter((execution) => !live.has(execution.id));
   const fresh = squads.total === 0;
   return (
     <div className="flex flex-col gap-4">
@@ -91,10 +93,10 @@ function Content({ data }: { data: Dashboard }) {
               </ul>
             )}
           </Panel>
-          {recentExecutions.length > 0 && (
+          {recent.length > 0 && (
             <Panel title="Recent executions" action={<MoreLink href="/executions" label="All executions" />}>
               <ul className="divide-y divide-line">
-                {recentExecutions.map((execution) => (
+                {recent.map((execution) => (
                   <ExecutionRow key={execution.id} execution={execution} />
                 ))}
               </ul>

@@ -61,7 +61,11 @@ function applyOne(execution: Execution, event: ExecutionEvent): Execution {
     case "approval-end":
       return { ...execution, status: "running", allowedActions: ["pause", "cancel"] };
     case "usage":
-      return { ...execution, totals: addUsage(execution.totals, event) };
+      return {
+        ...execution,
+        totals: addUsage(execution.totals, event),
+        budget: execution.budget && { ...execution.budget, spentNanoUsd: event.totalCostNanoUsd },
+      };
     case "tool-start":
       return { ...execution, totals: { ...execution.totals, toolCalls: execution.totals.toolCalls + 1 } };
     case "step-planned":

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { FileText, ListTree, MessagesSquare, ReceiptText, ScrollText } from "lucide-react";
 import { useMemo, useState } from "react";
-import type { Execution } from "#contracts";
+import type { Execution, LlmCallView } from "#contracts";
 import { Panel } from "../../components/ui/panel.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
@@ -117,9 +117,11 @@ export default function ExecutionViewer({
   );
 }
 
-function costsByStep(calls: { stepId: string; costNanoUsd: number | null }[]): Map<string, StepCost> {
+function costsByStep(calls: Pick<LlmCallView, "stepId" | "costNanoUsd" | "endedAt">[]): Map<string, StepCost> {
   const costs = new Map<string, StepCost>();
-  for (const { stepId, costNanoUsd } of calls) {
+  for (const { stepId, costNanoUsd, endedAt } of calls) {
+    // What a call under way will cost is not known yet: that is no gap in the bill.
+    if (!endedAt) continue;
     const sum = costs.get(stepId) ?? { costNanoUsd: 0, incomplete: false };
     costs.set(stepId, {
       costNanoUsd: sum.costNanoUsd + (costNanoUsd ?? 0),

@@ -72,6 +72,10 @@ function currentWork(execution: Execution): { who: string; step: string; text: s
   const memberId = message?.memberId ?? step?.memberId;
   const member = execution.squad.members.find((one) => one.id === memberId);
   if (!member) return null;
-  const text = message?.content.replace(/\s+/g, " ").trim() ?? "";
+  const text =
+    message?.content
+      .replace(/[*_`#>|]+/g, "")
+      .replace(/\s+/g, " ")
+      .trim() ?? "";
   return { who: member.name, step: step?.title ?? "", text: text.length > 160 ? `… ${text.slice(-160)}` : text };
 }

@@ -18,6 +18,29 @@ export function patchExecution(client: QueryClient, executionId: string, events:
   client.setQueryData<LiveMessages>(messagesKey(executionId), (live) => (live ? applyToMessages(live, events) : live));
 }
 
+/** The list of calls is read anew this often at most, while calls begin and end. */
+const callsRefreshMs = 2000;
+
+/** Runs something now, and again at most once per interval, the last wish never lost. */
+function createThrottle(work: () => unknown, everyMs: number) {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let wanted = false;
+  const run = () => {
+    if (timer) {
+      wanted = true;
+      return;
+    }
+    work();
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (!wanted) return;
+      wanted = false;
+      run();
+    }, everyMs);
+  };
+  return { run, cancel: () => clearTimeout(timer) };
+}
+
 /**
  * Follows an execution whose answer is in the cache already, patching the cache with what happens; null follows nothing.
  * When it ends, whatever lists it is read anew.
@@ -32,6 +55,7 @@ export function useFollow(executionId: string | null): ConnectionState | null {
     }
     const key = queries.execution(executionId).queryKey;
     const stop = new AbortController();
+    const calls = createThrottle(() => invalidate(client, `/executions/${executionId}/llm-calls`), callsRefreshMs);
     void followExecution({
       executionId,
       after: client.getQueryData<ExecutionAnswer>(key)?.execution.lastSeq ?? 0,
@@ -39,6 +63,7 @@ export function useFollow(executionId: string | null): ConnectionState | null {
       onState: setState,
       onEvents: (events) => {
         patchExecution(client, executionId, events);
+        if (events.some((event) => event.type === "usage" || event.type === "message-start")) calls.run();
         if (!events.some((event) => event.type === "execution-end")) return;
         void client.invalidateQueries({ queryKey: key });
         void invalidate(
@@ -53,7 +78,10 @@ export function useFollow(executionId: string | null): ConnectionState | null {
         void client.invalidateQueries({ queryKey: ["/executions"] });
       },
     });
-    return () => stop.abort();
+    return () => {
+      stop.abort();
+      calls.cancel();
+    };
   }, [executionId, client]);
   return state;
 }

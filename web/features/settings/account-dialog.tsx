@@ -17,6 +17,8 @@ interface AccountForm {
   apiKey: string;
   models: string;
   requestsPerMinute: string;
+  priceIn: string;
+  priceOut: string;
   allowPrivateAddress: boolean;
 }
 
@@ -29,14 +31,29 @@ function toBody(form: AccountForm): UpdateProviderAccountBody {
     ...(form.baseUrl.trim() ? { baseUrl: form.baseUrl.trim() } : {}),
     ...(form.apiKey ? { apiKey: form.apiKey } : {}),
     models: [...new Set(models)],
+    ...pricesOf(form, models),
     requestsPerMinute: form.requestsPerMinute.trim() ? Number(form.requestsPerMinute) : null,
     allowPrivateAddress: form.allowPrivateAddress,
   };
 }
 
+/** Dollars per million tokens are thousands of nano-USD per token. One price holds for all models named here. */
+function pricesOf(form: AccountForm, models: string[]): Pick<UpdateProviderAccountBody, "priceOverrides"> {
+  if (form.priceIn.trim() === "" || form.priceOut.trim() === "") return { priceOverrides: {} };
+  const price = {
+    inputNanoUsdPerToken: Number(form.priceIn) * NANO_USD_PER_TOKEN,
+    outputNanoUsdPerToken: Number(form.priceOut) * NANO_USD_PER_TOKEN,
+  };
+  return { priceOverrides: Object.fromEntries(models.map((model) => [model, price])) };
+}
+
+const NANO_USD_PER_TOKEN = 1000;
+const isPrice = (value: string) => value.trim() === "" || Number(value) >= 0 || "Write dollars such as 2.50.";
+
 /** Adds a provider account, or changes one. */
 export default function AccountDialog({ account, onClose }: { account: ProviderAccount | null; onClose: () => void }) {
   const client = useQueryClient();
+  const price = Object.values(account?.priceOverrides ?? {})[0];
   const { register, handleSubmit, setError, formState, watch } = useForm<AccountForm>({
     defaultValues: {
       kind: account?.kind ?? "openai",
@@ -45,6 +62,8 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
       apiKey: "",
       models: account?.models.join(", ") ?? "",
       requestsPerMinute: account?.requestsPerMinute ? String(account.requestsPerMinute) : "",
+      priceIn: price ? String(price.inputNanoUsdPerToken / NANO_USD_PER_TOKEN) : "",
+      priceOut: price ? String(price.outputNanoUsdPerToken / NANO_USD_PER_TOKEN) : "",
       allowPrivateAddress: account?.allowPrivateAddress ?? false,
     },
   });
@@ -132,6 +151,17 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
                 validate: (value) => value.trim() === "" || /^[1-9]\d*$/.test(value.trim()) || "Write a whole number.",
               })}
             />
+          </Field>
+          <Field
+            label="Price in, $ per million tokens"
+            htmlFor="account-price-in"
+            error={errors.priceIn?.message}
+            hint="Of the models named above. Empty: the kept price table."
+          >
+            <Input id="account-price-in" inputMode="decimal" {...register("priceIn", { validate: isPrice })} />
+          </Field>
+          <Field label="Price out, $ per million tokens" htmlFor="account-price-out" error={errors.priceOut?.message}>
+            <Input id="account-price-out" inputMode="decimal" {...register("priceOut", { validate: isPrice })} />
           </Field>
           <div className="sm:col-span-2">
             <Checkbox

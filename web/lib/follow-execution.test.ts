@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { test } from "node:test";
+import type { ExecutionEvent } from "#contracts";
+import { type ConnectionState, followExecution } from "./follow-execution.ts";
+
+test("a dropped line is taken up after the last event seen, and each event comes once, in order", async (context) => {
+  const asked: string[] = [];
+  const frame = (seq: number, type: string) =>
+    `id: ${seq}\ndata: ${JSON.stringify({ seq, type, executionId: "e" })}\n\n`;
+  const answers: ((response: ServerResponse) => void)[] = [
+    (response) => {
+      response.write(frame(5, "usage") + frame(6, "usage"));
+      setImmediate(() => response.destroy());
+    },
+    (response) => response.writeHead(503).end(),
+    (response) => response.end(frame(6, "usage") + frame(7, "usage") + frame(8, "execution-end")),
+  ];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? "");
+    answers.shift()?.(response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => server.close());
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const events: ExecutionEvent[] = [];
+  const states: ConnectionState[] = [];
+  await followExecution({
+    executionId: "e",
+    after: 4,
+    signal: new AbortController().signal,
+    bufferMs: 1,
+    onEvents: (batch) => events.push(...batch),
+    onState: (state) => states.push(state),
+    fetchStream: (url, signal) => fetch(origin + url, { signal }),
+  });
+  assert.deepEqual(
+    events.map(({ seq }) => seq),
+    [5, 6, 7, 8],
+  );
+  assert.deepEqual(
+    asked,
+    [4, 6, 6].map((after) => `/api/v1/executions/e/events?after=${after}`),
+  );
+  assert.equal(states.at(-1), "ended");
+  assert.ok(states.includes("reconnecting"));
+});
+
+test("an execution that is not there is not asked for again", async () => {
+  let asked = 0;
+  await followExecution({
+    executionId: "e",
+    after: 0,
+    signal: new AbortController().signal,
+    onEvents: () => assert.fail("nothing to hand on"),
+    onState: () => {},
+    fetchStream: async () => {
+      asked += 1;
+      return new Response(null, { status: 404 });
+    },
+  });
+  assert.equal(asked, 1);
+});
