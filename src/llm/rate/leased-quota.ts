@@ -104,6 +104,10 @@ export class LeasedQuota implements Quota {
     use.expiresAtMs = nowMs + this.#countsMs;
   }
 
+  arrived(): void {
+    // The store counts whole blocks by their grant.
+  }
+
   correct(use: WindowUse, amount: number): void {
     const spare = use.amount - amount;
     if (spare <= 0) return;

@@ -28,6 +28,7 @@ test("a sliding window never lets more than its limit count, at any time", () =>
     const use = window.take(1, now);
     if (use === null) continue;
     window.confirm(use, now + (now % 3));
+    window.arrived(use, now + (now % 3));
     starts.push(now);
   }
   for (const start of starts) assert.ok(starts.filter((other) => other >= start && other < start + 1000).length <= 5);
@@ -35,17 +36,9 @@ test("a sliding window never lets more than its limit count, at any time", () =>
 });
 
 test("one process under load: never more than the limit in any window, at least 95 % of it used", async () => {
-  const windowMs = 1500;
+  const windowMs = 4000;
   const server = await startOpenAiServer();
-  // The server shares this process: its first answers are slow, and its log would then say later than the request came.
-  const warm = await startOpenAiServer();
-  const warming = fixtureGateway([testAccount("openai", warm.url)]);
-  for (let round = 0; round < 10; round += 1) {
-    await Promise.all(Array.from({ length: 50 }, () => warming.gateway.complete(testCall())));
-  }
-  await warming.gateway.close();
-  await warm.close();
-  const account = testAccount("openai", server.url, { requestsPerMinute: 50 * 40 });
+  const account = testAccount("openai", server.url, { requestsPerMinute: 50 * 15 });
   const { gateway } = fixtureGateway([account], { rate: { windowMs } });
   const frames: LlmFrame[] = [];
   await Promise.all(Array.from({ length: 200 }, () => gateway.handler(testCall(), (frame) => frames.push(frame))));

@@ -221,6 +221,7 @@ export class LanePermit implements RatePermit {
   };
 
   onAccepted = (): void => {
+    this.#arrived();
     this.#lane.accepted(this);
   };
 
@@ -233,6 +234,7 @@ export class LanePermit implements RatePermit {
       if (this.#share !== null) this.#lane.tokens?.giveBack(this.#share);
     } else {
       this.onSent();
+      this.#arrived();
       if (this.#share !== null && usage !== null) {
         this.#lane.tokens?.correct(this.#share, usage.inputTokens + usage.outputTokens);
       }
@@ -240,5 +242,11 @@ export class LanePermit implements RatePermit {
     if (error?.kind === "rate_limited") this.#lane.refused(error.retryAfterMs);
     this.#lane.probeEnded(this, error !== null && error.kind !== "rate_limited" && !unsent);
     if (this.#lane.waiting > 0) this.#lane.pump();
+  }
+
+  #arrived(): void {
+    const now = this.#now();
+    if (this.#place !== null) this.#lane.requests?.arrived(this.#place, now);
+    if (this.#share !== null) this.#lane.tokens?.arrived(this.#share, now);
   }
 }

@@ -1,7 +1,8 @@
 /*
- * A strict sliding window: never more than `limit` units in any stretch of `windowMs`. A unit counts from the moment its
- * request left (plus a margin for the way to the provider) until `windowMs` later; one that has not left yet counts
- * without end.
+ * A strict sliding window: never more than `limit` units in any stretch of `windowMs`, by the provider's own log. When a
+ * request arrives there is not known; that it has arrived is, once it is answered. So a unit counts until a window after
+ * its answer began, at most a window and 3 % after it left (connecting takes time, an answer may take long); one that
+ * has not left yet counts without end.
  */
 
 /** Something taken from a window; given back or confirmed by its holder. */
@@ -15,8 +16,10 @@ export interface WindowUse {
 export interface Quota {
   /** Takes `amount`, or returns null when there is no room now. */
   take(amount: number, nowMs: number): WindowUse | null;
-  /** The request left: its units count from now on for one window. */
+  /** The request left: its units count for a window from its arrival. */
   confirm(use: WindowUse, nowMs: number): void;
+  /** The answer began: the request arrived at the latest now. */
+  arrived(use: WindowUse, nowMs: number): void;
   /** The true amount is known. */
   correct(use: WindowUse, amount: number): void;
   /** It never left. */
@@ -33,6 +36,7 @@ export interface Quota {
 export class SlidingWindow implements Quota {
   readonly #windowMs: number;
   readonly #marginMs: number;
+  readonly #wayMs: number;
   #limit: number;
   #used = 0;
   /** Confirmed uses in order of expiry. */
@@ -44,8 +48,9 @@ export class SlidingWindow implements Quota {
   constructor(options: { limit: number; windowMs: number }) {
     this.#limit = options.limit;
     this.#windowMs = options.windowMs;
-    // The way to the provider and its own clock: a request may be counted there later than it left here.
-    this.#marginMs = Math.max(25, options.windowMs / 100);
+    // Clocks and event loops are not exact.
+    this.#marginMs = Math.max(10, options.windowMs / 200);
+    this.#wayMs = (options.windowMs * 3) / 100;
   }
 
   get limit(): number {
@@ -71,9 +76,14 @@ export class SlidingWindow implements Quota {
 
   confirm(use: WindowUse, nowMs: number): void {
     if (use.expiresAtMs !== Number.POSITIVE_INFINITY) return;
-    use.expiresAtMs = nowMs + this.#windowMs + this.#marginMs;
+    use.expiresAtMs = nowMs + this.#wayMs + this.#windowMs + this.#marginMs;
     this.#pending -= 1;
     this.#queue.push(use);
+  }
+
+  arrived(use: WindowUse, nowMs: number): void {
+    // Earlier than others before it in the queue at most by moments: it then leaves with them.
+    use.expiresAtMs = Math.min(use.expiresAtMs, nowMs + this.#windowMs + this.#marginMs);
   }
 
   correct(use: WindowUse, amount: number): void {
