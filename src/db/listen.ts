@@ -21,7 +21,13 @@ export async function openListener(url: string, onError: (error: unknown) => voi
   let retryTimer: NodeJS.Timeout | undefined;
 
   async function connect(): Promise<void> {
-    const next = new pg.Client({ connectionString: url, keepAlive: true, application_name: "muster-listen" });
+    const next = new pg.Client({
+      connectionString: url,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      connectionTimeoutMillis: 5_000,
+      application_name: "muster-listen",
+    });
     next.on("error", (error) => {
       onError(error);
       lost(next);

@@ -31,6 +31,8 @@ export interface MeasuredPoolOptions {
 
 type Statement = string | pg.QueryConfig;
 
+/** How much longer than the server may work on a statement its answer may take. */
+const answerMs = 5_000;
 const statementCharacters = 200;
 
 /**
@@ -56,7 +58,7 @@ export function isStatementError(error: unknown): boolean {
 }
 
 /**
- * A pg pool whose every query and wait for a connection is measured, whoever makes it (this module, Drizzle, pg-boss).
+ * A pg pool whose every query and wait for a connection is measured, whoever makes it (this module, Drizzle, whoever is handed the pool).
  * Other than pg's own it keeps a connection after a statement the server refused, and survives broken connections that
  * are in use.
  */
@@ -73,6 +75,8 @@ export class MeasuredPool {
       idleTimeoutMillis: options.idleTimeoutMs,
       connectionTimeoutMillis: options.connectionTimeoutMs,
       statement_timeout: options.statementTimeoutMs ?? false,
+      // The server's own limit does not help where the network swallows what it says.
+      ...(options.statementTimeoutMs === undefined ? {} : { query_timeout: options.statementTimeoutMs + answerMs }),
       application_name: "muster",
       keepAlive: true,
       types: { getTypeParser: getTypeParser as typeof pg.types.getTypeParser },

@@ -22,7 +22,7 @@ export interface Queryable {
 
 /** An open transaction; it ends with the function it was given to. */
 export interface Transaction extends Queryable {
-  /** For libraries that bring their own statements (pg-boss). */
+  /** For what needs the connection itself: several statements in one text, a session setting. */
   readonly client: pg.PoolClient;
 }
 

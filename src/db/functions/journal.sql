@@ -362,6 +362,42 @@ RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS
   RETURNING t.id, t.epoch, t.claims_without_progress, 'running'
 $$;
 
+-- Books the calls of an execution that no worker will end any more (its last one failed before it could) as lost: what was
+-- shown is kept, the reservation is settled in full. Returns the events for readers. The caller holds the row's lock.
+CREATE OR REPLACE FUNCTION muster_lose_calls(p_execution uuid) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
+  v_events jsonb := '[]'::jsonb;
+  v_reason constant text := 'The worker that received it failed.';
+BEGIN
+  FOR c IN
+    UPDATE llm_calls l SET state = 'lost', error = v_reason, ended_at = clock_timestamp()
+    FROM task_executions t
+    WHERE t.id = p_execution AND l.execution_id = t.id AND l.state = 'started'
+    RETURNING l.id, l.step_id, l.message_id, l.provider, l.model, l.input_tokens, l.reserved_nano_usd,
+      t.user_id, t.squad_id, t.lane
+  LOOP
+    INSERT INTO agent_messages (id, task_execution_id, step_id, role, status, model, content)
+    SELECT c.message_id, p_execution, c.step_id, 'assistant', 'reset', c.model, string_agg(e.data->>'text', '' ORDER BY e.seq)
+    FROM execution_events e
+    WHERE e.execution_id = p_execution AND e.type = 'message-delta' AND e.data->>'messageId' = c.message_id::text
+    HAVING count(*) > 0
+    ON CONFLICT (id) DO NOTHING;
+    INSERT INTO llm_usage (id, user_id, squad_id, execution_id, llm_call_id, provider, model, lane, outcome, cache_result,
+      input_tokens, output_tokens, estimated, cost_nano_usd)
+    VALUES (gen_random_uuid(), c.user_id, c.squad_id, p_execution, c.id, c.provider, c.model, c.lane, 'lost', 'bypass',
+      c.input_tokens, 0, true, c.reserved_nano_usd);
+    UPDATE task_executions SET input_tokens = input_tokens + c.input_tokens,
+      cost_nano_usd = cost_nano_usd + COALESCE(c.reserved_nano_usd, 0),
+      cost_incomplete = cost_incomplete OR c.reserved_nano_usd IS NULL
+    WHERE id = p_execution;
+    PERFORM muster_settle(c.id, c.reserved_nano_usd);
+    v_events := v_events || jsonb_build_object('type', 'message-reset',
+      'data', jsonb_build_object('messageId', c.message_id, 'reason', v_reason));
+  END LOOP;
+  RETURN v_events;
+END $$;
+
 -- Appends events to an execution that no worker's batch carries (a user's action). The caller holds the row's lock.
 CREATE OR REPLACE FUNCTION muster_append(p_execution uuid, p_events jsonb) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { createTestDatabase, type TestDatabase, withDatabase } from "../../test/support/database.ts";
+import { type Database, migrate, openDatabase } from "./index.ts";
+
+let home: TestDatabase;
+before(async () => {
+  home = await createTestDatabase();
+});
+after(() => home.drop());
+
+const options = { poolMin: 0, poolMax: 4, idleTimeoutMs: 1_000, connectionTimeoutMs: 5_000, slowQueryMs: 1_000 };
+
+/** An empty database, not yet migrated, for the time of one test. */
+async function withEmptyDatabase(name: string, work: (db: Database, url: string) => Promise<void>): Promise<void> {
+  await home.db.pool.query(`CREATE DATABASE ${name}`);
+  const url = withDatabase(home.url, name);
+  const db = await openDatabase({ ...options, url });
+  try {
+    await work(db, url);
+  } finally {
+    await db.close();
+    await home.db.pool.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  }
+}
+
+test("processes that migrate at the same moment apply each file once", () =>
+  withEmptyDatabase("migrate_together", async (db, url) => {
+    const others = await Promise.all([1, 2, 3].map(() => openDatabase({ ...options, url })));
+    const results = await Promise.all([db, ...others].map((one) => migrate(one.pool)));
+    await Promise.all(others.map((one) => one.close()));
+    assert.equal(results.filter(({ applied }) => applied.includes("0001_init.sql")).length, 1);
+    const { rows } = await db.pool.query("SELECT count(*) AS n FROM schema_migrations WHERE name = '0001_init.sql'");
+    assert.deepEqual(rows, [{ n: 1 }]);
+    assert.deepEqual(await migrate(db.pool), { applied: [], functions: [] });
+  }));
+
+test("functions are applied again when they changed", () =>
+  withEmptyDatabase("migrate_functions", async (db) => {
+    const first = await migrate(db.pool);
+    assert.ok(first.functions.length > 0);
+    await db.pool.query("UPDATE schema_functions SET checksum = 'old' WHERE name = $1", [first.functions[0]]);
+    assert.deepEqual((await migrate(db.pool)).functions, [first.functions[0]]);
+  }));
+
+test("a migration that was changed, and one of a newer Muster, stop the start and leave the database as it is", () =>
+  withEmptyDatabase("migrate_refused", async (db) => {
+    await migrate(db.pool);
+    await db.pool.query("INSERT INTO schema_migrations (name, checksum) VALUES ('9999_future.sql', 'x')");
+    const { rows: before } = await db.pool.query("SELECT checksum FROM schema_migrations WHERE name = '0001_init.sql'");
+    await assert.rejects(migrate(db.pool), /newer Muster \(9999_future.sql\)/);
+    await db.pool.query("DELETE FROM schema_migrations WHERE name = '9999_future.sql'");
+    await db.pool.query("UPDATE schema_migrations SET checksum = 'x' WHERE name = '0001_init.sql'");
+    await assert.rejects(migrate(db.pool), /0001_init.sql was changed after it had been applied/);
+    await db.pool.query("UPDATE schema_migrations SET checksum = $1 WHERE name = '0001_init.sql'", [
+      before[0]?.checksum,
+    ]);
+    // The lock went with the failed sessions: nobody waits for it.
+    assert.deepEqual(await migrate(db.pool), { applied: [], functions: [] });
+  }));
+
+test("a migration that fails leaves nothing of itself", () =>
+  withEmptyDatabase("migrate_failed", async (db) => {
+    // The first migration cannot create a table that is there already.
+    await db.pool.query("CREATE TABLE notifications (x int)");
+    await assert.rejects(migrate(db.pool), /already exists/);
+    const { rows } = await db.pool.query(
+      "SELECT to_regclass('users') AS users, (SELECT count(*) FROM schema_migrations) AS n",
+    );
+    assert.deepEqual(rows, [{ users: null, n: 0 }]);
+  }));
