@@ -158,7 +158,13 @@ class DatabaseEventHub implements EventHub {
   async #pollAll(): Promise<void> {
     if (this.#channels.size === 0) return;
     try {
-      for (const head of await this.#heads([...this.#channels.keys()])) this.#learn(head.id, head.last_seq);
+      for (const head of await this.#heads([...this.#channels.keys()])) {
+        this.#learn(head.id, head.last_seq);
+        const channel = this.#channels.get(head.id);
+        if (!channel || !isTerminal(head.status)) continue;
+        // Subscribed while the database was away, with nothing left to read.
+        for (const one of [...channel.subscriptions]) if (one.next === head.last_seq + 1) this.#finish(channel, one);
+      }
     } catch (error) {
       for (const channel of this.#channels.values()) fail(channel, error);
     }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { uuidv7 } from "#db";
 import { buryDeadWorkers, readQueueDepth, takeLease, type WorkerLease } from "#queue";
 import { createJournalWriter, type ExecutionWorker, maintain, startWorker } from "#worker";
@@ -13,6 +14,8 @@ export interface RunningWorker {
 
 /** Executions worked at the same time by one process: they wait for models most of the time. */
 const concurrency = 128;
+/** How long abandoned executions may take to let go. */
+const abandonMs = 1_000;
 const housekeepingIntervalMs = 60_000;
 /** Above this many streams at once, deltas are written less often: see docs/architecture/event-stream.md. */
 const manyStreams = 16;
@@ -20,10 +23,11 @@ const manyStreams = 16;
 /**
  * Takes a lease and begins to claim executions; those of dead workers of this machine are free at once. When the lease
  * is taken away (this process was stopped for longer than it lasts), everything is abandoned and a new one taken.
+ * With `only` it works that execution and no other.
  */
-export async function startWorkerPart(core: Core): Promise<RunningWorker> {
+export async function startWorkerPart(core: Core, options: { only?: string } = {}): Promise<RunningWorker> {
   const { db, logger } = core;
-  await buryDeadWorkers(db);
+  await buryDeadWorkers(db, false);
   core.metrics.watchQueue(async () => (await readQueueDepth(db)).queued);
   let stopped = false;
   let current = await start(onLost);
@@ -36,7 +40,8 @@ export async function startWorkerPart(core: Core): Promise<RunningWorker> {
 
   async function takeNew(): Promise<void> {
     try {
-      await current.worker.stop(0);
+      // Not awaited for ever: what was abandoned can write nothing, and a new lease does not depend on it.
+      await Promise.race([current.worker.stop(0), delay(abandonMs, undefined, { ref: false })]);
       if (!stopped) current = await start(onLost);
     } catch (error) {
       logger.error({ err: error }, "no new lease yet; trying again");
@@ -48,7 +53,12 @@ export async function startWorkerPart(core: Core): Promise<RunningWorker> {
     const lease = await takeLease({ databaseUrl: core.databaseUrl, workerId: uuidv7(), onLost: onLeaseLost });
     const worker: ExecutionWorker = startWorker({
       db,
-      writer: createJournalWriter(db),
+      writer: createJournalWriter(db, {
+        onRetry: (error, attempt) => {
+          if (attempt === 1)
+            logger.warn({ err: error }, "the journal cannot be written; keeping what is to be written");
+        },
+      }),
       hub: core.hub,
       gateway: core.modelGateway.call,
       workspacesDir: core.workspacesDir,
@@ -62,7 +72,8 @@ export async function startWorkerPart(core: Core): Promise<RunningWorker> {
         ),
       lease,
       listener: core.listener,
-      concurrency,
+      concurrency: options.only === undefined ? concurrency : 1,
+      only: options.only,
     });
     return { worker, lease };
   }

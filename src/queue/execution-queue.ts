@@ -37,6 +37,35 @@ export async function claimOrphans(db: Database, workerId: string, limit: number
   return rows.map(toClaim);
 }
 
+/** Claims this execution and no other, when it is queued or has left its worker; for a process that works one only. */
+export async function claimOne(
+  db: Database,
+  workerId: string,
+  executionId: string,
+  active: string[],
+): Promise<Claim[]> {
+  const { rows } = await db.query<ClaimRow>("queue_claim_one", claimOneSql, [workerId, executionId, active]);
+  return rows.map(toClaim);
+}
+
+// The conditions of muster_claim and muster_claim_orphans, for one row.
+const claimOneSql = `
+  UPDATE task_executions t SET status = 'running', epoch = t.epoch + 1, commit_no = 0, worker_id = $1,
+    claims_without_progress = t.claims_without_progress + 1,
+    worked_ms = t.worked_ms + CASE WHEN next.was = 'queued' OR t.running_since IS NULL THEN 0
+      ELSE GREATEST(0, (extract(epoch FROM clock_timestamp() - t.running_since) * 1000)::bigint) END,
+    running_since = clock_timestamp(), started_at = COALESCE(t.started_at, clock_timestamp())
+  FROM (
+    SELECT e.id, e.status AS was FROM task_executions e
+    WHERE e.id = $2 AND ((e.status = 'queued' AND e.queued_at <= clock_timestamp())
+      OR (e.status = 'running' AND (NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = e.worker_id)
+        OR (e.worker_id = $1 AND e.id <> ALL ($3::uuid[]) AND e.running_since < clock_timestamp() - interval '5 seconds'))))
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) next
+  WHERE t.id = next.id
+  RETURNING t.id, t.epoch, t.claims_without_progress AS claims, next.was,
+    CASE WHEN next.was = 'queued' THEN extract(epoch FROM clock_timestamp() - t.queued_at)::float8 * 1000 END AS wait_ms`;
+
 function toClaim(row: ClaimRow): Claim {
   return {
     id: row.id,
@@ -49,9 +78,10 @@ function toClaim(row: ClaimRow): Claim {
 
 /**
  * Takes the lease from workers that are dead: at once when their process on this machine is gone, after the lease time
- * otherwise. Returns how many.
+ * otherwise. With `silentToo` false the second kind is left alone: after an outage of the database everybody's renewal is
+ * late, and whoever is back first must not bury the others. Returns how many.
  */
-export async function buryDeadWorkers(db: Database): Promise<number> {
+export async function buryDeadWorkers(db: Database, silentToo: boolean): Promise<number> {
   const { rows } = await db.query<{ id: string; host_key: string; pid: number; pid_started: string; expired: boolean }>(
     "queue_workers",
     `SELECT id, host_key, pid, pid_started, heartbeat_at < clock_timestamp() - make_interval(secs => $1) AS expired FROM workers`,
@@ -59,7 +89,7 @@ export async function buryDeadWorkers(db: Database): Promise<number> {
   );
   const { hostKey } = processIdentity();
   const dead = rows.filter(
-    (row) => row.expired || (row.host_key === hostKey && processStart(row.pid) !== row.pid_started),
+    (row) => (silentToo && row.expired) || (row.host_key === hostKey && processStart(row.pid) !== row.pid_started),
   );
   if (dead.length === 0) return 0;
   // Checked again in the statement: a worker that renewed meanwhile keeps its lease unless its process is gone.

@@ -2,6 +2,7 @@
 export {
   buryDeadWorkers,
   type Claim,
+  claimOne,
   claimOrphans,
   claimQueued,
   controlChannel,

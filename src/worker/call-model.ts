@@ -15,6 +15,8 @@ export interface CallModelOptions {
   addCost: (costNanoUsd: number) => number;
   /** Throws when the execution may make no further call. */
   checkLimit: () => void;
+  /** Resolves when the lease is not in doubt; rejects when the execution was stopped meanwhile. */
+  untilCertain: () => Promise<void>;
 }
 
 /**

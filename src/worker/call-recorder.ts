@@ -84,6 +84,7 @@ export class CallRecorder implements CallLedger {
     this.#accounted = this.#settled.length;
     this.#begun = true;
     this.#reserved = mine.reserved !== null;
+    await this.#options.untilCertain();
     return { outcome: "granted", maxOutputTokens: mine.maxOutputTokens };
   }
 

@@ -13,7 +13,8 @@ export interface CallToolOptions {
   journal: ExecutionJournal;
   context: ToolContext;
   checkLimit: () => void;
-  checkStopped: () => void;
+  /** Throws when nothing may be done any more. */
+  checkStopped: () => Promise<void>;
 }
 
 /**
@@ -32,7 +33,7 @@ export async function callTool(options: CallToolOptions, request: ToolCallReques
   // Only what changes something needs its intent on record first; reading can simply be done again.
   if (toolClass === "pure") journal.add(begin);
   else await journal.commit(begin);
-  options.checkStopped();
+  await options.checkStopped();
   return record(journal, id, await perform(request, options.context));
 }
 

@@ -1,5 +1,5 @@
 /** Works executions: claims them, drives their squad's process on the journal, recovers what others left. */
-export { createJournalWriter, isConnectionError, type JournalWriter } from "./journal-writer.ts";
+export { createJournalWriter, type JournalWriter } from "./journal-writer.ts";
 export { compactJournals, type MaintenanceReport, maintain } from "./maintain.ts";
 export type { RunDeps } from "./run-execution.ts";
 export { type ExecutionWorker, startWorker } from "./worker.ts";

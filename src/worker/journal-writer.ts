@@ -10,24 +10,33 @@ interface Waiting {
 
 export interface JournalWriter {
   /**
-   * Makes a batch durable. Resolves after its commit. A lost connection is retried for up to `retryForMs`, which is safe:
-   * the batch's number tells the database whether it has been applied.
+   * Makes a batch durable. Resolves after its commit. While the database is away or its disk is full the batch is kept and
+   * sent again, without end: what it holds is paid for. That is safe, since its number tells the database whether it has
+   * been applied.
    */
   commit(batch: JournalBatch): Promise<CommitResult>;
+  /** The process stops or its lease is gone: rejects everything that is waiting or under way, applied or not. */
+  giveUp(): void;
   /** Resolves when nothing is waiting or under way. */
   drain(): Promise<void>;
 }
 
 const maxBatchesPerCommit = 64;
 const maxCommitsInFlight = 3;
+const maxRetryDelayMs = 1_000;
 
 /**
  * Group commit: what arrives while commits are under way travels together in the next one, so that the cost of a
  * transaction and of its fsync is shared under load and nothing waits when there is none.
  */
-export function createJournalWriter(db: Database, options: { retryForMs?: number } = {}): JournalWriter {
-  const retryForMs = options.retryForMs ?? 30_000;
+export function createJournalWriter(
+  db: Database,
+  options: { onRetry?: (error: unknown, attempt: number) => void } = {},
+): JournalWriter {
   const waiting: Waiting[] = [];
+  const underWay = new Set<Waiting>();
+  const pauses = new Set<() => void>();
+  let givenUp = false;
   const idle: (() => void)[] = [];
   let inFlight = 0;
 
@@ -35,8 +44,10 @@ export function createJournalWriter(db: Database, options: { retryForMs?: number
     while (waiting.length > 0 && inFlight < maxCommitsInFlight) {
       const group = waiting.splice(0, maxBatchesPerCommit);
       inFlight += 1;
+      for (const one of group) underWay.add(one);
       void send(group).finally(() => {
         inFlight -= 1;
+        for (const one of group) underWay.delete(one);
         pump();
         if (inFlight === 0 && waiting.length === 0) for (const resolve of idle.splice(0)) resolve();
       });
@@ -44,7 +55,6 @@ export function createJournalWriter(db: Database, options: { retryForMs?: number
   }
 
   async function send(group: Waiting[]): Promise<void> {
-    const deadline = Date.now() + retryForMs;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const docs = `[${group.map((one) => one.json).join(",")}]`;
@@ -60,12 +70,14 @@ export function createJournalWriter(db: Database, options: { retryForMs?: number
         });
         return;
       } catch (error) {
-        if (isConnectionError(error) && Date.now() < deadline) {
-          await new Promise((resolve) => setTimeout(resolve, Math.min(1_000, 50 * 2 ** attempt)));
+        const passing = isPassing(error);
+        if (passing && !givenUp) {
+          options.onRetry?.(error, attempt);
+          await pause(Math.min(maxRetryDelayMs, 25 * 2 ** attempt));
           continue;
         }
         // One bad batch must not fail its neighbours: the transaction was rolled back whole, so each goes alone.
-        if (group.length > 1 && !isConnectionError(error)) {
+        if (group.length > 1 && !passing) {
           await Promise.all(group.map((one) => send([one])));
           return;
         }
@@ -75,12 +87,33 @@ export function createJournalWriter(db: Database, options: { retryForMs?: number
     }
   }
 
+  function pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        pauses.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, delayMs);
+      pauses.add(done);
+    });
+  }
+
   return {
     commit(batch) {
+      if (givenUp) return Promise.reject(new Error("The journal's writer has given up."));
       return new Promise((resolve, reject) => {
         waiting.push({ batch, json: JSON.stringify(batch), resolve, reject });
         pump();
       });
+    },
+    giveUp() {
+      givenUp = true;
+      const error = new Error(
+        "The journal's writer has given up: whether this was applied is for the next worker to see.",
+      );
+      for (const one of [...waiting.splice(0), ...underWay]) one.reject(error);
+      for (const resume of [...pauses]) resume();
     },
     drain() {
       if (inFlight === 0 && waiting.length === 0) return Promise.resolve();
@@ -89,12 +122,27 @@ export function createJournalWriter(db: Database, options: { retryForMs?: number
   };
 }
 
+/** True for faults after which the same statement may well succeed: of the connection, or of a server without room. */
+export function isPassing(error: unknown): boolean {
+  return isConnectionError(error) || isStorageError(error);
+}
+
 /** True for faults of the connection or the server's state, after which the same statement may well succeed. */
-export function isConnectionError(error: unknown): boolean {
+function isConnectionError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const code = "code" in error ? String(error.code) : "";
-  if (/^(08|57P0|53300|40001|40P01|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND)/.test(code)) return true;
-  return /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/i.test(
+  const code = codeOf(error);
+  if (/^(08|57P0|53300|40001|40P01|ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|ENOENT|EAI_AGAIN|EHOST|ENET)/.test(code))
+    return true;
+  return /Connection terminated|connection timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Query read timeout/i.test(
     error.message,
   );
+}
+
+/** True when the server's disk (53100), memory (53200) or the file system below it (58030) refuses. */
+function isStorageError(error: unknown): boolean {
+  return error instanceof Error && /^(53100|53200|58030|ENOSPC|EDQUOT)/.test(codeOf(error));
+}
+
+function codeOf(error: Error): string {
+  return "code" in error ? String(error.code) : "";
 }

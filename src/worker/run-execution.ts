@@ -4,10 +4,10 @@ import type { Database } from "#db";
 import { uuidv7 } from "#db";
 import type { EventHub } from "#events";
 import { describe, LlmError, type LlmHandler } from "#llm";
-import type { Claim } from "#queue";
+import type { Claim, WorkerLease } from "#queue";
 import { ExecutionJournal, type LiveEvent } from "./execution-journal.ts";
 import { type CloseExecution, type EndCall, type NewMessage, storableText } from "./journal-batch.ts";
-import type { JournalWriter } from "./journal-writer.ts";
+import { isPassing, type JournalWriter } from "./journal-writer.ts";
 import { type LoadedExecution, loadExecution } from "./load-execution.ts";
 import { Run, type RunStop } from "./runtime.ts";
 import { prepareWorkspace } from "./workspace-folder.ts";
@@ -20,6 +20,8 @@ export interface RunDeps {
   writer: JournalWriter;
   hub: EventHub;
   gateway: LlmHandler;
+  /** The lease under which the execution is worked: while it is in doubt, nothing with an effect is begun. */
+  lease: Pick<WorkerLease, "doubtful">;
   /** Folder that holds one workspace per execution. */
   workspacesDir: string;
   flushIntervalMs: () => number;
@@ -78,6 +80,7 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
       execution,
       journal,
       gateway: deps.gateway,
+      lease: deps.lease,
       workspace,
       readAttachment: (name, maxBytes) => readAttachment(workspace, name, maxBytes),
       flushIntervalMs: deps.flushIntervalMs,
@@ -125,7 +128,7 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
       { executionId: claim.id, epoch: claim.epoch, err: error },
       "an execution left its worker with a fault",
     );
-    return releaseAfterFault(deps.db, claim).catch((releaseError: unknown) => {
+    return releaseAfterFault(deps.db, claim, error).catch((releaseError: unknown) => {
       deps.log.error({ executionId: claim.id, err: releaseError }, "could not give an execution back; the lease will");
     });
   });
@@ -331,14 +334,18 @@ function lostCall(call: LoadedExecution["calls"][number]): EndCall {
   };
 }
 
-/** A fault is not a verdict: the execution goes back to the queue after a pause and counts as a claim without progress. */
-async function releaseAfterFault(db: Database, claim: Claim): Promise<void> {
+/**
+ * A fault is not a verdict: the execution goes back to the queue after a pause and counts as a claim without progress,
+ * unless it was the database that was away or full.
+ */
+async function releaseAfterFault(db: Database, claim: Claim, fault: unknown): Promise<void> {
   await db.query(
     "queue_release",
     `UPDATE task_executions SET status = 'queued', worker_id = NULL, running_since = NULL,
+       claims_without_progress = GREATEST(0, claims_without_progress - $3),
        queued_at = clock_timestamp() + make_interval(secs => LEAST(30, 2 ^ claims_without_progress))
      WHERE id = $1 AND epoch = $2 AND status = 'running'`,
-    [claim.id, claim.epoch],
+    [claim.id, claim.epoch, isPassing(fault) ? 1 : 0],
   );
 }
 

@@ -12,6 +12,7 @@ import {
 } from "#agents";
 import type { EndReason, SquadSnapshot, TaskSnapshot } from "#contracts";
 import type { LlmHandler } from "#llm";
+import type { WorkerLease } from "#queue";
 import { callModel, deterministicId } from "./call-model.ts";
 import { callTool } from "./call-tool.ts";
 import type { ExecutionJournal, LiveEvent } from "./execution-journal.ts";
@@ -35,10 +36,13 @@ export interface RunStop {
   stepId?: string;
 }
 
+const doubtPollMs = 50;
+
 export interface RunOptions {
   execution: LoadedExecution;
   journal: ExecutionJournal;
   gateway: LlmHandler;
+  lease: Pick<WorkerLease, "doubtful">;
   workspace: Workspace;
   readAttachment: (name: string, maxBytes: number) => Promise<string | null>;
   flushIntervalMs: () => number;
@@ -159,6 +163,7 @@ export class Run implements ExecutionRuntime {
         return this.#costNanoUsd;
       },
       checkLimit: () => this.#countLlmCall(),
+      untilCertain: () => this.#untilCertain(),
     };
     const answer = await this.#track(callModel(options, call, this.signal));
     this.#texts.set(answer.messageId, answer.text);
@@ -173,7 +178,10 @@ export class Run implements ExecutionRuntime {
       journal,
       context: { workspace, signal: this.signal },
       checkLimit: () => this.#countToolCall(),
-      checkStopped: () => this.#check(),
+      checkStopped: async () => {
+        await this.#untilCertain();
+        this.#check();
+      },
     };
     return this.#track(callTool(options, request));
   }
@@ -202,6 +210,17 @@ export class Run implements ExecutionRuntime {
   #check(): void {
     const reason = this.#stop?.reason ?? this.#options.journal.stopped;
     if (reason !== null) throw new ExecutionStopped(reason);
+  }
+
+  /**
+   * Waits while the lease is in doubt. A process that was asleep between the commit of an intent and its effect must not
+   * act on it: another may have taken over.
+   */
+  async #untilCertain(): Promise<void> {
+    while (this.#options.lease.doubtful()) {
+      this.signal.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, doubtPollMs));
+    }
   }
 
   #track<T>(work: Promise<T>): Promise<T> {

@@ -34,6 +34,10 @@ export interface ExecutionWorker {
 }
 
 const sweepIntervalMs = 1_000;
+/** Only who has renewed its own lease without trouble for this long calls others dead for not renewing theirs. */
+const certainForMs = 4_000;
+/** How long the journal may take to write what an execution hands over when the worker stops, beyond the grace. */
+const lastWriteMs = 500;
 /** Backlog and lost wake-ups are found by looking, too. */
 const pollIntervalMs = 2_000;
 
@@ -47,8 +51,11 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
   const { db, lease, listener, log } = options;
   const active = new Map<string, ActiveRun>();
   let stopping = false;
-  let claiming = false;
+  // To a second claim, what the first has just been given would look left alone.
+  const exclusively = oneAfterTheOther();
   let again = false;
+  /** When the lease was last in doubt, by the monotonic clock; at first: now. */
+  let doubtfulAtMs = performance.now();
 
   function start(claim: Claim): void {
     options.onQueueWait?.(claim.waitMs);
@@ -67,24 +74,30 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
     only === undefined ? claimOrphans(db, lease.workerId, free, [...active.keys()]) : claimTheOne(only);
 
   async function fill(): Promise<void> {
-    if (claiming) {
-      again = true;
-      return;
-    }
-    claiming = true;
+    if (again) return;
+    again = true;
     try {
-      do {
-        again = false;
-        const free = options.concurrency - active.size;
-        if (stopping || free <= 0 || lease.doubtful()) break;
-        const claims = await claimNew(free);
-        for (const claim of claims) start(claim);
-        if (claims.length === free) again = true;
-      } while (again);
+      await exclusively(async () => {
+        while (again) {
+          again = false;
+          const free = options.concurrency - active.size;
+          if (stopping || free <= 0 || lease.doubtful()) return;
+          const claims = await claimNew(free);
+          for (const claim of claims) start(claim);
+          if (claims.length === free) again = true;
+        }
+      });
     } catch (error) {
       log.warn({ err: error }, "could not claim executions; trying again");
-    } finally {
-      claiming = false;
+    }
+  }
+
+  async function takeOver(): Promise<void> {
+    const free = options.concurrency - active.size;
+    if (stopping || free <= 0 || lease.doubtful()) return;
+    for (const claim of await claimLeft(free)) {
+      log.warn({ executionId: claim.id, epoch: claim.epoch }, "took over an execution");
+      start(claim);
     }
   }
 
@@ -97,15 +110,10 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
     if (stopping || sweeping) return;
     sweeping = true;
     try {
-      const buried = await buryDeadWorkers(db);
+      if (lease.doubtful()) doubtfulAtMs = performance.now();
+      const buried = await buryDeadWorkers(db, performance.now() - doubtfulAtMs > certainForMs);
       if (buried > 0) log.warn({ workers: buried }, "took the lease from dead workers");
-      const free = options.concurrency - active.size;
-      if (free > 0 && !lease.doubtful()) {
-        for (const claim of await claimLeft(free)) {
-          log.warn({ executionId: claim.id, epoch: claim.epoch }, "took over an execution");
-          start(claim);
-        }
-      }
+      await exclusively(takeOver);
       if (active.size > 0)
         for (const flags of await readControlFlags(db, lease.workerId)) active.get(flags.id)?.control(flags);
     } catch (error) {
@@ -130,6 +138,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
     wake,
     active: () => active.size,
     abandon() {
+      options.writer.giveUp();
       for (const run of active.values()) run.abandon();
     },
     async stop(graceMs) {
@@ -140,7 +149,20 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
       offQueue();
       offControl();
       offReconnect();
+      // A database that is away must not hold up the end: the lease ends by itself, the next worker takes over.
+      const timer = setTimeout(() => options.writer.giveUp(), graceMs + lastWriteMs);
       await Promise.all([...active.values()].map((run) => run.handOver(graceMs)));
+      clearTimeout(timer);
     },
+  };
+}
+
+/** Runs what it is given one after the other; each rejects with its own fault. */
+function oneAfterTheOther(): (work: () => Promise<void>) => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
   };
 }

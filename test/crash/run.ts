@@ -29,20 +29,31 @@ const { values } = parseArgs({
 async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
   const rounds = values.seed === undefined ? Math.max(1, Math.round(Number(values.seeds) * scenario.weight)) : 1;
   const first = Number(values.seed ?? values.first);
-  const report: ScenarioReport = { scenario: scenario.name, rounds: 0, first, violations: [], recoveriesMs: [], counts: {}, timesMs: {} };
+  const report: ScenarioReport = {
+    scenario: scenario.name,
+    rounds: 0,
+    first,
+    violations: [],
+    recoveriesMs: [],
+    counts: {},
+    timesMs: {},
+  };
   for (let seed = first; seed < first + rounds; seed += 1) {
     const started = Date.now();
     const result = await scenario.round(seed, values.short ? "short" : "long");
     report.rounds += 1;
     report.recoveriesMs.push(...result.recoveriesMs);
     for (const [name, count] of Object.entries(result.counts)) report.counts[name] = (report.counts[name] ?? 0) + count;
-    for (const [name, times] of Object.entries(result.timesMs)) report.timesMs[name] = [...(report.timesMs[name] ?? []), ...times];
+    for (const [name, times] of Object.entries(result.timesMs))
+      report.timesMs[name] = [...(report.timesMs[name] ?? []), ...times];
     const mark = result.violations.length === 0 ? "✔" : "✖";
     console.log(`${mark} ${scenario.name} seed ${seed}  ${Date.now() - started} ms  ${JSON.stringify(result.counts)}`);
     if (result.violations.length === 0) continue;
     report.violations.push({ seed, violations: result.violations });
     for (const violation of result.violations) console.log(`    ${violation.replaceAll("\n", "\n      ")}`);
-    console.log(`    replay: npm run test:crash -- --scenario ${scenario.name} --seed ${seed}${values.short ? " --short" : ""}`);
+    console.log(
+      `    replay: npm run test:crash -- --scenario ${scenario.name} --seed ${seed}${values.short ? " --short" : ""}`,
+    );
   }
   return report;
 }

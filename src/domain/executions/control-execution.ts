@@ -51,6 +51,16 @@ function done(
   };
 }
 
+/** Events of calls that the last worker left open; nobody else will end them while the execution rests. */
+async function loseCalls(db: Queryable, executionId: string): Promise<{ type: string; data: object }[]> {
+  const { rows } = await db.query<{ events: { type: string; data: object }[] }>(
+    "execution_lose_calls",
+    "SELECT muster_lose_calls($1) AS events",
+    [executionId],
+  );
+  return rows[0]?.events ?? [];
+}
+
 async function append(db: Queryable, executionId: string, events: { type: string; data: object }[]): Promise<number> {
   const { rows } = await db.query<{ last: number }>("execution_append", "SELECT muster_append($1, $2::jsonb) AS last", [
     executionId,
@@ -92,6 +102,7 @@ export function cancelExecution(db: Store, scope: Scope, executionId: string): P
           [executionId],
         );
         const lastSeq = await append(tx, executionId, [
+          ...(await loseCalls(tx, executionId)),
           { type: "execution-end", data: { status: "cancelled", endReason: "cancelled_by_user" } },
         ]);
         return done(row, "cancelled", lastSeq, null);
@@ -126,6 +137,7 @@ export function pauseExecution(db: Store, scope: Scope, executionId: string): Pr
         [executionId],
       );
       const lastSeq = await append(tx, executionId, [
+        ...(await loseCalls(tx, executionId)),
         { type: "execution-pause", data: { reason: "Paused by its user." } },
       ]);
       return done(row, "paused", lastSeq, null);

@@ -94,11 +94,13 @@ async function checkEvents({ db, history, stuck }: CheckOptions, row: Row): Prom
   stored.forEach((event, index) => {
     if (event.seq !== index + 1) found.push(`${id}: event ${index + 1} is numbered ${event.seq}`);
   });
-  if (stored.length !== row.last_seq) found.push(`${id}: ${stored.length} events, but the last number is ${row.last_seq}`);
+  if (stored.length !== row.last_seq)
+    found.push(`${id}: ${stored.length} events, but the last number is ${row.last_seq}`);
   const ends = stored.filter((event) => event.type === "execution-end").length;
   const terminal = ["completed", "failed", "cancelled", "budget_exceeded"].includes(row.status);
   if (!stuck.includes(id) && terminal && ends !== 1) found.push(`${id}: ${ends} terminal events`);
-  if (terminal && stored.at(-1)?.type !== "execution-end") found.push(`${id}: its last event is ${stored.at(-1)?.type}`);
+  if (terminal && stored.at(-1)?.type !== "execution-end")
+    found.push(`${id}: its last event is ${stored.at(-1)?.type}`);
   for (const [seq, shown] of history.shown.get(id) ?? []) {
     const kept = stored[seq - 1];
     if (!kept) found.push(`${id}: event ${seq} was shown and is not there`);
@@ -143,9 +145,21 @@ function checkBill(id: string, row: Row, usage: Usage[]): string[] {
   const compare = (what: string, total: number, bills: number) => {
     if (total !== bills) found.push(`${id}: ${what} ${total}, but its bills add up to ${bills}`);
   };
-  compare("input tokens", row.input_tokens, sum((one) => one.input_tokens));
-  compare("output tokens", row.output_tokens, sum((one) => one.output_tokens));
-  compare("cost", row.cost_nano_usd, sum((one) => one.cost_nano_usd ?? 0));
+  compare(
+    "input tokens",
+    row.input_tokens,
+    sum((one) => one.input_tokens),
+  );
+  compare(
+    "output tokens",
+    row.output_tokens,
+    sum((one) => one.output_tokens),
+  );
+  compare(
+    "cost",
+    row.cost_nano_usd,
+    sum((one) => one.cost_nano_usd ?? 0),
+  );
   return found;
 }
 
@@ -157,15 +171,20 @@ function checkLedger(options: CheckOptions, acknowledged: Acknowledged, calls: C
   for (const bill of usage.filter((one) => one.outcome === "done" && one.input_tokens + one.output_tokens > 0)) {
     const index = lines.findIndex(
       (line) =>
-        line.outcome === "complete" && line.inputTokens === bill.input_tokens && line.outputTokens === bill.output_tokens,
+        line.outcome === "complete" &&
+        line.inputTokens === bill.input_tokens &&
+        line.outputTokens === bill.output_tokens,
     );
     if (index === -1) {
-      found.push(`${id}: the bill of call ${bill.llm_call_id} (${bill.input_tokens} + ${bill.output_tokens} tokens) is in no ledger`);
+      found.push(
+        `${id}: the bill of call ${bill.llm_call_id} (${bill.input_tokens} + ${bill.output_tokens} tokens) is in no ledger`,
+      );
       continue;
     }
     lines.splice(index, 1);
     const cost = bill.input_tokens * price.inputNanoUsd + bill.output_tokens * price.outputNanoUsd;
-    if (bill.cost_nano_usd !== cost) found.push(`${id}: call ${bill.llm_call_id} was billed ${bill.cost_nano_usd} instead of ${cost}`);
+    if (bill.cost_nano_usd !== cost)
+      found.push(`${id}: call ${bill.llm_call_id} was billed ${bill.cost_nano_usd} instead of ${cost}`);
   }
   const unfinished = calls.filter((call) => call.state !== "done" && call.state !== "started");
   const done = calls.filter((call) => call.state === "done").length;
@@ -187,7 +206,14 @@ function checkLedger(options: CheckOptions, acknowledged: Acknowledged, calls: C
 
 /** Nothing reserved at rest, nothing spent beyond its limit. */
 async function checkBudgets(db: Database): Promise<string[]> {
-  const { rows } = await db.query<{ id: string; level: string; reserved: number; spent: number; limit: number; cost: number }>(
+  const { rows } = await db.query<{
+    id: string;
+    level: string;
+    reserved: number;
+    spent: number;
+    limit: number;
+    cost: number;
+  }>(
     "crash_budgets",
     `SELECT b.id, b.level, b.reserved_nano_usd AS reserved, b.spent_nano_usd AS spent, b.limit_nano_usd AS limit,
        COALESCE((SELECT sum(u.cost_nano_usd) FROM llm_usage u WHERE CASE b.level WHEN 'execution' THEN u.execution_id = b.scope_id
@@ -201,8 +227,10 @@ async function checkBudgets(db: Database): Promise<string[]> {
     const broken: string[] = [];
     if (row.reserved !== 0) broken.push(`budget ${row.id} (${row.level}) holds ${row.reserved} reserved at rest`);
     if (row.spent > row.limit) broken.push(`budget ${row.id} (${row.level}) is exceeded: ${row.spent} of ${row.limit}`);
-    if (row.cost > row.limit) broken.push(`the bills under budget ${row.id} (${row.level}) are ${row.cost} of ${row.limit}`);
-    if (row.cost !== row.spent) broken.push(`budget ${row.id} (${row.level}) counts ${row.spent}, its bills are ${row.cost}`);
+    if (row.cost > row.limit)
+      broken.push(`the bills under budget ${row.id} (${row.level}) are ${row.cost} of ${row.limit}`);
+    if (row.cost !== row.spent)
+      broken.push(`budget ${row.id} (${row.level}) counts ${row.spent}, its bills are ${row.cost}`);
     return broken;
   });
   if ((open[0]?.count ?? 0) > 0) found.push(`${open[0]?.count} reservations are left at rest`);
@@ -220,7 +248,8 @@ async function checkDoubles(db: Database, history: History): Promise<string[]> {
   for (const { idempotencyKey, executionId } of history.acknowledged) {
     if (idempotencyKey === null) continue;
     const former = keys.get(idempotencyKey);
-    if (former !== undefined && former !== executionId) found.push(`key ${idempotencyKey} got ${former} and ${executionId}`);
+    if (former !== undefined && former !== executionId)
+      found.push(`key ${idempotencyKey} got ${former} and ${executionId}`);
     keys.set(idempotencyKey, executionId);
   }
   return found;

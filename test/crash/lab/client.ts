@@ -17,7 +17,13 @@ export class Client {
   }
 
   /** Sends until a 2xx or a 4xx that is final; returns status and body. */
-  async send(method: string, path: string, body: object | null, key: string, signal?: AbortSignal): Promise<{ status: number; body: unknown }> {
+  async send(
+    method: string,
+    path: string,
+    body: object | null,
+    key: string,
+    signal?: AbortSignal,
+  ): Promise<{ status: number; body: unknown }> {
     for (;;) {
       signal?.throwIfAborted();
       const answer = await this.#try(method, path, body, key).catch(() => null); // Refused or reset: the process is down.
@@ -26,7 +32,12 @@ export class Client {
     }
   }
 
-  async #try(method: string, path: string, body: object | null, key: string): Promise<{ status: number; body: unknown }> {
+  async #try(
+    method: string,
+    path: string,
+    body: object | null,
+    key: string,
+  ): Promise<{ status: number; body: unknown }> {
     const response = await fetch(this.#options.url() + path, {
       method,
       headers: {
@@ -59,7 +70,10 @@ export class Client {
       signal.throwIfAborted();
       try {
         const response = await fetch(`${this.#options.url()}/api/v1/executions/${executionId}/events`, {
-          headers: { authorization: `Bearer ${this.#options.token}`, ...(last > 0 ? { "last-event-id": String(last) } : {}) },
+          headers: {
+            authorization: `Bearer ${this.#options.token}`,
+            ...(last > 0 ? { "last-event-id": String(last) } : {}),
+          },
           signal,
         });
         if (!response.ok || !response.body) throw new Error(`status ${response.status}`);

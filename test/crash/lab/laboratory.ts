@@ -46,7 +46,11 @@ export interface Laboratory {
   /** Resolves with the milliseconds until nothing names a worker of this process any more. */
   takenOver(pid: number, timeoutMs?: number): Promise<number>;
   /** Every broken promise. */
-  check(options?: { allowed?: readonly ExecutionStatus[]; stuck?: readonly string[]; extraCallsNeedDisturbance?: boolean }): Promise<string[]>;
+  check(options?: {
+    allowed?: readonly ExecutionStatus[];
+    stuck?: readonly string[];
+    extraCallsNeedDisturbance?: boolean;
+  }): Promise<string[]>;
   /** The end of what the processes logged, for a failing seed. */
   log(): string;
   close(): Promise<void>;
@@ -64,7 +68,11 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<Labora
   const history = new History();
   const provider = await startCrashProvider(`${folder.path}/ledger.jsonl`, options.plan ?? defaultPlan);
   const shared = options.database ? null : await createTestDatabase({ poolMax: 6 });
-  const database = options.database ?? { url: shared?.url ?? "", db: shared?.db as Database, close: async () => undefined };
+  const database = options.database ?? {
+    url: shared?.url ?? "",
+    db: shared?.db as Database,
+    close: async () => undefined,
+  };
   const { db } = database;
   const task = await insertTask(db, {
     model: price.model,
@@ -137,7 +145,12 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<Labora
       return { executionId, marker };
     },
     disturb(what) {
-      const disturbance = { what, fromMs: Date.now(), untilMs: Number.POSITIVE_INFINITY, inFlight: provider.inFlight() };
+      const disturbance = {
+        what,
+        fromMs: Date.now(),
+        untilMs: Number.POSITIVE_INFINITY,
+        inFlight: provider.inFlight(),
+      };
       history.disturbances.push(disturbance);
       return () => {
         disturbance.untilMs = Date.now();
@@ -180,7 +193,7 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<Labora
       history.recoveriesMs.push(tookMs);
       return tookMs;
     },
-    check: ({ allowed = ["completed"], stuck = [], extraCallsNeedDisturbance = true } = {}) =>
+    check: ({ allowed = ["completed"] as const, stuck = [], extraCallsNeedDisturbance = true } = {}) =>
       check({ db, history, ledger: provider.ledger(), allowed, stuck, extraCallsNeedDisturbance }),
     log: () => tail(logPath),
     async close() {

@@ -74,7 +74,8 @@ const query: Query = function (this: pg.Client, statement, ...rest) {
     open.delete(this);
     if (!point) return run();
     // A server whose disk is full rolls back.
-    if (point.action === "disk-full") return (original.call(this, "ROLLBACK") as Promise<unknown>).then(() => act(this, point, run));
+    if (point.action === "disk-full")
+      return (original.call(this, "ROLLBACK") as Promise<unknown>).then(() => act(this, point, run));
     return act(this, point, run);
   }
   if (armed.length === 0 || typeof rest.at(-1) === "function") return run();

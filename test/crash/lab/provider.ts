@@ -113,7 +113,9 @@ export async function startCrashProvider(
       const headers = retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) };
       end("refused", 0);
       response.writeHead(status, { "content-type": "application/json", ...headers });
-      response.end(JSON.stringify({ error: { message: "Refused by the laboratory", type: "server_error", code: null } }));
+      response.end(
+        JSON.stringify({ error: { message: "Refused by the laboratory", type: "server_error", code: null } }),
+      );
       return;
     }
     if (chosen.fault?.kind === "slow-first-byte") await delay(chosen.fault.delayMs);
@@ -121,19 +123,30 @@ export async function startCrashProvider(
     const all = piecesOf(text, id, chosen.pieces);
     const pieces = all.slice(0, limit);
     const finish = pieces.length < all.length ? "length" : "stop";
-    const usage = { prompt_tokens: inputTokens, completion_tokens: pieces.length, total_tokens: inputTokens + pieces.length };
+    const usage = {
+      prompt_tokens: inputTokens,
+      completion_tokens: pieces.length,
+      total_tokens: inputTokens + pieces.length,
+    };
     if (body.stream !== true) {
       await delay(chosen.pieceDelayMs * pieces.length);
       if (response.destroyed) return;
       const message = { role: "assistant", content: pieces.join("") };
-      const json = JSON.stringify({ id: `c-${id}`, object: "chat.completion", model: body.model, choices: [{ index: 0, message, finish_reason: finish }], usage });
+      const json = JSON.stringify({
+        id: `c-${id}`,
+        object: "chat.completion",
+        model: body.model,
+        choices: [{ index: 0, message, finish_reason: finish }],
+        usage,
+      });
       response.writeHead(200, { "content-type": "application/json" });
       response.end(json);
       end("complete", pieces.length);
       return;
     }
     const head = { id: `c-${id}`, object: "chat.completion.chunk", model: body.model };
-    const chunk = (choices: object[], extra: object = {}) => response.write(`data: ${JSON.stringify({ ...head, choices, ...extra })}\n\n`);
+    const chunk = (choices: object[], extra: object = {}) =>
+      response.write(`data: ${JSON.stringify({ ...head, choices, ...extra })}\n\n`);
     response.writeHead(200, { "content-type": "text/event-stream" });
     chunk([{ index: 0, delta: { role: "assistant", content: "" }, finish_reason: null }]);
     for (const piece of pieces) {
@@ -215,7 +228,15 @@ function readLedger(path: string): LedgerCall[] {
     const line = JSON.parse(text) as { at: number; line: string; id: number } & Partial<LedgerCall>;
     if (line.line === "begin") {
       const { id, marker = "none" } = line;
-      calls.set(id, { id, marker, beganAtMs: line.at, endedAtMs: null, outcome: null, inputTokens: 0, outputTokens: 0 });
+      calls.set(id, {
+        id,
+        marker,
+        beganAtMs: line.at,
+        endedAtMs: null,
+        outcome: null,
+        inputTokens: 0,
+        outputTokens: 0,
+      });
       continue;
     }
     const call = calls.get(line.id);

@@ -31,16 +31,16 @@ export const failurePoints: Scenario = {
           plan: () => ({ pieces: 16, pieceDelayMs: 10 }),
         }),
       async (lab) => {
-        const points = size === "long" ? allPoints : allPoints.filter((_, index) => index % shortShare === seed % shortShare);
+        const points =
+          size === "long" ? allPoints : allPoints.filter((_, index) => index % shortShare === seed % shortShare);
         let muster = await lab.start("all");
         let struck = 0;
         for (const point of points) {
-          if (!muster.alive()) muster = await lab.start("all");
-          const hit = await strike(lab, muster, point);
+          const { hit, next } = await strike(lab, muster, point);
+          muster = next;
           if (hit) struck += 1;
           else lab.history.violations.push(`the point ${point.transaction}/${point.action} was never reached`);
         }
-        if (!muster.alive()) await lab.start("all");
         return conclude(
           lab,
           { timeoutMs: 30_000, allowed: ["completed", "cancelled"] },
@@ -51,7 +51,11 @@ export const failurePoints: Scenario = {
 };
 
 /** Arms the point, brings its transaction about, and waits until all is at rest again. */
-async function strike(lab: Laboratory, muster: MusterProcess, { transaction, action }: Point): Promise<boolean> {
+async function strike(
+  lab: Laboratory,
+  muster: MusterProcess,
+  { transaction, action }: Point,
+): Promise<{ hit: boolean; next: MusterProcess }> {
   const kills = action.startsWith("kill");
   const several = transaction === "begin" || transaction === "finish" || transaction === "flush";
   const nth = several ? lab.random.between(1, 3) : 1;
@@ -66,13 +70,12 @@ async function strike(lab: Laboratory, muster: MusterProcess, { transaction, act
   const bounded = Promise.race([reached, new Promise<boolean>((resolve) => setTimeout(resolve, 8_000, false).unref())]);
   const work = other ? null : submit(lab, transaction);
   const hit = await bounded;
-  const next = kills ? await lab.start("all") : muster;
-  over();
+  const next = kills && hit ? await lab.start("all") : muster;
   const id = await work;
   const stuck = await lab.untilRest(15_000, id ? [id] : undefined);
+  over();
   for (const one of stuck) lab.history.violations.push(`${one} is stuck after ${action} at ${transaction}`);
-  if (kills && !next.alive()) throw new Error("The restarted process died.");
-  return hit;
+  return { hit, next };
 }
 
 /** Has an execution accepted by the client, and cancelled where that is the point. */
@@ -82,7 +85,8 @@ async function submit(lab: Laboratory, transaction: TransactionName): Promise<st
   if (transaction === "cancel") {
     await lab.provider.streaming(marker);
     const answer = await lab.client.send("POST", `/api/v1/executions/${id}/cancel`, null, `cancel-${marker}`);
-    if (answer.status >= 300 && answer.status !== 409) lab.history.violations.push(`a cancel was answered ${answer.status}`);
+    if (answer.status >= 300 && answer.status !== 409)
+      lab.history.violations.push(`a cancel was answered ${answer.status}`);
   }
   return id;
 }

@@ -43,7 +43,11 @@ export const killWorkers: Scenario = {
           "crash_lost",
           "SELECT count(*)::int AS lost FROM llm_calls WHERE state = 'lost'",
         );
-        return conclude(lab, { timeoutMs: 60_000 }, { counts: { kills, inFlightAtKills: inFlight, lostCalls: rows[0]?.lost ?? 0 } });
+        return conclude(
+          lab,
+          { timeoutMs: 60_000 },
+          { counts: { kills, inFlightAtKills: inFlight, lostCalls: rows[0]?.lost ?? 0 } },
+        );
       },
     ),
 };
