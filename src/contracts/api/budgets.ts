@@ -39,3 +39,6 @@ export type BudgetAnswer = Static<typeof BudgetAnswer>;
 /** A limit below what is spent already is stored as what is spent: nothing more can be bought. */
 export const PutBudgetBody = object({ limitNanoUsd: MoneyLimit, period: Type.Optional(Type.Enum(budgetPeriods)) });
 export type PutBudgetBody = Static<typeof PutBudgetBody>;
+/** An execution has no months: its budget is for the whole of it. */
+export const PutExecutionBudgetBody = object({ limitNanoUsd: MoneyLimit });
+export type PutExecutionBudgetBody = Static<typeof PutExecutionBudgetBody>;

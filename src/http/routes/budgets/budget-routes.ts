@@ -1,12 +1,20 @@
-import { BudgetAnswer, BudgetListQuery, BudgetPage, PutBudgetBody, SquadParams } from "#contracts";
-import { listBudgets, readBudget, removeBudget, setBudget } from "#domain";
+import {
+  BudgetAnswer,
+  BudgetListQuery,
+  BudgetPage,
+  ExecutionParams,
+  PutBudgetBody,
+  PutExecutionBudgetBody,
+  SquadParams,
+} from "#contracts";
+import { listBudgets, readBudget, removeBudget, setBudget, setExecutionBudget } from "#domain";
 import { expectFound, expectOk } from "../../expect-ok.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 
 const tag = "budgets";
 const changes = ["budgets", "squads", "usage"] as const;
 
-/** Limits of what may be spent: of all calls of the caller, and of single squads. */
+/** Limits of what may be spent: of all calls of the caller, of single squads, of single executions. */
 export function budgetRoutes(): AnyRoute[] {
   return [
     defineRoute({
@@ -23,6 +31,7 @@ export function budgetRoutes(): AnyRoute[] {
     }),
     ...instanceRoutes(),
     ...squadBudgetRoutes(),
+    ...executionBudgetRoutes(),
   ];
 }
 
@@ -116,6 +125,43 @@ function squadBudgetRoutes(): AnyRoute[] {
       handle: async ({ db, caller, params }) => {
         expectOk(await removeBudget(db, caller, { level: "squad", squadId: params.squadId }));
         return undefined;
+      },
+    }),
+  ];
+}
+
+function executionBudgetRoutes(): AnyRoute[] {
+  return [
+    defineRoute({
+      method: "GET",
+      path: "/api/v1/budgets/executions/:executionId",
+      operationId: "readExecutionBudget",
+      tag,
+      summary: "The budget of an execution",
+      policy: "user",
+      params: ExecutionParams,
+      answer: BudgetAnswer,
+      handle: async ({ db, caller, params }) => ({
+        budget: expectFound(await readBudget(db, caller, "execution", params.executionId), "budget of an execution"),
+      }),
+    }),
+    defineRoute({
+      method: "PUT",
+      path: "/api/v1/budgets/executions/:executionId",
+      operationId: "setExecutionBudget",
+      tag,
+      summary: "Limits what an execution may cost; raise it and resume one that stopped at its budget",
+      policy: "user",
+      params: ExecutionParams,
+      body: PutExecutionBudgetBody,
+      answer: BudgetAnswer,
+      changes: [...changes, "executions"],
+      handle: async ({ db, caller, params, body }) => {
+        const { executionId } = params;
+        expectOk(await setExecutionBudget(db, caller, executionId, body.limitNanoUsd));
+        return {
+          budget: expectFound(await readBudget(db, caller, "execution", executionId), "budget of an execution"),
+        };
       },
     }),
   ];
