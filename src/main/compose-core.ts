@@ -68,8 +68,8 @@ export interface Core {
   templates: readonly SquadTemplate[];
   tools: readonly ToolInfo[];
   version: string;
-  /** Starts to work executions in this process. */
-  startWorker(): Promise<RunningWorker>;
+  /** Starts to work executions in this process: all, or `only` this one. */
+  startWorker(options?: { only?: string }): Promise<RunningWorker>;
   /** Closes everything in the reverse order; may be called again. */
   close(): Promise<void>;
 }
@@ -190,7 +190,7 @@ async function compose(
     templates,
     tools: allTools.map(({ name, description, class: toolClass }) => ({ name, description, class: toolClass })),
     version: musterVersion(),
-    startWorker: () => startWorkerPart(core),
+    startWorker: (only) => startWorkerPart(core, only),
     close,
   };
   return core;

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { ClaimBody, User } from "#contracts";
 import { type Queryable, uuidv7 } from "#db";
-import { type Refusal, type Store, violates } from "../store.ts";
+import type { Refusal, Store } from "../store.ts";
 import { hashPassword, hashToken, newToken } from "./secrets.ts";
 import { openSession } from "./sessions.ts";
 import { toUser, type UserRow, userColumns } from "./users.queries.ts";
@@ -32,7 +32,7 @@ export async function claimInstallation(
   const closed = (detail: string): Refusal => ({ outcome: "claim_closed", detail });
   // The hash costs 20 ms of CPU: not while the row is locked.
   const passwordHash = await hashPassword(body.password);
-  const claim = db.transaction(async (transaction): Promise<{ outcome: "ok"; user: User; token: string } | Refusal> => {
+  return db.transaction(async (transaction): Promise<{ outcome: "ok"; user: User; token: string } | Refusal> => {
     const { rows } = await transaction.query<{ claim_code_hash: Buffer | null; claimed_at: Date | null }>(
       "claim_lock",
       "SELECT claim_code_hash, claimed_at FROM installation FOR UPDATE",
@@ -43,30 +43,38 @@ export async function claimInstallation(
     if (!row.claim_code_hash || !timingSafeEqual(row.claim_code_hash, given)) {
       return closed("Use the claim link that the last start of the server printed.");
     }
-    const { rows: users } = await transaction.query<UserRow>(
-      "owner_take_over",
-      `UPDATE users SET email = $1, name = $2, password_hash = $3
-       WHERE id = (SELECT id FROM users WHERE role = 'owner' ORDER BY created_at, id LIMIT 1) RETURNING ${userColumns}`,
-      [body.email, body.name.trim(), passwordHash],
-    );
-    const user = users[0] ? toUser(users[0]) : await createOwner(transaction, body, passwordHash);
+    const user = await makeOwner(transaction, body, passwordHash);
+    if (!user) return { outcome: "already_exists", detail: "Another account has this e-mail: use a different one." };
     await transaction.query("claim_close", "UPDATE installation SET claimed_at = now(), claim_code_hash = NULL");
     const token = await openSession(transaction, user.id, userAgent);
     return { outcome: "ok", user, token };
   });
-  return claim.catch((error: unknown): Refusal => {
-    if (!violates(error, "idx_users_email")) throw error;
-    return { outcome: "already_exists", detail: "Another account has this e-mail: use a different one." };
-  });
 }
 
-async function createOwner(db: Queryable, body: ClaimBody, passwordHash: string): Promise<User> {
+/** The owner of the command line when there is one, else a new one; null when the e-mail is somebody else's. */
+async function makeOwner(db: Queryable, body: ClaimBody, passwordHash: string): Promise<User | null> {
+  const name = body.name.trim();
+  const { rows: local } = await db.query<{ id: string; taken: boolean }>(
+    "owner_local",
+    `SELECT u.id, EXISTS (SELECT 1 FROM users o WHERE lower(o.email) = lower($1) AND o.id <> u.id) AS taken
+     FROM users u WHERE u.role = 'owner' ORDER BY u.created_at, u.id LIMIT 1`,
+    [body.email],
+  );
+  if (local[0]?.taken) return null;
+  if (local[0]) {
+    const { rows } = await db.query<UserRow>(
+      "owner_take_over",
+      `UPDATE users SET email = $2, name = $3, password_hash = $4 WHERE id = $1 RETURNING ${userColumns}`,
+      [local[0].id, body.email, name, passwordHash],
+    );
+    return toUser(rows[0] as UserRow);
+  }
   const { rows } = await db.query<UserRow>(
     "owner_create",
     `INSERT INTO users (id, email, name, password_hash, role) VALUES ($1, $2, $3, $4, 'owner')
      ON CONFLICT (lower(email)) DO UPDATE SET name = excluded.name, password_hash = excluded.password_hash, role = 'owner'
      RETURNING ${userColumns}`,
-    [uuidv7(), body.email, body.name.trim(), passwordHash],
+    [uuidv7(), body.email, name, passwordHash],
   );
   return toUser(rows[0] as UserRow);
 }

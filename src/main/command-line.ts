@@ -1,0 +1,25 @@
+/** What a command line does with the composed parts: use cases and reads, by the names their modules give them. */
+export { seed } from "#db";
+export {
+  acceptExecution,
+  approveExecution,
+  cancelExecution,
+  createApiKey,
+  createSquad,
+  createTask,
+  type Database,
+  ensureOwner,
+  ensureProject,
+  findSquadBySlug,
+  findUserByEmail,
+  joinTransaction,
+  listSquadSlugs,
+  readExecution,
+  readSquad,
+  resumeExecution,
+  retryExecution,
+  type Scope,
+  sendHints,
+} from "#domain";
+export { toExecutionEvent } from "#events";
+export { workspaceFolder } from "#worker";
