@@ -7,7 +7,8 @@ interface Flight {
   frames: LlmFrame[];
   /** A leader that asked for JSON sends no frames; those who joined then get them all at the end. */
   streamed: boolean;
-  listeners: Set<FrameSink>;
+  /** Replaced, never changed: one who joins from within a frame has got it already from `frames`. */
+  listeners: readonly FrameSink[];
   callers: number;
   controller: AbortController;
   promise: Promise<LlmReply>;
@@ -57,18 +58,17 @@ function lead(
   onFrame: FrameSink,
 ): Promise<LlmReply> {
   const controller = new AbortController();
-  const listeners = new Set<FrameSink>([onFrame]);
   const frames: LlmFrame[] = [];
   const streamed = call.context.stream !== false;
   const spread: FrameSink = (frame) => {
     if (frame.type === "reset") frames.length = 0;
     else if (frame.type !== "wait") frames.push(frame);
-    for (const listener of listeners) {
+    for (const listener of flight.listeners) {
       try {
         listener(frame);
       } catch {
         // One caller's broken sink must not end the call of the others; it still gets the whole reply.
-        listeners.delete(listener);
+        flight.listeners = flight.listeners.filter((other) => other !== listener);
       }
     }
   };
@@ -78,7 +78,7 @@ function lead(
   const flight: Flight = {
     frames,
     streamed,
-    listeners,
+    listeners: [onFrame],
     callers: 1,
     controller,
     promise: next({ ...call, context: { ...call.context, signal: controller.signal } }, spread).finally(remove),
@@ -94,7 +94,7 @@ async function join(flight: Flight, call: GatewayCall, onFrame: FrameSink): Prom
   const streamed = call.context.stream !== false;
   if (streamed) {
     for (const frame of flight.frames) onFrame(frame);
-    flight.listeners.add(onFrame);
+    flight.listeners = [...flight.listeners, onFrame];
   }
   const reply = await stay(flight, call.context.signal, onFrame);
   if (streamed && !flight.streamed) for (const frame of framesOf(reply)) onFrame(frame);
@@ -112,7 +112,7 @@ async function join(flight: Flight, call: GatewayCall, onFrame: FrameSink): Prom
 function stay(flight: Flight, signal: AbortSignal, onFrame: FrameSink): Promise<LlmReply> {
   return new Promise((resolve, reject) => {
     const leave = (): void => {
-      flight.listeners.delete(onFrame);
+      flight.listeners = flight.listeners.filter((listener) => listener !== onFrame);
       flight.callers -= 1;
       if (flight.callers === 0) {
         flight.remove();
