@@ -84,5 +84,7 @@ export interface HttpDependencies {
   webRoot: string | null;
   /** Called when provider accounts were changed, so that the gateway reads them again. */
   onProviderAccountsChanged?: (userId: string) => void;
+  /** Called when a budget was set, so that the gateway's next plain call asks for it. */
+  onBudgetsChanged?: (userId: string) => void;
   limits?: Partial<AdmissionLimits>;
 }

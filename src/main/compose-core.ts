@@ -61,6 +61,8 @@ export interface Core {
   secretBox: SecretBox;
   sources: ProviderSources;
   modelGateway: ModelGateway;
+  /** A budget of this user was set: every process asks for it with its next plain call. */
+  budgetsChanged(userId: string): void;
   workspaces: WorkspaceReader;
   workspacesDir: string;
   dataDir: string;
@@ -80,8 +82,9 @@ export interface CoreOptions {
   logToStderr?: boolean;
 }
 
-/** Channel on which processes tell each other that provider accounts changed. */
+/** Channels on which processes tell each other that provider accounts or budgets of a user changed. */
 const accountsChannel = "muster_accounts";
+const budgetsChannel = "muster_budgets";
 
 /** Version of this Muster, from package.json. */
 export function musterVersion(): string {
@@ -156,6 +159,7 @@ async function compose(
     installationKey: key,
     closers,
   });
+  listener.on(budgetsChannel, (userId) => modelGateway.budgetsChanged(userId));
   const workspacesDir = join(dataDir, "workspaces");
   mkdirSync(workspacesDir, { recursive: true, mode: 0o700 });
   chmodSync(workspacesDir, 0o700);
@@ -183,6 +187,10 @@ async function compose(
       },
     },
     modelGateway,
+    budgetsChanged(userId) {
+      modelGateway.budgetsChanged(userId);
+      notifier.notify(budgetsChannel, userId);
+    },
     workspaces: createWorkspaceReader(workspacesDir),
     workspacesDir,
     dataDir,

@@ -32,7 +32,7 @@ export async function createModelGateway(options: {
   logger: Logger;
   installationKey: Buffer;
   closers: (() => Promise<unknown>)[];
-}): Promise<ModelGateway> {
+}): Promise<ModelGateway & { budgetsChanged(userId: string): void }> {
   const { sources, metrics, logger, tracer, redis } = options;
   const query = namedQuery(options.db);
   const gateway = createGateway({
@@ -62,6 +62,7 @@ export async function createModelGateway(options: {
     embed: (request, context) => gateway.embed({ ...request, context }),
     listModels: (userId) => gateway.models(userId),
     defaultModel,
+    budgetsChanged: (userId) => gateway.budgetsChanged(userId),
     testAccount: (account, signal) => gateway.testAccount(toLlmAccount(account), signal),
   };
 }

@@ -90,6 +90,7 @@ async function startApi(core: Core, worker: RunningWorker | null, options: Start
     webRoot: existsSync(webRoot) ? webRoot : null,
     ...(options.otherProcesses ? { otherProcesses: options.otherProcesses } : {}),
     onProviderAccountsChanged: (userId) => core.sources.forget(userId),
+    onBudgetsChanged: (userId) => core.budgetsChanged(userId),
   });
   const url = await app.listen({ host: config.host, port: config.port });
   return { url: url.replace("[::1]", "localhost"), close: () => app.close() };

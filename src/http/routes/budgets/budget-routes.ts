@@ -59,8 +59,9 @@ function instanceRoutes(): AnyRoute[] {
       body: PutBudgetBody,
       answer: BudgetAnswer,
       changes,
-      handle: async ({ db, caller, body }) => {
+      handle: async ({ db, caller, body, deps, afterCommit }) => {
         const { budget } = expectOk(await setBudget(db, caller, { level: "instance" }, body));
+        afterCommit(() => deps.onBudgetsChanged?.(caller.userId));
         return { budget };
       },
     }),
@@ -107,8 +108,9 @@ function squadBudgetRoutes(): AnyRoute[] {
       body: PutBudgetBody,
       answer: BudgetAnswer,
       changes,
-      handle: async ({ db, caller, params, body }) => {
+      handle: async ({ db, caller, params, body, deps, afterCommit }) => {
         const { budget } = expectOk(await setBudget(db, caller, { level: "squad", squadId: params.squadId }, body));
+        afterCommit(() => deps.onBudgetsChanged?.(caller.userId));
         return { budget };
       },
     }),
