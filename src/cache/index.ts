@@ -1,4 +1,10 @@
-/** What is kept to be answered again: tagged values in memory, single-flight, invalidation. */
+/** What is kept to be answered again: tagged values in memory, single-flight, invalidation in all processes. */
+export {
+  type BusListener,
+  createInvalidationBus,
+  type InvalidationBus,
+  type InvalidationBusOptions,
+} from "./invalidation-bus.ts";
 export {
   type CacheOutcome,
   type CacheRule,

@@ -6,6 +6,8 @@ export interface Listener {
   on(channel: string, fn: (payload: string) => void): () => void;
   /** Called after each reconnection: what was sent meanwhile is lost, look at the tables. */
   onReconnect(fn: () => void): () => void;
+  /** Called when the connection breaks: until the reconnection nothing is heard. */
+  onLost(fn: () => void): () => void;
   close(): Promise<void>;
 }
 
@@ -16,6 +18,7 @@ export interface Listener {
 export async function openListener(url: string, onError: (error: unknown) => void): Promise<Listener> {
   const handlers = new Map<string, Set<(payload: string) => void>>();
   const reconnectHandlers = new Set<() => void>();
+  const lostHandlers = new Set<() => void>();
   let client: pg.Client | undefined;
   let closed = false;
   let retryTimer: NodeJS.Timeout | undefined;
@@ -44,6 +47,7 @@ export async function openListener(url: string, onError: (error: unknown) => voi
   function lost(which: pg.Client): void {
     if (client !== which || closed) return;
     client = undefined;
+    for (const fn of lostHandlers) fn();
     retry(100);
   }
 
@@ -76,6 +80,10 @@ export async function openListener(url: string, onError: (error: unknown) => voi
     onReconnect(fn) {
       reconnectHandlers.add(fn);
       return () => reconnectHandlers.delete(fn);
+    },
+    onLost(fn) {
+      lostHandlers.add(fn);
+      return () => lostHandlers.delete(fn);
     },
     async close() {
       if (closed) return;

@@ -11,6 +11,6 @@ export type {
   WorkspaceReader,
 } from "./dependencies.ts";
 export { buildOpenApi } from "./openapi.ts";
-export { type AnswerCache, createAnswerCache, type Invalidations } from "./response-cache.ts";
+export { type AnswerCache, type AnswerCacheOptions, createAnswerCache, type Invalidations } from "./response-cache.ts";
 export type { AnyRoute, Policy } from "./route.ts";
 export { createRouteTable } from "./route-table.ts";

@@ -18,7 +18,10 @@ export function problemOf(error: AppError, requestId: string): Problem {
 }
 
 const fastifyCodes: Record<string, { code: ErrorCode; detail: string }> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: "payload_too_large", detail: "Send at most 1 MB; a task with its attachments may have 12 MB." },
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: "payload_too_large",
+    detail: "Send at most 1 MB; a task with its attachments may have 12 MB.",
+  },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: "unsupported_media_type",
     detail: "Send the body as JSON with the header Content-Type: application/json.",

@@ -24,32 +24,49 @@ export interface AnswerCache {
   /** False while this process may have missed invalidations of others: nothing may be shown from `answers` then. */
   usable(): boolean;
   invalidate(tags: readonly string[]): Promise<void>;
+  /** Hears of every invalidation, of this process and of others. */
+  onInvalidated(listener: (tags: readonly string[]) => void): () => void;
 }
 
-/** What connects the caches of several processes; see `createInvalidationBus` of the cache module. */
+/** What connects the caches of several processes: `createInvalidationBus` of the cache module. */
 export interface Invalidations {
   usable(): boolean;
   /** Tells the others; resolves when they have done it. */
   publish(tags: readonly string[]): Promise<void>;
 }
 
+export interface AnswerCacheOptions {
+  maxBytes?: number;
+  /** Joins the other processes; absent: there are none. */
+  connect?: (handlers: { onInvalidate: (tags: string[]) => void; onReset: () => void }) => Invalidations;
+}
+
 const defaultMaxBytes = 64 * 1_024 * 1_024;
 
-/** The cache of this process; with `others` its invalidations reach every process. */
-export function createAnswerCache(options: { maxBytes?: number; others?: Invalidations } = {}): AnswerCache {
+/** The cache of this process; connected, its invalidations reach every process. */
+export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache {
   const answers = createTaggedCache<StoredAnswer>({
     maxBytes: options.maxBytes ?? defaultMaxBytes,
     // The compressed forms come later; together they are smaller than the plain one.
     sizeOf: (answer) => answer.identity.length * 2 + 500,
   });
-  const { others } = options;
+  const listeners = new Set<(tags: readonly string[]) => void>();
+  const drop = (tags: readonly string[]): void => {
+    answers.invalidate(tags);
+    for (const listener of listeners) listener(tags);
+  };
+  const others = options.connect?.({ onInvalidate: drop, onReset: () => answers.clear() });
   return {
     answers,
     usable: () => others?.usable() ?? true,
     async invalidate(tags) {
       if (tags.length === 0) return;
-      answers.invalidate(tags);
-      if (others) await others.publish(tags);
+      drop(tags);
+      await others?.publish(tags);
+    },
+    onInvalidated(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
 }

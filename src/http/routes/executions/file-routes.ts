@@ -22,7 +22,7 @@ export function executionFileRoutes(): AnyRoute[] {
       answer: ExecutionFileList,
       handle: async ({ db, caller, params, deps }) => {
         expectFound((await ownsExecution(db, caller, params.executionId)) || null, "execution");
-        const files = await deps.workspaces.list(params.executionId);
+        const files = await deps.workspaces.list(params.executionId).catch(noneYet);
         return {
           data: files.map(({ path, bytes, modifiedAt }) => ({ path, bytes, modifiedAt, mediaType: mediaTypeOf(path) })),
         };
@@ -48,4 +48,10 @@ export function executionFileRoutes(): AnyRoute[] {
       },
     }),
   ];
+}
+
+/** An execution that has made no file yet has no workspace. */
+function noneYet(error: unknown): [] {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+  throw error;
 }

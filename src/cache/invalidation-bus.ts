@@ -1,0 +1,320 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** The connection to the database that hears notifications; `openListener` of the db module. */
+export interface BusListener {
+  on(channel: string, fn: (payload: string) => void): () => void;
+  /** Called after each reconnection: what was sent meanwhile was not heard. */
+  onReconnect(fn: () => void): () => void;
+  /** Called when the connection breaks. */
+  onLost(fn: () => void): () => void;
+}
+
+export interface InvalidationBusOptions {
+  /** Identity of this process among all that share the database. */
+  processId: string;
+  listener: BusListener;
+  /** Sends one statement, for example through the pool. */
+  query: (text: string, values: unknown[]) => Promise<unknown>;
+  /** False for processes without a cache of answers (workers, command lines): nobody waits for them. */
+  serves: boolean;
+  /** Tags that another process invalidated. */
+  onInvalidate: (tags: string[]) => void;
+  /** Something may have been missed: forget everything. */
+  onReset: () => void;
+  onError: (error: unknown) => void;
+  /** Milliseconds that never go back. */
+  now?: () => number;
+}
+
+/**
+ * Carries invalidations between the caches of all processes on one database, by NOTIFY.
+ *
+ * Contract: when `publish` resolves, no process shows an answer any more that was made before it was called. This rests
+ * on the one order in which PostgreSQL delivers notifications: a process that has heard its own heartbeat has heard
+ * everything sent before it. A process that has not heard one for `leaseMs` does not show kept answers (`usable`); one that
+ * publishes waits for all others to confirm, and for those that do not, until their lease must be over. A process that
+ * falls silent may have written without saying so: the others then forget everything. Without peers nothing is waited for
+ * and nothing is sent but the invalidations themselves.
+ */
+export interface InvalidationBus {
+  /** False while this process may have missed something. */
+  usable(): boolean;
+  publish(tags: readonly string[]): Promise<void>;
+  /** Ids of the other processes, for tests and `muster doctor`. */
+  peers(): string[];
+  close(): Promise<void>;
+}
+
+const channel = "muster_cache";
+/** How long a process may go on showing kept answers after it last proved that it hears everything. */
+const leaseMs = 600;
+const beatMs = 200;
+/** A process that said nothing for this long is dead, or stands still and will find its lease over. */
+const silenceMs = 2_500;
+/** How long to wait before sending again what the database did not take. */
+const resendMs = 100;
+/** Bytes of one notification (PostgreSQL takes less than 8,000). */
+const maxPayloadBytes = 7_000;
+
+type Message =
+  | { type: "hello" | "here" | "quit"; serves: boolean }
+  | { type: "beat"; serves: boolean; at: number }
+  | { type: "drop"; serves: boolean; number: number; tags: string[] }
+  | { type: "done"; serves: boolean; to: string; number: number };
+
+interface Peer {
+  serves: boolean;
+  heardAt: number;
+}
+
+interface Waiting {
+  left: Set<string>;
+  resolve: () => void;
+}
+
+/** Joins the processes on this database. */
+export function createInvalidationBus(options: InvalidationBusOptions): InvalidationBus {
+  return new NotifyBus(options);
+}
+
+class NotifyBus implements InvalidationBus {
+  readonly #options: InvalidationBusOptions;
+  readonly #now: () => number;
+  readonly #peers = new Map<string, Peer>();
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #stops: (() => void)[];
+  #outbox: { message: Message; resolve: () => void }[] = [];
+  #sending: Promise<void> | null = null;
+  #number = 0;
+  #connected = true;
+  /** When the last heartbeat that came back was sent; -Infinity while none did. */
+  #provenAt = Number.NEGATIVE_INFINITY;
+  /** Not usable before: others must have had the time to hear of this process. */
+  #usableFrom = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  constructor(options: InvalidationBusOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    const { listener } = options;
+    this.#stops = [
+      listener.on(channel, (payload) => this.#hear(payload)),
+      listener.onLost(() => this.#interrupted()),
+      listener.onReconnect(() => this.#join()),
+    ];
+    this.#join();
+  }
+
+  usable(): boolean {
+    const at = this.#now();
+    if (!this.#connected || at < this.#usableFrom) return false;
+    return this.#peers.size === 0 || at - this.#provenAt <= leaseMs;
+  }
+
+  peers(): string[] {
+    return [...this.#peers.keys()];
+  }
+
+  async publish(tags: readonly string[]): Promise<void> {
+    if (this.#closed || tags.length === 0) return;
+    const number = ++this.#number;
+    const left = new Set([...this.#peers].filter(([, peer]) => peer.serves).map(([id]) => id));
+    // While the connection is down nobody's confirmation is heard: only time helps, so it waits for itself.
+    if (!this.#connected) left.add(this.#options.processId);
+    const confirmed = left.size === 0 ? Promise.resolve() : this.#confirmed(number, left);
+    void this.#post({ type: "drop", serves: this.#options.serves, number, tags: [...tags] });
+    await confirmed;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const stop of this.#stops) stop();
+    if (this.#timer) clearInterval(this.#timer);
+    for (const waiting of this.#waiting.values()) waiting.resolve();
+    await this.#post({ type: "quit", serves: this.#options.serves });
+  }
+
+  /** Waits for the others, and for those that stay silent until they cannot show anything old any more. */
+  #confirmed(number: number, left: Set<string>): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const id of left) this.#peers.delete(id);
+        end();
+      }, leaseMs + 100);
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(number);
+        resolve();
+      };
+      this.#waiting.set(number, { left, resolve: end });
+    });
+  }
+
+  #join(): void {
+    this.#options.onReset();
+    this.#connected = true;
+    this.#provenAt = Number.NEGATIVE_INFINITY;
+    this.#usableFrom = Number.POSITIVE_INFINITY;
+    void this.#post({ type: "hello", serves: this.#options.serves });
+  }
+
+  #interrupted(): void {
+    this.#connected = false;
+    this.#options.onReset();
+  }
+
+  #hear(payload: string): void {
+    const at = payload.indexOf("\n");
+    const from = payload.slice(0, at);
+    for (const message of this.#parse(payload.slice(at + 1))) {
+      if (from === this.#options.processId) this.#hearOwn(message);
+      else this.#hearOther(from, message);
+    }
+  }
+
+  #parse(text: string): Message[] {
+    try {
+      return JSON.parse(text) as Message[];
+    } catch (error) {
+      // Not one of ours; whatever it was, nothing kept is sure any more.
+      this.#options.onError(error);
+      this.#options.onReset();
+      return [];
+    }
+  }
+
+  #hearOwn(message: Message): void {
+    if (message.type === "hello") this.#usableFrom = this.#now() + leaseMs;
+    else if (message.type === "beat") this.#provenAt = Math.max(this.#provenAt, message.at);
+  }
+
+  #hearOther(from: string, message: Message): void {
+    if (message.type === "quit") {
+      this.#forget(from);
+      return;
+    }
+    const isNew = !this.#peers.has(from);
+    this.#peers.set(from, { serves: message.serves, heardAt: this.#now() });
+    if (isNew) this.#beginBeating();
+    switch (message.type) {
+      case "hello":
+        void this.#post({ type: "here", serves: this.#options.serves });
+        break;
+      case "drop":
+        this.#options.onInvalidate(message.tags);
+        if (this.#options.serves && message.number > 0) {
+          void this.#post({ type: "done", serves: true, to: from, number: message.number });
+        }
+        break;
+      case "done":
+        if (message.to === this.#options.processId) this.#confirm(message.number, from);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #confirm(number: number, from: string): void {
+    const waiting = this.#waiting.get(number);
+    if (!waiting) return;
+    waiting.left.delete(from);
+    if (waiting.left.size === 0) waiting.resolve();
+  }
+
+  #forget(id: string): void {
+    this.#peers.delete(id);
+    for (const number of [...this.#waiting.keys()]) this.#confirm(number, id);
+  }
+
+  #beginBeating(): void {
+    if (this.#timer || this.#closed) return;
+    // It was heard in order until now: this counts as a proof while the first heartbeat is under way.
+    this.#provenAt = Math.max(this.#provenAt, this.#now());
+    const beat = (): void => {
+      this.#buryTheSilent();
+      if (this.#peers.size === 0) {
+        if (this.#timer) clearInterval(this.#timer);
+        this.#timer = null;
+        return;
+      }
+      void this.#post({ type: "beat", serves: this.#options.serves, at: this.#now() });
+    };
+    this.#timer = setInterval(beat, beatMs);
+    this.#timer.unref();
+    beat();
+  }
+
+  #buryTheSilent(): void {
+    const at = this.#now();
+    for (const [id, peer] of this.#peers) {
+      if (at - peer.heardAt <= silenceMs) continue;
+      this.#forget(id);
+      // It may have committed something and died before it could say so.
+      this.#options.onReset();
+    }
+  }
+
+  /** Sends a message together with whatever else is waiting; resolves when it was sent, or not the first time. */
+  #post(message: Message): Promise<void> {
+    return new Promise((resolve) => {
+      this.#outbox.push({ message, resolve });
+      if (!this.#sending) this.#sending = this.#drain();
+    });
+  }
+
+  /** One statement at a time is under way. What could not be sent is sent again: the others must hear of every change. */
+  async #drain(): Promise<void> {
+    while (this.#outbox.length > 0) {
+      const batch = this.#outbox;
+      this.#outbox = [];
+      const payloads = pack(batch.map(({ message }) => message)).map((part) => `${this.#options.processId}\n${part}`);
+      try {
+        await this.#options.query(`SELECT pg_notify('${channel}', p) FROM unnest($1::text[]) p`, [payloads]);
+      } catch (error) {
+        this.#options.onError(error);
+        if (this.#closed) break;
+        // Old heartbeats prove nothing by the time they arrive.
+        this.#outbox = [...batch.filter(({ message }) => message.type !== "beat"), ...this.#outbox];
+        await delay(resendMs, undefined, { ref: false });
+      } finally {
+        for (const { resolve } of batch) resolve();
+      }
+    }
+    this.#sending = null;
+  }
+}
+
+/** The messages as JSON arrays that each fit into one notification; long lists of tags are cut into several messages. */
+function pack(messages: readonly Message[]): string[] {
+  const parts: string[] = [];
+  let current: string[] = [];
+  let bytes = 2;
+  for (const message of messages.flatMap(split)) {
+    const text = JSON.stringify(message);
+    const size = Buffer.byteLength(text) + 1;
+    if (current.length > 0 && bytes + size > maxPayloadBytes) {
+      parts.push(`[${current.join(",")}]`);
+      current = [];
+      bytes = 2;
+    }
+    current.push(text);
+    bytes += size;
+  }
+  if (current.length > 0) parts.push(`[${current.join(",")}]`);
+  return parts;
+}
+
+const tagsPerMessage = 50;
+
+function split(message: Message): Message[] {
+  if (message.type !== "drop" || message.tags.length <= tagsPerMessage) return [message];
+  const count = Math.ceil(message.tags.length / tagsPerMessage);
+  return Array.from({ length: count }, (_, index) => ({
+    ...message,
+    // The last part is the one that is confirmed: by then the others were heard.
+    number: index === count - 1 ? message.number : 0,
+    tags: message.tags.slice(index * tagsPerMessage, (index + 1) * tagsPerMessage),
+  }));
+}
