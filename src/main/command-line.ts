@@ -1,5 +1,5 @@
 /** What a command line does with the composed parts: use cases and reads, by the names their modules give them. */
-export { seed } from "#db";
+export { migrate, openDatabase, seed, startEmbeddedPostgres } from "#db";
 export {
   acceptExecution,
   approveExecution,
@@ -20,6 +20,7 @@ export {
   retryExecution,
   type Scope,
   sendHints,
+  setBudget,
 } from "#domain";
 export { toExecutionEvent } from "#events";
 export { workspaceFolder } from "#worker";

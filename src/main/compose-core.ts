@@ -38,6 +38,7 @@ import {
   type ProviderSources,
 } from "./provider-sources.ts";
 import { installationKey } from "./secret-key.ts";
+import { createSharedAnswers, type SharedAnswers } from "./shared-answers.ts";
 import { type RunningWorker, startWorkerPart } from "./start-worker.ts";
 import { createWorkspaceReader } from "./workspace-reader.ts";
 
@@ -63,6 +64,7 @@ export interface Core {
   modelGateway: ModelGateway;
   /** A budget of this user was set: every process asks for it with its next plain call. */
   budgetsChanged(userId: string): void;
+  answers: SharedAnswers;
   workspaces: WorkspaceReader;
   workspacesDir: string;
   dataDir: string;
@@ -136,6 +138,9 @@ async function compose(
   closers.push(() => notifier.close());
   const hub = createEventHub({ db, listener, processId, notify: notifier.notify });
   closers.push(() => hub.close());
+  const serves = role === "all" || role === "api";
+  const answers = createSharedAnswers({ db, listener, processId, serves, logger });
+  closers.push(() => answers.close());
   const hints: ExecutionHints = {
     queued: () => notifier.notify(queueChannel, processId),
     control: (executionId, wish) => notifier.notify(controlChannel, `${executionId}:${wish}`),
@@ -191,6 +196,7 @@ async function compose(
       modelGateway.budgetsChanged(userId);
       notifier.notify(budgetsChannel, userId);
     },
+    answers,
     workspaces: createWorkspaceReader(workspacesDir),
     workspacesDir,
     dataDir,

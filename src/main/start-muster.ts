@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Config } from "#config";
 import { issueClaimCode } from "#domain";
-import { createAnswerCache, createApp } from "#http";
+import { createApp } from "#http";
 import type { MetricsSnapshot } from "#metrics";
 import { startApiProcesses } from "./api-processes.ts";
 import { type Core, composeCore } from "./compose-core.ts";
@@ -77,7 +77,7 @@ async function startApi(core: Core, worker: RunningWorker | null, options: Start
     },
     gateway: core.modelGateway,
     workspaces: core.workspaces,
-    cache: createAnswerCache(),
+    cache: core.answers.cache,
     metrics: core.metrics,
     context: core.context,
     logger: core.logger,

@@ -65,6 +65,7 @@ export async function startWorkerPart(core: Core, options: { only?: string } = {
       flushIntervalMs: () => (worker.active() > manyStreams ? 250 : 50),
       log: logger,
       onEnded: (ended) => core.metrics.observeExecution(ended),
+      onCommitted: (change) => core.answers.changed(change),
       onQueueWait: (waitMs) => core.metrics.observeQueueWait(waitMs),
       surround: (execution, work) =>
         core.context.run({ executionId: execution.id }, () =>

@@ -19,6 +19,8 @@ export interface ExecutionJournalOptions {
   epoch: number;
   writer: JournalWriter;
   hub: EventHub;
+  /** A batch was committed; `coarse`: it changed more than the text being written. Called before readers hear of it. */
+  onCommitted?: (coarse: boolean) => void;
   /** A user asked to cancel or pause. */
   onFlags: (flags: { cancel: boolean; pause: boolean }) => void;
   /** The lease is lost or the journal cannot be written: abort everything. */
@@ -109,6 +111,7 @@ export class ExecutionJournal {
       for (const one of waiting) one.reject(new ExecutionStopped("fenced"));
       return;
     }
+    this.#options.onCommitted?.(isCoarse(part));
     this.#publish(part, result);
     if (result.cancel || result.pause) this.#options.onFlags({ cancel: result.cancel, pause: result.pause });
     for (const one of waiting) one.resolve(result);
@@ -160,6 +163,11 @@ export class ExecutionJournal {
     }));
     hub.publish(executionId, stored);
   }
+}
+
+/** True when a batch holds more than text that is being streamed. */
+function isCoarse({ events, ...rest }: BatchPart): boolean {
+  return Object.keys(rest).length > 0 || (events ?? []).some((event) => event.type !== "message-delta");
 }
 
 /** Appends every list of `part` to that of `into`; a closing part comes last and alone. */

@@ -30,6 +30,8 @@ export interface RunDeps {
     warn(fields: object, message: string): void;
     error(fields: object, message: string): void;
   };
+  /** Told of every commit, before readers of the events are; `coarse`: more changed than text being written. */
+  onCommitted?: (change: { userId: string; executionId: string; coarse: boolean }) => void;
   onEnded?: (ended: { status: ExecutionStatus; durationMs: number }) => void;
   /** Surrounds the work on an execution, for logs and traces; `traceparent` is of the request that started it. */
   surround?: (execution: { id: string; traceparent: string | null }, work: () => Promise<void>) => Promise<void>;
@@ -65,6 +67,7 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
       epoch: claim.epoch,
       writer: deps.writer,
       hub: deps.hub,
+      onCommitted: (coarse) => deps.onCommitted?.({ userId: execution.userId, executionId: claim.id, coarse }),
       onFlags: control,
       onStopped: (reason, cause) => {
         stop({ reason: reason === "fenced" ? "fenced" : "journal_failed", detail: reason }, true);

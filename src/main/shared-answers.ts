@@ -1,0 +1,73 @@
+import { createInvalidationBus, type InvalidationBus } from "#cache";
+import type { Database, Listener } from "#db";
+import { executionChangeTags } from "#domain";
+import { type AnswerCache, createAnswerCache } from "#http";
+import type { Logger } from "#metrics";
+
+/** What a worker's commit changed. */
+export interface ExecutionChange {
+  userId: string;
+  executionId: string;
+  coarse: boolean;
+}
+
+/** The answers this process keeps, and the way in which all processes forget what a write made old. */
+export interface SharedAnswers {
+  cache: AnswerCache;
+  /** A worker committed: answers about it are forgotten here at once, elsewhere within a few milliseconds. */
+  changed(change: ExecutionChange): void;
+  close(): Promise<void>;
+}
+
+/** Commits of workers are told to other processes together, at most this often. */
+const tellIntervalMs = 20;
+const notSent = "an invalidation was not sent; the others find out when this process falls silent";
+
+/** `serves` is false for processes that answer no requests: they only tell. */
+export function createSharedAnswers(options: {
+  db: Database;
+  listener: Listener;
+  processId: string;
+  serves: boolean;
+  logger: Logger;
+}): SharedAnswers {
+  let bus: InvalidationBus | undefined;
+  const cache = createAnswerCache({
+    connect: (handlers) => {
+      bus = createInvalidationBus({
+        ...handlers,
+        processId: options.processId,
+        listener: options.listener,
+        query: (text, values) => options.db.pool.query(text, values),
+        serves: options.serves,
+        onError: (error) => options.logger.warn({ err: error }, notSent),
+      });
+      return bus;
+    },
+  });
+  let pending = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function tell(): void {
+    timer = undefined;
+    const tags = [...pending];
+    pending = new Set();
+    bus?.publish(tags).catch((error: unknown) => options.logger.warn({ err: error }, notSent));
+  }
+
+  return {
+    cache,
+    changed(change) {
+      const tags = executionChangeTags(change);
+      cache.answers.invalidate(tags);
+      if (!bus || bus.peers().length === 0) return;
+      for (const tag of tags) pending.add(tag);
+      timer ??= setTimeout(tell, tellIntervalMs);
+    },
+    async close() {
+      clearTimeout(timer);
+      if (pending.size > 0) tell();
+      await bus?.close();
+    },
+  };
+}
