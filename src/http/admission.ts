@@ -7,6 +7,7 @@ import type { LoadShedder } from "./plugins/load-shedding.ts";
 import { createRateLimiter } from "./plugins/rate-limit.ts";
 import { prepareBrotli } from "./response-cache.ts";
 import type { AnyRoute, Policy } from "./route.ts";
+import { isKept } from "./run-read.ts";
 import { sendStored } from "./send-answer.ts";
 
 /** Wide enough for a whole load test from one key; a runaway script or a scanner meets them. */
@@ -69,10 +70,14 @@ export function createAdmission(
         retryAfterSeconds: 1,
       });
     }
-    const state: Admitted = { caller, startedAt: performance.now(), counted: true };
+    // An event stream stays open for hours and costs next to nothing: counted, a few hundred watchers would shut the API.
+    const counted = route.stream !== "text/event-stream";
+    const state: Admitted = { caller, startedAt: performance.now(), counted };
     admitted.set(request, state);
-    shedder.begin();
-    deps.metrics.httpInFlight(1);
+    if (counted) {
+      shedder.begin();
+      deps.metrics.httpInFlight(1);
+    }
     reply.raw.once("close", () => finish(request, reply, route, state));
   }
 
@@ -90,7 +95,7 @@ export function createAdmission(
   }
 
   function answerFromCache(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, caller: Caller): boolean {
-    if (!route.cache || !deps.cache.usable()) return false;
+    if (!isKept(route, deps) || !deps.cache.usable()) return false;
     const startedAt = performance.now();
     const answer = deps.cache.answers.fresh(cacheKey(caller, request));
     if (!answer) return false;

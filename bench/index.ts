@@ -1,0 +1,103 @@
+// `npx muster bench` (and `node bench/index.ts`): measures the tables of docs/performance.md on this machine. Each figure stands
+// beside its floor from the same run; nothing of the product is switched off.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { startHttpLoad } from "./harness/http-load.ts";
+import type { BenchRow } from "./harness/row.ts";
+import { unmeasured } from "./harness/row.ts";
+import { printTable, writeReport } from "./report.ts";
+import { fullSize, smallSize } from "./support/seed-data.ts";
+import { type BenchMuster, startBenchMuster } from "./support/start-bench-muster.ts";
+import { apiTable } from "./tables/api.ts";
+import { executionsTable } from "./tables/executions.ts";
+import { profileTable } from "./tables/profile.ts";
+import { startTable } from "./tables/start.ts";
+
+export const benchUsage = `Usage: muster bench [options]
+  --full           every row with all runs and 1 M messages (about 20 minutes); the default takes about 3
+  --only NAMES     some of: profile, api, executions, llm, start (comma-separated)
+  --write          writes docs/performance.md and docs/performance.json
+  --json           prints the rows as JSON
+Example: muster bench --only api,executions`;
+
+export interface BenchOptions {
+  full: boolean;
+  only: readonly string[];
+  log: (line: string) => void;
+}
+
+const tables = ["profile", "api", "executions", "llm", "start"] as const;
+
+/** The LLM gateway's table is measured by a runner of its own. */
+async function llmTable(options: BenchOptions): Promise<BenchRow[]> {
+  const runner = new URL("./llm/run.ts", import.meta.url);
+  if (!existsSync(runner)) return [unmeasured("LLM gateway", "all rows", "see targets", "no runner")];
+  const { runLlmBench } = (await import(runner.href)) as {
+    runLlmBench: (options: BenchOptions) => Promise<BenchRow[]>;
+  };
+  return runLlmBench(options);
+}
+
+/** Measures what is asked for; a table that fails is reported as not measured and does not stop the others. */
+export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
+  const wanted = tables.filter((name) => options.only.length === 0 || options.only.includes(name));
+  const rows: BenchRow[] = [];
+  const measure = async (name: string, work: () => Promise<BenchRow[]>) => {
+    try {
+      rows.push(...(await work()));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      options.log(`${name}: ${error instanceof Error ? (error.stack ?? why) : why}`);
+      rows.push(unmeasured(name, "all rows", "–", why));
+    }
+  };
+  const runs = options.full ? 5 : 3;
+  if (wanted.includes("profile") || wanted.includes("api")) {
+    options.log("filling a database");
+    const muster = await startBenchMuster({ seed: options.full ? fullSize : smallSize });
+    const load = startHttpLoad();
+    try {
+      if (wanted.includes("api")) {
+        const durationMs = options.full ? 4_000 : 1_500;
+        await measure("API and data", () => apiTable({ muster, load, runs, durationMs, log: options.log }));
+      }
+      if (wanted.includes("profile")) await measure("Load profile", () => profileOf(muster, options));
+    } finally {
+      load.close();
+      await muster.stop();
+    }
+  }
+  if (wanted.includes("executions")) await measure("Executions", () => executionsTable({ ...options, runs }));
+  if (wanted.includes("llm")) await measure("LLM gateway", () => llmTable(options));
+  if (wanted.includes("start")) await measure("Start and weight", () => startTable({ ...options, runs }));
+  return rows;
+}
+
+function profileOf(muster: BenchMuster, options: BenchOptions): Promise<BenchRow[]> {
+  return profileTable({ muster, scale: options.full ? 1 : 0.03, log: options.log });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      full: { type: "boolean", default: false },
+      quick: { type: "boolean", default: false },
+      only: { type: "string", default: "" },
+      write: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(benchUsage);
+    return;
+  }
+  const only = values.only.split(",").filter(Boolean);
+  const rows = await runBench({ full: values.full, only, log: (line) => console.error(`… ${line}`) });
+  if (values.json) console.log(JSON.stringify(rows, null, 2));
+  else printTable(rows);
+  if (values.write) writeReport(rows, { full: values.full, only });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();

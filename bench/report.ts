@@ -1,0 +1,84 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import type { BenchRow } from "./harness/row.ts";
+
+const root = new URL("../", import.meta.url);
+const marks = { met: "✔", missed: "✘", "not measured": "–" } as const;
+
+/** The rows as text, in groups. */
+export function printTable(rows: readonly BenchRow[]): void {
+  for (const group of new Set(rows.map((row) => row.group))) {
+    console.log(`\n${group}`);
+    for (const row of rows.filter((each) => each.group === group)) {
+      const floor = row.floor === null ? "" : `  floor ${row.floor}`;
+      console.log(
+        `  ${marks[row.verdict]} ${row.metric}: ${row.figure}  (target ${row.target})${floor}${row.note === "" ? "" : `  [${row.note}]`}`,
+      );
+    }
+  }
+  const missed = rows.filter((row) => row.verdict === "missed").length;
+  console.log(
+    `\n${rows.filter((row) => row.verdict === "met").length} met, ${missed} missed, ${rows.filter((row) => row.verdict === "not measured").length} not measured`,
+  );
+}
+
+interface Report {
+  at: string;
+  commit: string;
+  machine: string;
+  mode: string;
+  rows: (BenchRow & { at: string })[];
+}
+
+function commit(): string {
+  const { stdout, status } = spawnSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root, encoding: "utf8" });
+  return status === 0 ? stdout.trim() : "unknown";
+}
+
+/** Rows of tables that were not measured this time stay, with their own date. */
+function merge(rows: readonly BenchRow[], at: string): Report["rows"] {
+  const file = new URL("docs/performance.json", root);
+  const before = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Report).rows : [];
+  const groups = new Set(rows.map((row) => row.group));
+  return [...before.filter((row) => !groups.has(row.group)), ...rows.map((row) => ({ ...row, at }))];
+}
+
+function markdown(report: Report): string {
+  const cell = (text: string) => text.replaceAll("|", "\\|");
+  const sections = [...new Set(report.rows.map((row) => row.group))].map((group) => {
+    const rows = report.rows.filter((row) => row.group === group);
+    const lines = rows.map(
+      (row) =>
+        `| ${cell(row.metric)} | ${cell(row.floor ?? "–")} | ${cell(row.target)} | ${cell(row.figure)} | ${marks[row.verdict]} | ${cell(row.note)} |`,
+    );
+    const date = rows[0]?.at.slice(0, 16).replace("T", " ");
+    return `## ${group}\n\nMeasured ${date} UTC.\n\n| metric | floor | target | figure | | load, CPU |\n|---|---|---|---|---|---|\n${lines.join("\n")}`;
+  });
+  return `# Performance
+
+Written by \`npx muster bench --write\` (last: ${report.mode}, commit ${report.commit}, ${report.at.slice(0, 10)}) on ${report.machine}. ✔ met, ✘ missed,
+– not measured. Repeat: \`npx muster bench\` (3 minutes), \`npx muster bench --full\`, \`npm run bench:load\` for the whole load profile.
+
+A **floor** is the least that the parts allow, measured in the same run on the same machine: a bare Fastify that sends the same bytes, the bare
+query, five plain \`fetch\` calls with the fewest inserts. Absolute times on a shared machine are noise; the relation to the floor is not. Nothing of
+Muster is switched off: authentication, metrics, journal, budgets and logging are on, and PostgreSQL syncs to disk.
+
+${sections.join("\n\n")}
+`;
+}
+
+/** Writes docs/performance.json and docs/performance.md. */
+export function writeReport(rows: readonly BenchRow[], options: { full: boolean; only: readonly string[] }): void {
+  const at = new Date().toISOString();
+  const cpu = cpus()[0]?.model.trim() ?? "an unknown CPU";
+  const report: Report = {
+    at,
+    commit: commit(),
+    machine: `${availableParallelism()} cores of ${cpu}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`,
+    mode: options.full ? "full" : "quick",
+    rows: merge(rows, at),
+  };
+  writeFileSync(new URL("docs/performance.json", root), `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(new URL("docs/performance.md", root), markdown(report));
+}

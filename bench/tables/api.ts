@@ -1,0 +1,363 @@
+import pg from "pg";
+import { request } from "undici";
+import { startHttpFloor } from "../floors/start-http-floor.ts";
+import type { HttpLoad, HttpLoadResult, LoadRequest } from "../harness/http-load.ts";
+import { type BenchRow, judged, median, round } from "../harness/row.ts";
+import { cpuOfFamily } from "../support/process-cost.ts";
+import type { BenchMuster } from "../support/start-bench-muster.ts";
+
+const group = "API and data";
+const page = "/api/v1/squads?page=1&pageSize=20";
+
+export interface ApiTableOptions {
+  muster: BenchMuster;
+  load: HttpLoad;
+  runs: number;
+  durationMs: number;
+  log: (line: string) => void;
+}
+
+interface Measured {
+  perSecond: number;
+  p99Ms: number;
+  bytes: number;
+  /** CPU per request, of the server and of PostgreSQL. */
+  nodeUs: number;
+  postgresUs: number;
+}
+
+interface Floor {
+  origin: string;
+  pid: number;
+}
+
+const authorization = (key: string) => ({ authorization: `Bearer ${key}` });
+const keys = (muster: BenchMuster) => muster.seeded?.apiKeys ?? [];
+
+/** Plays a plan and charges the CPU that the server and PostgreSQL used meanwhile to its requests. */
+async function measure(
+  options: ApiTableOptions,
+  serverPid: number,
+  plan: Parameters<HttpLoad["run"]>[0],
+): Promise<Measured> {
+  const postgresPid = options.muster.postgresPid;
+  const cpu = () => [cpuOfFamily(serverPid), postgresPid === null ? 0 : cpuOfFamily(postgresPid)] as const;
+  const before = cpu();
+  const result = await options.load.run({ ...plan, warmUpMs: 0 });
+  const after = cpu();
+  if (result.failed > 0) throw new Error(`${result.failed} of ${result.requests} answers were wrong`);
+  const perRequest = (ms: number) => (ms * 1000) / result.requests;
+  return {
+    perSecond: result.perSecond,
+    p99Ms: result.p99Ms,
+    bytes: result.bytesPerAnswer,
+    nodeUs: perRequest(after[0] - before[0]),
+    postgresUs: perRequest(after[1] - before[1]),
+  };
+}
+
+function middle(results: readonly Measured[]): Measured {
+  const of = (name: keyof Measured) => median(results.map((result) => result[name]));
+  return {
+    perSecond: of("perSecond"),
+    p99Ms: of("p99Ms"),
+    bytes: of("bytes"),
+    nodeUs: of("nodeUs"),
+    postgresUs: of("postgresUs"),
+  };
+}
+
+/** Runs that alternate, so that both see the same machine; the first round compiles and connects and does not count. */
+async function compare(
+  options: ApiTableOptions,
+  floorRun: () => Promise<Measured>,
+  ourRun: (round: number) => Promise<Measured>,
+): Promise<{ floor: Measured; ours: Measured }> {
+  const floor: Measured[] = [];
+  const ours: Measured[] = [];
+  for (let round = 0; round <= options.runs; round++) {
+    const [bare, real] = [await floorRun(), await ourRun(round)];
+    if (round === 0) continue;
+    floor.push(bare);
+    ours.push(real);
+  }
+  return { floor: middle(floor), ours: middle(ours) };
+}
+
+/**
+ * The verdict is by CPU: requests per second of one core. Requests per second of the clock stand beside it; on a machine
+ * with neighbours they tell more of these than of Muster.
+ */
+function shareRow(metric: string, share: number, { floor, ours }: { floor: Measured; ours: Measured }): BenchRow {
+  const perCore = (result: Measured) => 1e6 / (result.nodeUs + result.postgresUs);
+  const ratio = perCore(ours) / perCore(floor);
+  const postgres = ours.postgresUs >= 1 ? ` + ${round(ours.postgresUs)} in PostgreSQL` : "";
+  const floorPostgres = floor.postgresUs >= 1 ? ` + ${round(floor.postgresUs)}` : "";
+  return judged(
+    {
+      group,
+      metric,
+      floor: `${round(floor.nodeUs)}${floorPostgres} µs CPU; ${round(floor.perSecond)} req/s`,
+      target: `≥ ${share * 100} % of the floor per core`,
+      figure: `${round(ratio * 100)} %: ${round(ours.nodeUs)}${postgres} µs CPU; ${round(ours.perSecond)} req/s`,
+      note: `p99 ${round(ours.p99Ms)} ms, ${round(ours.bytes / 1024)} KB sent`,
+    },
+    ratio >= share,
+  );
+}
+
+/** Cached and revalidated reads of a page of 20 squads with their members. */
+async function cachedRows(options: ApiTableOptions, floor: Floor, etag: string): Promise<BenchRow[]> {
+  const { muster, durationMs } = options;
+  const key = keys(muster)[0] ?? "";
+  const headers = { ...authorization(key), "accept-encoding": "gzip" };
+  const conditional = { ...headers, "if-none-match": etag };
+  const pair = (floorPath: string, sent: Record<string, string>, status: number) =>
+    compare(
+      options,
+      () =>
+        measure(options, floor.pid, {
+          origin: floor.origin,
+          requests: [{ path: floorPath, headers: sent }],
+          status,
+          durationMs,
+        }),
+      () =>
+        measure(options, muster.pid, {
+          origin: muster.url ?? "",
+          requests: [{ path: page, headers: sent }],
+          status,
+          durationMs,
+        }),
+    );
+  return [
+    shareRow("cacheable read, warm", 0.7, await pair("/cached", headers, 200)),
+    shareRow("revalidation (304)", 0.8, await pair("/revalidated", conditional, 304)),
+  ];
+}
+
+/** Pages that are in no cache: each user and page size once, then a write by each user voids what is kept. */
+async function uncachedRow(options: ApiTableOptions, floor: Floor): Promise<BenchRow> {
+  const { muster } = options;
+  const users = keys(muster).slice(0, 100);
+  const sizes = [20, 19, 21, 18, 22];
+  const plain = { "accept-encoding": "identity" };
+  const ours = sizes.flatMap((size) =>
+    users.map((key) => ({
+      path: `/api/v1/squads?page=1&pageSize=${size}`,
+      headers: { ...authorization(key), ...plain },
+    })),
+  );
+  const bare = sizes.flatMap((size) =>
+    users.map((_key, user) => ({ path: `/page?user=${user}&size=${size}`, headers: plain })),
+  );
+  const figures = await compare(
+    options,
+    () => measure(options, floor.pid, { origin: floor.origin, requests: bare, once: true }),
+    async (run) => {
+      await voidSquads(muster, users, run);
+      return measure(options, muster.pid, { origin: muster.url ?? "", requests: ours, once: true });
+    },
+  );
+  return shareRow("same page from PostgreSQL, uncached", 0.7, figures);
+}
+
+/** A write of each user to one of its squads, so that no list of squads is in the cache any more. */
+async function voidSquads(muster: BenchMuster, users: readonly string[], run: number): Promise<void> {
+  for (const key of users) {
+    const headers = { ...authorization(key), "content-type": "application/json" };
+    const list = await request(`${muster.url}/api/v1/squads?page=1&pageSize=1`, { headers });
+    const { data } = (await list.body.json()) as { data: { id: string }[] };
+    const changed = await request(`${muster.url}/api/v1/squads/${data[0]?.id}`, {
+      method: "PATCH",
+      headers,
+      body: JSON.stringify({ goal: `Round ${run}` }),
+    });
+    await changed.body.dump();
+    if (changed.statusCode !== 200) throw new Error(`A squad could not be changed: ${changed.statusCode}`);
+  }
+}
+
+/** Pages of 100 messages of the longest execution, at its newest and at its oldest end, beside the bare query. */
+async function keysetRows(options: ApiTableOptions): Promise<BenchRow[]> {
+  const { muster, load } = options;
+  const long = muster.seeded?.long;
+  if (long === undefined) return [];
+  const headers = { ...authorization(long.apiKey), "accept-encoding": "identity" };
+  const client = new pg.Client({ connectionString: muster.databaseUrl });
+  await client.connect();
+  const { rows: ids } = await client.query<{ id: string }>(
+    "SELECT id FROM agent_messages WHERE task_execution_id = $1 ORDER BY id DESC",
+    [long.executionId],
+  );
+  const columns =
+    "id, step_id, member_id, role, status, model, content, tool_calls, input_tokens, output_tokens, created_at";
+  const text = `SELECT ${columns} FROM agent_messages WHERE task_execution_id = $1 AND id < $2 ORDER BY id DESC LIMIT 101`;
+  const pages = 150;
+  const starts = (from: number) => Array.from({ length: pages }, (_, index) => ids[from + index]?.id ?? "");
+  const measureBare = async (from: number) => {
+    const durations: number[] = [];
+    for (const start of starts(from)) {
+      const began = performance.now();
+      await client.query({ name: "bare", text, values: [long.executionId, start] });
+      durations.push(performance.now() - began);
+    }
+    return durations.sort((a, b) => a - b)[Math.floor(0.99 * durations.length)] ?? Number.NaN;
+  };
+  // Every start is asked for once, so nothing comes from the cache.
+  const measureOurs = async (from: number) => {
+    const requests: LoadRequest[] = starts(from).map((start) => ({
+      path: `/api/v1/executions/${long.executionId}/messages?limit=100&cursor=${encodeURIComponent(cursorOf(start))}`,
+      headers,
+    }));
+    const result = await load.run({ origin: muster.url ?? "", requests, connections: 1, once: true, warmUpMs: 0 });
+    if (result.failed > 0) throw new Error(`${result.failed} pages of messages failed`);
+    return result;
+  };
+  const cursorOf = await cursorMaker(muster, long.executionId, headers, ids);
+  const newest: { bare: number; ours: HttpLoadResult }[] = [];
+  const oldest: HttpLoadResult[] = [];
+  for (let run = 0; run < options.runs + 1; run++) {
+    const offset = run * pages;
+    const bare = await measureBare(offset);
+    const ours = await measureOurs(offset);
+    const last = await measureOurs(ids.length - pages * (options.runs + 2) + offset - 101);
+    if (run === 0) continue;
+    newest.push({ bare, ours });
+    oldest.push(last);
+  }
+  await client.end();
+  const bare = median(newest.map((each) => each.bare));
+  const ours = median(newest.map((each) => each.ours.p99Ms));
+  const first50 = median(newest.map((each) => each.ours.p50Ms));
+  const last50 = median(oldest.map((each) => each.p50Ms));
+  const note = `one execution of ${round(long.messages)} messages, one connection`;
+  return [
+    judged(
+      {
+        group,
+        metric: "keyset page of 100 messages, p99",
+        floor: `${round(bare)} ms`,
+        target: "≤ 2 × the floor",
+        figure: `${round(ours)} ms (${round(ours / bare)} ×)`,
+        note,
+      },
+      ours <= 2 * bare,
+    ),
+    judged(
+      {
+        group,
+        metric: "the same, last page against first, p50",
+        floor: `${round(first50)} ms`,
+        target: "no slower (≤ 1.1 ×)",
+        figure: `${round(last50)} ms (${round(last50 / first50)} ×)`,
+        note,
+      },
+      last50 <= 1.1 * first50,
+    ),
+  ];
+}
+
+/** Cursors are opaque: learns their form from one answer and asserts that it holds. */
+async function cursorMaker(
+  muster: BenchMuster,
+  executionId: string,
+  headers: Record<string, string>,
+  ids: { id: string }[],
+): Promise<(id: string) => string> {
+  const answer = await request(`${muster.url}/api/v1/executions/${executionId}/messages?limit=100`, { headers });
+  const { nextCursor } = (await answer.body.json()) as { nextCursor: string };
+  const last = ids[99]?.id ?? "";
+  for (const make of [
+    (id: string) => id,
+    (id: string) => Buffer.from(id).toString("base64url"),
+    (id: string) => Buffer.from(id.replaceAll("-", ""), "hex").toString("base64url"),
+    (id: string) => Buffer.from(JSON.stringify([id])).toString("base64url"),
+  ]) {
+    if (make(last) === nextCursor) return make;
+  }
+  throw new Error(`The form of the cursor ${nextCursor} is not known to the bench`);
+}
+
+/** Lists of 20 at 100 connections, as a UI that is reloaded by many people asks for them. */
+async function listRows(options: ApiTableOptions): Promise<BenchRow[]> {
+  const { muster, load } = options;
+  const long = muster.seeded?.long;
+  const users = keys(muster).slice(0, 100);
+  const lists: [string, string, string[]][] = [
+    ["squads", page, users],
+    ["tasks", "/api/v1/tasks?page=1&pageSize=20", users],
+    ["executions", "/api/v1/executions?limit=20", users],
+    ["messages", `/api/v1/executions/${long?.executionId}/messages?limit=20`, [long?.apiKey ?? ""]],
+    ["notifications", "/api/v1/notifications?limit=20", users],
+  ];
+  const rows: BenchRow[] = [];
+  for (const [name, path, callers] of lists) {
+    const requests = callers.map((key) => ({ path, headers: { ...authorization(key), "accept-encoding": "gzip" } }));
+    const results: HttpLoadResult[] = [];
+    for (let run = 0; run < options.runs; run++) {
+      results.push(await load.run({ origin: muster.url ?? "", requests, durationMs: options.durationMs }));
+    }
+    const failed = results.reduce((sum, result) => sum + result.failed, 0);
+    const perSecond = median(results.map((result) => result.perSecond));
+    const p95 = median(results.map((result) => result.p95Ms));
+    rows.push(
+      judged(
+        {
+          group: "Lists",
+          metric: `list of 20 ${name}, ${callers.length} users, 100 connections`,
+          floor: null,
+          target: "≥ 5,000/s, p95 ≤ 40 ms",
+          figure: `${round(perSecond)}/s, p95 ${round(p95)} ms`,
+          note: `${round((results[0]?.bytesPerAnswer ?? 0) / 1024)} KB compressed, ${failed} failed`,
+        },
+        perSecond >= 5_000 && p95 <= 40 && failed === 0,
+      ),
+    );
+  }
+  return rows;
+}
+
+/** The tables "API and data" and "Lists". */
+export async function apiTable(options: ApiTableOptions): Promise<BenchRow[]> {
+  const { muster } = options;
+  const key = keys(muster)[0] ?? "";
+  const headers = { ...authorization(key), "accept-encoding": "gzip" };
+  // Three times: the first reads, the second comes from the cache, by the third the compressed form is kept.
+  let sample = await request(`${muster.url}${page}`, { headers });
+  for (let i = 0; i < 2; i++) {
+    await sample.body.dump();
+    sample = await request(`${muster.url}${page}`, { headers });
+  }
+  const body = Buffer.from(await sample.body.arrayBuffer());
+  const etag = String(sample.headers.etag);
+  const kept = ["content-type", "content-encoding", "etag", "vary", "cache-control"];
+  const answerHeaders = Object.fromEntries(
+    kept.flatMap((name) => (sample.headers[name] ? [[name, String(sample.headers[name])]] : [])),
+  );
+  const client = new pg.Client({ connectionString: muster.databaseUrl });
+  await client.connect();
+  const { rows: users } = await client.query<{ id: string }>(
+    "SELECT user_id AS id FROM squads GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 100",
+  );
+  await client.end();
+  const floor = await startHttpFloor({
+    body,
+    headers: answerHeaders,
+    etag,
+    databaseUrl: muster.databaseUrl,
+    userIds: users.map((user) => user.id),
+  });
+  try {
+    options.log("API: cached and revalidated reads");
+    const cached = await cachedRows(options, floor, etag);
+    options.log("API: uncached reads");
+    const uncached = await uncachedRow(options, floor);
+    options.log("API: pages of messages");
+    const keyset = await keysetRows(options);
+    options.log("API: lists");
+    return [...cached, uncached, ...keyset, ...(await listRows(options))];
+  } finally {
+    floor.close();
+  }
+}
