@@ -87,10 +87,14 @@ async function applyFunctions(client: pg.PoolClient, files: readonly SqlFile[], 
  * Brings the schema up to date: the files of migrations/ that were not applied yet, in order and forward only, each in
  * its own transaction; then the functions of src/db/functions/ that changed. Several processes may call it at once: the
  * first one works, the others wait for it.
+ * With `upTo` it stops after that migration and leaves the functions out: the tables as an older Muster had them.
  * @throws when a migration fails (nothing of it stays), was changed afterwards, or comes from a newer Muster.
  */
-export async function migrate(pool: pg.Pool): Promise<MigrationResult> {
-  const [migrations, functions] = await Promise.all([readSqlFiles(migrationsFolder), readSqlFiles(functionsFolder)]);
+export async function migrate(pool: pg.Pool, options: { upTo?: string } = {}): Promise<MigrationResult> {
+  const { upTo } = options;
+  const [all, allFunctions] = await Promise.all([readSqlFiles(migrationsFolder), readSqlFiles(functionsFolder)]);
+  const migrations = upTo === undefined ? all : all.filter((file) => file.name <= upTo);
+  const functions = upTo === undefined ? allFunctions : [];
   const client = await pool.connect();
   let failure: Error | undefined;
   try {
