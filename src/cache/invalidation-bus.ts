@@ -92,6 +92,7 @@ class NotifyBus implements InvalidationBus {
   /** Not usable before: others must have had the time to hear of this process. */
   #usableFrom = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | null = null;
+  #helloTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(options: InvalidationBusOptions) {
@@ -132,6 +133,7 @@ class NotifyBus implements InvalidationBus {
     this.#closed = true;
     for (const stop of this.#stops) stop();
     if (this.#timer) clearInterval(this.#timer);
+    clearTimeout(this.#helloTimer);
     for (const waiting of this.#waiting.values()) waiting.resolve();
     await this.#post({ type: "quit", serves: this.#options.serves });
   }
@@ -157,7 +159,16 @@ class NotifyBus implements InvalidationBus {
     this.#connected = true;
     this.#provenAt = Number.NEGATIVE_INFINITY;
     this.#usableFrom = Number.POSITIVE_INFINITY;
+    this.#sayHello();
+  }
+
+  /** Says hello until it hears itself: the first may be sent before the connection listens. */
+  #sayHello(): void {
+    if (this.#closed || this.#usableFrom !== Number.POSITIVE_INFINITY) return;
+    clearTimeout(this.#helloTimer);
     void this.#post({ type: "hello", serves: this.#options.serves });
+    this.#helloTimer = setTimeout(() => this.#sayHello(), resendMs);
+    this.#helloTimer.unref();
   }
 
   #interrupted(): void {
@@ -186,7 +197,7 @@ class NotifyBus implements InvalidationBus {
   }
 
   #hearOwn(message: Message): void {
-    if (message.type === "hello") this.#usableFrom = this.#now() + leaseMs;
+    if (message.type === "hello") this.#usableFrom = Math.min(this.#usableFrom, this.#now() + leaseMs);
     else if (message.type === "beat") this.#provenAt = Math.max(this.#provenAt, message.at);
   }
 

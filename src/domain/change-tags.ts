@@ -38,3 +38,13 @@ export function executionChangeTags(change: { userId: string; executionId: strin
   const areas = ["squads", "tasks", "executions", "notifications", "usage", "budgets"] as const;
   return [own, ...areas.map((area) => areaTag(change.userId, area))];
 }
+
+/** The tag of a session or API key: invalidating it makes every process ask the database about it again. */
+export function credentialTag(credentialId: string): string {
+  return `credential:${credentialId}`;
+}
+
+/** The tag of all sessions and keys of a user. */
+export function credentialsOfTag(userId: string): string {
+  return `user:${userId}`;
+}

@@ -3,7 +3,14 @@ export { uuidv7 as newId } from "#db";
 export * from "./api-keys/index.ts";
 export * from "./budgets/index.ts";
 export type { SquadCatalog } from "./catalog.ts";
-export { areaTag, type ChangeArea, executionChangeTags, executionTag } from "./change-tags.ts";
+export {
+  areaTag,
+  type ChangeArea,
+  credentialsOfTag,
+  credentialTag,
+  executionChangeTags,
+  executionTag,
+} from "./change-tags.ts";
 export * from "./conversations/index.ts";
 export { readDashboard } from "./dashboard/read-dashboard.ts";
 export * from "./executions/index.ts";

@@ -5,9 +5,10 @@ import { admissionDefaults, createAdmission } from "./admission.ts";
 import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
 import { createErrorHandler, sendProblem } from "./error-handler.ts";
 import { handleNotFound } from "./not-found.ts";
-import { createAuthenticator } from "./plugins/authenticate.ts";
+import { type Authenticator, createAuthenticator } from "./plugins/authenticate.ts";
 import { createLoadShedder } from "./plugins/load-shedding.ts";
 import { openStaticUi } from "./plugins/static-ui.ts";
+import { createReadStores, type ReadStores } from "./read-store.ts";
 import { registerRoutes } from "./register-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
@@ -24,6 +25,8 @@ declare module "fastify" {
 const receiveTimeoutMs = 30_000;
 const headersTimeoutMs = 10_000;
 const keepAliveMs = 65_000;
+/** What is still open this long after the server began to close is cut: event streams, which resume elsewhere by id. */
+const drainMs = 2_000;
 
 /** The HTTP server of Muster, ready for `listen` or `inject`. */
 export async function createApp(deps: HttpDependencies): Promise<FastifyInstance> {
@@ -66,13 +69,34 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   });
   app.setErrorHandler(createErrorHandler(deps));
   app.setNotFoundHandler((request, reply) => handleNotFound({ deps, routes, ui }, request, reply));
-  registerRoutes(app, routes, deps, admission, createValidation());
+  const reads = createReadStores(deps.db, (error) =>
+    deps.logger.warn({ err: error }, "the replica does not answer; reading from the primary"),
+  );
+  const unsubscribe = deps.cache.onInvalidated((tags) => noteChanges(tags, authenticator, reads));
+  registerRoutes(app, routes, { deps, admission, reads }, createValidation());
   ui?.inlineWith((request, url) => readAs(app, request, url));
+  let cut: NodeJS.Timeout | undefined;
+  app.addHook("preClose", async () => {
+    cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  });
   app.addHook("onClose", async () => {
+    clearTimeout(cut);
+    unsubscribe();
+    reads.close();
     shedder.close();
     authenticator.close();
   });
   return app;
+}
+
+/** What else follows from changes of this or another process: revoked credentials, reads that must not lag. */
+function noteChanges(tags: readonly string[], authenticator: Authenticator, reads: ReadStores): void {
+  for (const tag of tags) {
+    const [owner = "", rest] = tag.split(":", 2);
+    if (owner === "credential" && rest !== undefined) authenticator.forget({ credentialId: rest });
+    else if (owner === "user" && rest !== undefined) authenticator.forget({ userId: rest });
+    else if (rest !== undefined) reads.changed(owner);
+  }
 }
 
 /** Reads an address of the API with the cookie of a request; null unless it answers 200. */

@@ -68,6 +68,11 @@ export interface HttpDependencies {
   gateway: ModelGateway;
   workspaces: WorkspaceReader;
   cache: AnswerCache;
+  /**
+   * True when `events` comes from `announceExecutionChanges` and so do those of every worker: answers that workers can
+   * make old are kept only then.
+   */
+  workersInvalidate?: boolean;
   metrics: Metrics;
   /** Figures of the other processes of this machine, for `/metrics` and `/performance`; absent: there are none. */
   otherProcesses?: () => Promise<MetricsSnapshot[]>;

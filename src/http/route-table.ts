@@ -24,9 +24,9 @@ import { usageRoutes } from "./routes/usage/usage-routes.ts";
 /** Every route of Muster, each with its policy and schemas. The OpenAPI document and the security tests walk this table. */
 export function createRouteTable(authenticator: Authenticator): AnyRoute[] {
   const table: AnyRoute[] = [
-    ...authRoutes(authenticator),
-    ...apiKeyRoutes(authenticator),
-    ...peopleRoutes(authenticator),
+    ...authRoutes(),
+    ...apiKeyRoutes(),
+    ...peopleRoutes(),
     ...dashboardRoutes(),
     ...squadRoutes(),
     ...catalogRoutes(),

@@ -16,14 +16,15 @@ export interface RouteInput<Params, Query, Body, P extends Policy> {
   query: Query;
   body: Body;
   caller: P extends "public" ? Caller | null : Caller;
-  /** The database, or the transaction of an idempotent write. */
+  /** The database, or the transaction of an idempotent write; for reads a replica that shows the caller's own writes. */
   db: Store;
-  /** For reads that may lag a little behind writes of others. */
   deps: HttpDependencies;
   request: FastifyRequest;
   reply: FastifyReply;
-  /** Runs after the commit; at once when nothing is left to commit. */
+  /** Runs after the commit, when kept answers are dropped already; at once when nothing is left to commit. */
   afterCommit(work: () => void): void;
+  /** Further tags of kept answers that this write makes old, beside those of the route's `changes`. */
+  touch(...tags: string[]): void;
 }
 
 /** How answers of a route are kept. */

@@ -18,7 +18,7 @@ let other: World;
 let routes: readonly AnyRoute[];
 
 before(async () => {
-  api = await startTestApi({ limits: { signIn: { perSecond: 1_000, burst: 1_000 } } });
+  api = await startTestApi({ deps: { limits: { signIn: { perSecond: 1_000, burst: 1_000 } } } });
   victim = await createWorld(api, "victim", "member");
   other = await createWorld(api, "other", "member");
   routes = api.app.routeTable;

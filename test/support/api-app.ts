@@ -1,9 +1,16 @@
 import { randomBytes } from "node:crypto";
 import type { FastifyInstance } from "fastify";
-import { createNotifier, openListener } from "#db";
+import { createInvalidationBus, type InvalidationBus } from "#cache";
+import { createNotifier, openDatabase, openListener } from "#db";
 import { createSecretBox, type ExecutionHints } from "#domain";
 import { createEventHub, type EventHub } from "#events";
-import { createAnswerCache, createApp, type HttpDependencies, type ModelGateway } from "#http";
+import {
+  announceExecutionChanges,
+  createAnswerCache,
+  createApp,
+  type HttpDependencies,
+  type ModelGateway,
+} from "#http";
 import { createCallContext, createLogger, createMetrics } from "#metrics";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
@@ -17,7 +24,37 @@ export interface TestApi {
   hints: string[];
   /** Lines the server logged as warnings or worse. */
   logged: string[];
+  bus: InvalidationBus;
+  /** Server process of the connection that listens, to be broken by tests. */
+  listenerPid: number;
   close(): Promise<void>;
+}
+
+export interface TestApiOptions {
+  deps?: Partial<HttpDependencies>;
+  beside?: TestApi;
+}
+
+/** Another pool on the database of an API, as another process would have. */
+async function joinTestDatabase(other: TestApi): Promise<TestDatabase> {
+  const db = await openDatabase({
+    url: other.database.url,
+    poolMin: 1,
+    poolMax: 10,
+    idleTimeoutMs: 10_000,
+    connectionTimeoutMs: 10_000,
+    slowQueryMs: 1_000,
+  });
+  return { url: other.database.url, db, drop: () => db.close() };
+}
+
+/** The newest listening connection is the one just opened. */
+async function listenerPid({ db }: TestDatabase): Promise<number> {
+  const { rows } = await db.pool.query(
+    `SELECT pid FROM pg_stat_activity WHERE application_name = 'muster-listen' AND datname = current_database()
+     ORDER BY backend_start DESC LIMIT 1`,
+  );
+  return rows[0].pid;
 }
 
 /** A model that repeats the last message word by word. */
@@ -88,22 +125,43 @@ const role = (slug: string) => ({
   instructions: `You are a ${slug}.`,
 });
 
-/** Starts the API on a database of its own. Call `close` in `after`. */
-export async function startTestApi(options: Partial<HttpDependencies> = {}): Promise<TestApi> {
-  const database = await createTestDatabase();
+/** Starts the API on a database of its own, or beside another API on the same one. Call `close` in `after`. */
+export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
+  const database = options.beside ? await joinTestDatabase(options.beside) : await createTestDatabase();
   const listener = await openListener(database.url, () => undefined);
   const notifier = createNotifier(
     (text, values) => database.db.pool.query(text, values),
     () => undefined,
   );
-  const events = createEventHub({
+  const processId = randomBytes(8).toString("hex");
+  let bus: InvalidationBus | undefined;
+  const cache = createAnswerCache({
+    connect: (handlers) => {
+      bus = createInvalidationBus({
+        processId,
+        listener,
+        query: (text, values) => database.db.pool.query(text, values),
+        serves: true,
+        onError: (error) => void errors.push(error),
+        ...handlers,
+      });
+      return bus;
+    },
+  });
+  const errors: unknown[] = [];
+  const logged: string[] = [];
+  const hub = createEventHub({
     db: database.db,
     listener,
-    processId: randomBytes(8).toString("hex"),
+    processId,
     notify: notifier.notify,
   });
+  const events = announceExecutionChanges(hub, {
+    db: database.db,
+    invalidate: cache.invalidate,
+    onError: (error) => void logged.push(String(error)),
+  });
   const hints: string[] = [];
-  const logged: string[] = [];
   const sendHint: ExecutionHints = {
     queued: () => hints.push("queued"),
     control: (id, wish) => hints.push(`${wish} ${id}`),
@@ -119,7 +177,8 @@ export async function startTestApi(options: Partial<HttpDependencies> = {}): Pro
     hints: sendHint,
     gateway: echoGateway(),
     workspaces: { list: async () => [], read: async () => null },
-    cache: createAnswerCache(),
+    cache,
+    workersInvalidate: true,
     metrics: createMetrics({ role: "test", context }),
     context,
     logger: createLogger({ level: "warn", context, destination: { write: (line) => void logged.push(line) } }),
@@ -141,7 +200,7 @@ export async function startTestApi(options: Partial<HttpDependencies> = {}): Pro
     tools: [{ name: "read_file", description: "Reads", class: "pure" }],
     version: "0.0.0-test",
     webRoot: null,
-    ...options,
+    ...options.deps,
   };
   const app = await createApp(deps);
   await app.ready();
@@ -152,9 +211,12 @@ export async function startTestApi(options: Partial<HttpDependencies> = {}): Pro
     events,
     hints,
     logged,
+    bus: bus as unknown as InvalidationBus,
+    listenerPid: await listenerPid(database),
     close: async () => {
       await app.close();
       await events.close();
+      await bus?.close();
       await listener.close();
       await notifier.close();
       await database.drop();

@@ -1,13 +1,12 @@
 import { ApiKeyList, ApiKeyParams, CreateApiKeyBody, CreatedApiKey } from "#contracts";
-import { createApiKey, listApiKeys, revokeApiKey } from "#domain";
+import { createApiKey, credentialTag, listApiKeys, revokeApiKey } from "#domain";
 import { expectOk } from "../../expect-ok.ts";
-import type { Authenticator } from "../../plugins/authenticate.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 
 const tag = "api keys";
 
 /** The caller's API keys. */
-export function apiKeyRoutes(authenticator: Authenticator): AnyRoute[] {
+export function apiKeyRoutes(): AnyRoute[] {
   return [
     defineRoute({
       method: "GET",
@@ -41,9 +40,9 @@ export function apiKeyRoutes(authenticator: Authenticator): AnyRoute[] {
       policy: "user",
       params: ApiKeyParams,
       answer: null,
-      handle: async ({ db, caller, params, afterCommit }) => {
+      handle: async ({ db, caller, params, touch }) => {
         expectOk(await revokeApiKey(db, caller, params.apiKeyId));
-        afterCommit(() => authenticator.forget({ credentialId: params.apiKeyId }));
+        touch(credentialTag(params.apiKeyId));
         return undefined;
       },
     }),

@@ -13,13 +13,14 @@ import {
   claimInstallation,
   closeSession,
   countUnread,
+  credentialsOfTag,
+  credentialTag,
   readAuthState,
   readUser,
   signIn,
   updateMe,
 } from "#domain";
 import { expectFound, expectOk } from "../../expect-ok.ts";
-import type { Authenticator } from "../../plugins/authenticate.ts";
 import { createRateLimiter, type RateLimiter } from "../../plugins/rate-limit.ts";
 import { clearSessionCookie, setSessionCookie } from "../../plugins/session-cookie.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
@@ -27,10 +28,10 @@ import { type AnyRoute, defineRoute } from "../../route.ts";
 const tag = "account";
 
 /** Claiming, signing in and out, joining, and the caller's own account. */
-export function authRoutes(authenticator: Authenticator): AnyRoute[] {
+export function authRoutes(): AnyRoute[] {
   // Beside the limit per address: many addresses that try one account.
   const tries = createRateLimiter({ perSecond: 0.2, burst: 10 });
-  return [...visitorRoutes(tries), ...ownRoutes(authenticator)];
+  return [...visitorRoutes(tries), ...ownRoutes()];
 }
 
 function limit(tries: RateLimiter, email: string): void {
@@ -107,7 +108,7 @@ function visitorRoutes(tries: RateLimiter): AnyRoute[] {
   ];
 }
 
-function ownRoutes(authenticator: Authenticator): AnyRoute[] {
+function ownRoutes(): AnyRoute[] {
   return [
     defineRoute({
       method: "POST",
@@ -118,10 +119,10 @@ function ownRoutes(authenticator: Authenticator): AnyRoute[] {
       policy: "public",
       idempotency: "none",
       answer: null,
-      handle: async ({ db, caller, reply }) => {
+      handle: async ({ db, caller, reply, touch }) => {
         if (caller) {
           await closeSession(db, caller);
-          if (caller.kind === "session") authenticator.forget({ credentialId: caller.credentialId });
+          if (caller.kind === "session") touch(credentialTag(caller.credentialId));
         }
         clearSessionCookie(reply);
         return undefined;
@@ -152,9 +153,9 @@ function ownRoutes(authenticator: Authenticator): AnyRoute[] {
       body: UpdateMeBody,
       answer: SignedIn,
       changes: ["profile", "people"],
-      handle: async ({ db, caller, body, afterCommit }) => {
+      handle: async ({ db, caller, body, touch }) => {
         const done = expectOk(await updateMe(db, caller, body));
-        if (done.endedSessions) afterCommit(() => authenticator.forget({ userId: caller.userId }));
+        if (done.endedSessions) touch(credentialsOfTag(caller.userId));
         return { user: done.user };
       },
     }),

@@ -7,15 +7,14 @@ import {
   PersonPage,
   PersonParams,
 } from "#contracts";
-import { invitePerson, listInvitations, listPeople, removePerson, withdrawInvitation } from "#domain";
+import { credentialsOfTag, invitePerson, listInvitations, listPeople, removePerson, withdrawInvitation } from "#domain";
 import { expectOk } from "../../expect-ok.ts";
-import type { Authenticator } from "../../plugins/authenticate.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 
 const tag = "people";
 
 /** The owner's: who has an account here, and who is invited. */
-export function peopleRoutes(authenticator: Authenticator): AnyRoute[] {
+export function peopleRoutes(): AnyRoute[] {
   return [
     defineRoute({
       method: "GET",
@@ -37,12 +36,10 @@ export function peopleRoutes(authenticator: Authenticator): AnyRoute[] {
       policy: "owner",
       params: PersonParams,
       answer: null,
-      handle: async ({ db, caller, params, deps, afterCommit }) => {
+      handle: async ({ db, caller, params, deps, afterCommit, touch }) => {
         expectOk(await removePerson(db, caller, params.userId));
-        afterCommit(() => {
-          authenticator.forget({ userId: params.userId });
-          deps.onProviderAccountsChanged?.(params.userId);
-        });
+        touch(credentialsOfTag(params.userId));
+        afterCommit(() => deps.onProviderAccountsChanged?.(params.userId));
         return undefined;
       },
     }),

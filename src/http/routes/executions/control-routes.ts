@@ -1,7 +1,6 @@
 import { ApproveExecutionBody, ExecutionParams, ExecutionStateAnswer } from "#contracts";
 import {
   approveExecution,
-  type Caller,
   type ControlOutcome,
   cancelExecution,
   executionTag,
@@ -12,9 +11,8 @@ import {
   type Store,
   sendHints,
 } from "#domain";
-import type { HttpDependencies } from "../../dependencies.ts";
 import { expectOk } from "../../expect-ok.ts";
-import { type AnyRoute, defineRoute } from "../../route.ts";
+import { type AnyRoute, defineRoute, type RouteInput } from "../../route.ts";
 import { executionChanges } from "./execution-changes.ts";
 
 type Control = (db: Store, scope: Scope, executionId: string) => Promise<ControlOutcome>;
@@ -43,8 +41,7 @@ export function executionControlRoutes(): AnyRoute[] {
       params: ExecutionParams,
       answer: ExecutionStateAnswer,
       changes: executionChanges,
-      handle: async ({ db, caller, params, deps, afterCommit }) =>
-        answer(deps, caller, await control(db, caller, params.executionId), afterCommit),
+      handle: async (input) => answer(input, await control(input.db, input.caller, input.params.executionId)),
     }),
   );
   return [
@@ -60,24 +57,20 @@ export function executionControlRoutes(): AnyRoute[] {
       body: ApproveExecutionBody,
       answer: ExecutionStateAnswer,
       changes: executionChanges,
-      handle: async ({ db, caller, params, body, deps, afterCommit }) => {
-        const given = { stepId: body.stepId, approved: body.approved ?? true };
-        return answer(deps, caller, await approveExecution(db, caller, params.executionId, given), afterCommit);
+      handle: async (input) => {
+        const given = { stepId: input.body.stepId, approved: input.body.approved ?? true };
+        return answer(input, await approveExecution(input.db, input.caller, input.params.executionId, given));
       },
     }),
   ];
 }
 
 function answer(
-  deps: HttpDependencies,
-  _caller: Caller,
+  { deps, afterCommit, touch }: Pick<RouteInput<unknown, unknown, unknown, "user">, "deps" | "afterCommit" | "touch">,
   outcome: ControlOutcome,
-  afterCommit: (work: () => void) => void,
 ) {
   const done = expectOk(outcome);
-  afterCommit(() => {
-    deps.cache.answers.invalidate([executionTag(done.execution.id)]);
-    sendHints(deps.hints, done);
-  });
+  touch(executionTag(done.execution.id));
+  afterCommit(() => sendHints(deps.hints, done));
   return { execution: done.execution };
 }

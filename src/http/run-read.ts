@@ -1,0 +1,79 @@
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { areaTag, type Caller, type Store } from "#domain";
+import type { Admission } from "./admission.ts";
+import type { HttpDependencies } from "./dependencies.ts";
+import { workerAreas, workerTag } from "./execution-changes.ts";
+import type { ReadStores } from "./read-store.ts";
+import type { AnyRoute, Policy, RouteInput } from "./route.ts";
+import { matchesEtag, prepareEncodings, sendStored, toStoredAnswer } from "./send-answer.ts";
+
+/** What handling a request takes, beside the request. */
+export interface RouteParts {
+  deps: HttpDependencies;
+  admission: Admission;
+  reads: ReadStores;
+}
+
+/** One request that was let in and checked. */
+export interface Handling extends RouteParts {
+  route: AnyRoute;
+  request: FastifyRequest;
+  reply: FastifyReply;
+  caller: Caller | null;
+}
+
+export type AnyInput = RouteInput<unknown, unknown, unknown, Policy>;
+
+/** What a write leaves to be done when it is committed. */
+export type Afterwards = Pick<AnyInput, "afterCommit" | "touch">;
+
+/** Of reads and streams: nothing is left to commit. */
+const atOnce: Afterwards = { afterCommit: (work) => work(), touch: () => undefined };
+
+/** Calls a route's handler. */
+export function callHandler(handling: Handling, db: Store, afterwards: Afterwards): Promise<unknown> {
+  const { route, deps, request, reply } = handling;
+  const { params, query, body } = request;
+  // The policy saw to it that there is a caller where the handler's type says so.
+  const caller = handling.caller as Caller;
+  const input: AnyInput = { params, query, body, caller, db, deps, request, reply, ...afterwards };
+  return (route.handle as (input: AnyInput) => Promise<unknown>)(input);
+}
+
+/** True when answers of this route may be kept at all. */
+export function isKept(route: AnyRoute, deps: HttpDependencies): boolean {
+  if (!route.cache) return false;
+  return deps.workersInvalidate === true || !route.cache.areas.some((area) => workerAreas.has(area));
+}
+
+/** Answers a GET: from the cache, from a load under way, or by loading; 304 when the client has it. */
+export async function runRead(handling: Handling): Promise<void> {
+  const { route, deps, admission, reads, request, reply, caller } = handling;
+  const load = async () => toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
+  const { cache } = route;
+  const kept = cache !== undefined && caller !== null && isKept(route, deps) && deps.cache.usable();
+  let answer: Awaited<ReturnType<typeof load>>;
+  if (kept) {
+    const own = (cache.tags as ((params: unknown) => string[]) | undefined)?.(request.params) ?? [];
+    const tags = [...cache.areas.map((area) => areaTag(caller.userId, area)), ...own];
+    if (cache.areas.some((area) => workerAreas.has(area))) tags.push(workerTag);
+    const rule = { ttlMs: cache.seconds * 1_000, tags };
+    const got = await deps.cache.answers.get(admission.cacheKey(caller, request), rule, load);
+    deps.metrics.observeCache("responses", got.result);
+    answer = got.value;
+  } else {
+    answer = await load();
+  }
+  if (!matchesEtag(request.headers["if-none-match"], answer.etag)) {
+    await prepareEncodings(request, answer, {
+      kept,
+      onError: (error) => deps.logger.warn({ err: error }, "an answer could not be compressed"),
+    });
+  }
+  sendStored(request, reply, answer);
+}
+
+/** Lets a route send for itself. */
+export async function runStream(handling: Handling): Promise<void> {
+  await callHandler(handling, handling.deps.db, atOnce);
+}
