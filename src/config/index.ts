@@ -154,3 +154,16 @@ export function loadConfig(cwd: string = process.cwd()): Config {
   if (existsSync(file)) process.loadEnvFile(file);
   return readConfig(process.env, cwd);
 }
+
+/** What of the environment says how a command talks to whoever typed it; read before the configuration is. */
+export interface CommandEnvironment {
+  /** A terminal that cannot be redrawn. */
+  dumbTerminal: boolean;
+  /** Null when it is not set. */
+  logLevel: string | null;
+}
+
+/** Reads how a command may talk. Never throws: bad values are `loadConfig`'s to report. */
+export function readCommandEnvironment(env: NodeJS.ProcessEnv = process.env): CommandEnvironment {
+  return { dumbTerminal: env.TERM === "dumb", logLevel: env.LOG_LEVEL?.trim() || null };
+}

@@ -20,7 +20,7 @@ export {
   retryExecution,
   type Scope,
   sendHints,
-  setBudget,
+  setExecutionBudget,
 } from "#domain";
 export { toExecutionEvent } from "#events";
 export { workspaceFolder } from "#worker";

@@ -1,0 +1,2 @@
+/** The command `muster`: what a terminal offers, on the parts that main composes. */
+export {};
