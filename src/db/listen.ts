@@ -21,6 +21,7 @@ export async function openListener(url: string, onError: (error: unknown) => voi
   const lostHandlers = new Set<() => void>();
   let client: pg.Client | undefined;
   let closed = false;
+  let listens: Promise<unknown> = Promise.resolve();
   let retryTimer: NodeJS.Timeout | undefined;
 
   async function connect(): Promise<void> {
@@ -73,7 +74,9 @@ export async function openListener(url: string, onError: (error: unknown) => voi
       if (known) known.add(fn);
       else {
         handlers.set(channel, new Set([fn]));
-        client?.query(`LISTEN ${pg.escapeIdentifier(channel)}`).catch(onError);
+        // One after the other: the driver takes no second statement before the first is answered.
+        const listening = client;
+        if (listening) listens = listens.then(() => listening.query(`LISTEN ${pg.escapeIdentifier(channel)}`)).catch(onError);
       }
       return () => handlers.get(channel)?.delete(fn);
     },
