@@ -34,7 +34,7 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
     { title: `Task of ${name}`, projectId: project.id, squadId: squad.id, attachments },
     "task",
   );
-  const execution = await make(`/api/v1/tasks/${task.id}/executions`, {}, "execution");
+  const execution = await make(`/api/v1/tasks/${task.id}/executions`, { budgetUsd: 1 }, "execution");
   const account = await make(
     "/api/v1/provider-accounts",
     { kind: "openai", name: "Account", apiKey: "sk-0123456789abcdef" },

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import { createInvalidationBus, type InvalidationBus } from "#cache";
 import { createNotifier, openDatabase, openListener } from "#db";
@@ -204,6 +205,8 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   };
   const app = await createApp(deps);
   await app.ready();
+  // A process keeps answers once the others must have heard of it.
+  while (!cache.usable()) await delay(20);
   return {
     app,
     database,
