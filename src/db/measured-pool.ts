@@ -83,7 +83,8 @@ export class MeasuredPool {
     });
     // Both are needed: the pool reports idle connections that break, but one in use has no listener of the pool's, and
     // an "error" event without a listener ends the process. Whoever uses it learns of it from its query.
-    this.pool.on("error", (error) => options.onError?.(error));
+    // Of a pool that is being closed no connection is missed: the server may end it before we do.
+    this.pool.on("error", (error) => this.pool.ending || options.onError?.(error));
     this.pool.on("connect", (client) => client.on("error", () => undefined));
     this.#measure();
   }
