@@ -1,6 +1,5 @@
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import Fastify from "fastify";
-import { v7 as uuidv7 } from "uuid";
 import { createGateway, type LlmFrame, type LlmRequest, MemoryLedgerStore, type ProviderAccount } from "#llm";
 import { createMetrics } from "#metrics";
 
@@ -50,7 +49,10 @@ app.post<{ Params: { latency: string }; Body: Body }>("/:latency/v1/chat/complet
     return reply.code(401).send({ error: { message: "key" } });
   const { body } = request;
   const abort = new AbortController();
-  reply.raw.once("close", () => abort.abort());
+  // Aborting makes an exception with a stack: only for those who left.
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) abort.abort();
+  });
   const call = {
     request: {
       model: body.model,
@@ -59,7 +61,7 @@ app.post<{ Params: { latency: string }; Body: Body }>("/:latency/v1/chat/complet
       ...(body.max_tokens === undefined ? {} : { maxOutputTokens: body.max_tokens }),
     },
     context: {
-      callId: uuidv7(),
+      callId: randomUUID(),
       tenantId: request.params.latency,
       squadId: null,
       executionId: null,
@@ -86,6 +88,7 @@ app.post<{ Params: { latency: string }; Body: Body }>("/:latency/v1/chat/complet
   }
   reply.hijack();
   await stream(call, head, reply.raw);
+  return reply;
 });
 
 type Call = Parameters<typeof gateway.complete>[0];
@@ -120,5 +123,6 @@ async function stream(
 }
 
 app.get("/cpu", () => process.cpuUsage());
+process.on("SIGINT", () => process.exit(0));
 await app.listen({ port: 0, host: "127.0.0.1" });
 process.send?.({ port: (app.server.address() as { port: number }).port });

@@ -19,7 +19,11 @@ beforeEach(() => server.setFaults(null));
 
 const calls = (): number => server.requests.length;
 
-async function collect(gateway: ReturnType<typeof fixtureGateway>["gateway"], request: Partial<LlmRequest>, context: Partial<LlmCallContext> = {}) {
+async function collect(
+  gateway: ReturnType<typeof fixtureGateway>["gateway"],
+  request: Partial<LlmRequest>,
+  context: Partial<LlmCallContext> = {},
+) {
   const frames: LlmFrame[] = [];
   const reply = await gateway.handler(testCall(request, context), (frame) => frames.push(frame));
   return { reply, frames };
@@ -42,7 +46,10 @@ test("a hit replays the frames exactly, costs nothing and says what it saved", a
   assert.ok((first.reply.costNanoUsd ?? 0) > 0);
   assert.equal(second.reply.savedNanoUsd, first.reply.costNanoUsd);
   await gateway.close();
-  assert.deepEqual(ledger.usage.map((row) => row.cacheResult), ["miss", "hit"]);
+  assert.deepEqual(
+    ledger.usage.map((row) => row.cacheResult),
+    ["miss", "hit"],
+  );
   assert.equal(records[1]?.usage, null);
 });
 
@@ -57,12 +64,18 @@ test("an entry of a stream serves a JSON caller and the reverse", async () => {
   await collect(gateway, other, { stream: false });
   const replayed = await collect(gateway, other);
   assert.equal(replayed.reply.cacheResult, "hit");
-  assert.deepEqual(replayed.frames.map((frame) => frame.type), ["reasoning", "text", "tool-call"]);
+  assert.deepEqual(
+    replayed.frames.map((frame) => frame.type),
+    ["reasoning", "text", "tool-call"],
+  );
   await gateway.close();
 });
 
 test("everything that can change the answer is part of the key, and so is the tenant", async () => {
-  const { gateway } = fixtureGateway([testAccount("openai", server.url), testAccount("openai", server.url, { id: "second", models: ["gpt-4o"] })]);
+  const { gateway } = fixtureGateway([
+    testAccount("openai", server.url),
+    testAccount("openai", server.url, { id: "second", models: ["gpt-4o"] }),
+  ]);
   const base: Partial<LlmRequest> = { ...cold, messages: [{ role: "user", content: "a" }] };
   const variants: Partial<LlmRequest>[] = [
     base,
@@ -70,7 +83,13 @@ test("everything that can change the answer is part of the key, and so is the te
     { ...base, model: "test-model" },
     { ...base, messages: [{ role: "user", content: "b" }] },
     { ...base, messages: [{ role: "system", content: "a" }] },
-    { ...base, messages: [{ role: "user", content: "a" }, { role: "assistant", content: "" }] },
+    {
+      ...base,
+      messages: [
+        { role: "user", content: "a" },
+        { role: "assistant", content: "" },
+      ],
+    },
     { ...base, maxOutputTokens: 9 },
     { ...base, topP: 0.5 },
     { ...base, stop: ["x"] },
@@ -85,8 +104,10 @@ test("everything that can change the answer is part of the key, and so is the te
     { ...base, responseFormat: { type: "json_schema", name: "n", schema: {} } },
     { ...base, fallbackModels: ["gpt-4o"] },
   ];
-  for (const variant of variants) assert.equal((await collect(gateway, variant)).reply.cacheResult, "miss", JSON.stringify(variant));
-  for (const variant of variants) assert.equal((await collect(gateway, variant)).reply.cacheResult, "hit", JSON.stringify(variant));
+  for (const variant of variants)
+    assert.equal((await collect(gateway, variant)).reply.cacheResult, "miss", JSON.stringify(variant));
+  for (const variant of variants)
+    assert.equal((await collect(gateway, variant)).reply.cacheResult, "hit", JSON.stringify(variant));
   assert.equal((await collect(gateway, base, { tenantId: "tenant-2" })).reply.cacheResult, "miss");
   // The order of a schema's keys is no difference.
   const schema = { type: "object", properties: { a: {}, b: {} } };
@@ -188,7 +209,11 @@ test("two tenants with the same prompt, 1,000 interleavings: nobody sees the oth
     await Promise.all(
       Array.from({ length: 10 }, async (_, index) => {
         const tenant = (round * 7 + index * 3) % 2;
-        const request = { model: "claude-x", temperature: 0, messages: [{ role: "user" as const, content: `q${round % 17}` }] };
+        const request = {
+          model: "claude-x",
+          temperature: 0,
+          messages: [{ role: "user" as const, content: `q${round % 17}` }],
+        };
         const { reply } = await collect(gateway, request, { tenantId: `tenant-${tenant}`, stream: index % 2 === 0 });
         seen[tenant as 0 | 1].add(reply.text);
       }),

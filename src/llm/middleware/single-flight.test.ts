@@ -74,7 +74,9 @@ test("when the last one leaves, the provider's socket closes; the next caller st
 
 test("a failure of the provider reaches all; a refusal that is the first caller's own does not", async () => {
   const server = await startOpenAiServer({ script: { text }, latencyMs: 20 });
-  const { gateway, ledger } = fixtureGateway([testAccount("openai", server.url)], { retry: { attemptsPerCandidate: 1 } });
+  const { gateway, ledger } = fixtureGateway([testAccount("openai", server.url)], {
+    retry: { attemptsPerCandidate: 1 },
+  });
   server.setFaults({ kind: "status", status: 500 });
   const failed = await Promise.allSettled(Array.from({ length: 5 }, () => gateway.complete(testCall(cold))));
   assert.ok(failed.every((outcome) => outcome.status === "rejected" && outcome.reason.kind === "provider_error"));
@@ -85,7 +87,10 @@ test("a failure of the provider reaches all; a refusal that is the first caller'
     gateway.complete(testCall(cold, { squadId: "poor" })),
     gateway.complete(testCall(cold)),
   ]);
-  assert.deepEqual(outcomes.map((outcome) => outcome.status), ["rejected", "fulfilled"]);
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.status),
+    ["rejected", "fulfilled"],
+  );
   await gateway.close();
   await server.close();
 });

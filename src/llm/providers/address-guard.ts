@@ -66,7 +66,8 @@ export function createGuardedConnector(options: {
     }
     connect(target, (...result) => {
       const socket = result[1];
-      if (socket !== null && !isPublicAddress(socket.remoteAddress ?? "")) {
+      // On an error undici gives the error alone.
+      if (socket && !isPublicAddress(socket.remoteAddress ?? "")) {
         const address = socket.remoteAddress ?? "an unknown address";
         socket.destroy();
         callback(refusal(`${target.hostname} (${address})`), null);
