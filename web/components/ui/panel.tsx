@@ -34,17 +34,21 @@ export function Figure({
   value,
   note,
   tone,
+  children,
 }: {
   label: string;
   value: ReactNode;
   note?: ReactNode;
   tone?: string;
+  /** Drawn under it, for example how much of a limit it is. */
+  children?: ReactNode;
 }) {
   return (
     <div className="min-w-0">
       <dt className="truncate text-faint text-xs">{label}</dt>
       <dd className={clsx("tabular mt-0.5 truncate font-semibold text-lg", tone)}>{value}</dd>
       {note && <dd className="mt-0.5 truncate text-muted text-xs">{note}</dd>}
+      {children && <dd>{children}</dd>}
     </div>
   );
 }

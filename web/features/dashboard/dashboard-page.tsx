@@ -149,12 +149,11 @@ function Figures({ live, waiting, spend }: { live: number; waiting: number; spen
       <Figure label="Running" value={live} />
       <Figure label="Need you" value={waiting} tone={waiting > 0 ? "text-attention" : ""} />
       <Figure label="Spent today" value={formatMoney(spend.todayNanoUsd)} />
-      <div className="min-w-0">
-        <Figure
-          label="Spent this month"
-          value={formatMoney(spend.monthNanoUsd)}
-          note={budget ? `of ${formatMoney(budget.limitNanoUsd)}` : (unpriced ?? "no budget set")}
-        />
+      <Figure
+        label="Spent this month"
+        value={formatMoney(spend.monthNanoUsd)}
+        note={budget ? `of ${formatMoney(budget.limitNanoUsd)}` : (unpriced ?? "no budget set")}
+      >
         {budget && (
           <Meter
             label="Budget of this month used"
@@ -163,7 +162,7 @@ function Figures({ live, waiting, spend }: { live: number; waiting: number; spen
             className="mt-1.5"
           />
         )}
-      </div>
+      </Figure>
       <Figure
         label="Saved by caches this month"
         value={formatMoney(spend.savedMonthNanoUsd)}

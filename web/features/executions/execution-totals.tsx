@@ -35,53 +35,53 @@ export function ExecutionTotals({
   const reason = execution.endReason ? reasons[execution.endReason] : undefined;
   return (
     <div className="shrink-0 rounded-lg border border-line bg-surface">
-      <dl className="no-scrollbar flex items-stretch gap-x-7 overflow-x-auto px-4 py-2.5">
-        <Total label="Cost" value={formatCost(totals.costNanoUsd, totals.costIncomplete)}>
-          {budget && (
-            <span className="flex items-center gap-1.5">
-              <Meter
-                label="Budget used"
-                value={budget.spentNanoUsd + budget.reservedNanoUsd}
-                limit={budget.limitNanoUsd}
-                className="w-12"
-              />
-              of {formatMoney(budget.limitNanoUsd)}
-            </span>
-          )}
-        </Total>
-        <Total label="Tokens in" value={formatCount(totals.inputTokens)} />
-        <Total label="Tokens out" value={formatCount(totals.outputTokens)} />
-        <Total label="LLM calls" value={formatCount(totals.llmCalls)} />
-        <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
-        <Total label="Steps" value={`${ended} of ${steps.length}`} />
-        <Total
-          label="Time"
-          value={
-            over ? (
-              formatDuration(totals.workedMs)
-            ) : startedAt ? (
-              <Elapsed from={startedAt} to={endedAt} />
-            ) : (
-              "not started"
-            )
-          }
-        />
-        <Total
-          label="Squad"
-          value={
-            execution.squadId ? (
-              <AppLink href={`/squads/${execution.squadId}`} className="hover:underline">
-                {execution.squad.name}
-              </AppLink>
-            ) : (
-              execution.squad.name
-            )
-          }
-        />
-        <div className="ml-auto flex shrink-0 items-center">
-          <Connection state={over ? null : connection} />
-        </div>
-      </dl>
+      <div className="flex items-center">
+        <dl className="no-scrollbar flex min-w-0 flex-1 items-stretch gap-x-7 overflow-x-auto px-4 py-2.5">
+          <Total label="Cost" value={formatCost(totals.costNanoUsd, totals.costIncomplete)}>
+            {budget && (
+              <span className="flex items-center gap-1.5">
+                <Meter
+                  label="Budget used"
+                  value={budget.spentNanoUsd + budget.reservedNanoUsd}
+                  limit={budget.limitNanoUsd}
+                  className="w-12"
+                />
+                of {formatMoney(budget.limitNanoUsd)}
+              </span>
+            )}
+          </Total>
+          <Total label="Tokens in" value={formatCount(totals.inputTokens)} />
+          <Total label="Tokens out" value={formatCount(totals.outputTokens)} />
+          <Total label="LLM calls" value={formatCount(totals.llmCalls)} />
+          <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
+          <Total label="Steps" value={`${ended} of ${steps.length}`} />
+          <Total
+            label="Time"
+            value={
+              over ? (
+                formatDuration(totals.workedMs)
+              ) : startedAt ? (
+                <Elapsed from={startedAt} to={endedAt} />
+              ) : (
+                "not started"
+              )
+            }
+          />
+          <Total
+            label="Squad"
+            value={
+              execution.squadId ? (
+                <AppLink href={`/squads/${execution.squadId}`} className="hover:underline">
+                  {execution.squad.name}
+                </AppLink>
+              ) : (
+                execution.squad.name
+              )
+            }
+          />
+        </dl>
+        <Connection state={over ? null : connection} />
+      </div>
       {over && status !== "completed" && (execution.error || reason) && (
         <p role="status" className="border-line border-t px-4 py-2 text-bad [overflow-wrap:anywhere]">
           {reason} {execution.error !== reason && execution.error}
@@ -106,7 +106,10 @@ function Connection({ state }: { state: ConnectionState | null }) {
   const lost = state === "reconnecting";
   const Icon = lost ? Unplug : RadioTower;
   return (
-    <span role="status" className={`flex items-center gap-1.5 text-xs ${lost ? "text-attention" : "text-faint"}`}>
+    <span
+      role="status"
+      className={`flex shrink-0 items-center gap-1.5 pr-4 pl-2 text-xs ${lost ? "text-attention" : "text-faint"}`}
+    >
       <Icon aria-hidden className="size-3.5" />
       {lost ? "Reconnecting" : state === "live" ? "Live" : "Connecting"}
     </span>

@@ -45,14 +45,21 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
 
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const keep = () => {
+      clearTimeout(timer);
+      if (timer !== undefined && !done.current) keepDraft(draftId, base, form.getValues());
+      timer = undefined;
+    };
     const subscription = form.watch((_values, { name }) => {
       if (!name || done.current) return;
       setDirty(true);
       clearTimeout(timer);
-      timer = setTimeout(() => !done.current && keepDraft(draftId, base, form.getValues()), draftDelayMs);
+      timer = setTimeout(keep, draftDelayMs);
     });
+    window.addEventListener("pagehide", keep);
     return () => {
-      clearTimeout(timer);
+      keep();
+      window.removeEventListener("pagehide", keep);
       subscription.unsubscribe();
     };
   }, [form, draftId, base]);

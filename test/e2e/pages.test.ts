@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Browser, BrowserContext } from "playwright-core";
+import { launchBrowser } from "../support/browser.ts";
+import { claim, desk, openContext, phone, watchedPage } from "./support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+import { type Samples, seedSamples } from "./support/samples.ts";
+
+let muster: RunningMuster;
+let browser: Browser;
+let samples: Samples;
+let signedIn: Awaited<ReturnType<BrowserContext["storageState"]>>;
+
+before(async () => {
+  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  const context = await openContext(browser, "light", desk);
+  const call = await claim(context, muster);
+  samples = await seedSamples(call);
+  signedIn = await context.storageState();
+  await context.close();
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+});
+
+interface Shown {
+  theme: string;
+  over: number;
+  headings: number;
+  title: string;
+}
+
+/** Pages, and what says that their content is there. */
+function pages(): [path: string, ready: string][] {
+  const { squadId, projectId, executionId, taskId } = samples;
+  return [
+    ["/", "text=Recent executions"],
+    ["/squads", "text=8 squads"],
+    ["/squads/new", "text=Blank"],
+    [`/squads/${squadId}`, "text=All changes are saved"],
+    ["/projects", "text=2 projects"],
+    [`/projects/${projectId}`, "h2:has-text('Pending')"],
+    [`/projects/${projectId}?task=${taskId}`, "dialog >> text=Attachments"],
+    ["/executions", "main li"],
+    [`/executions/${executionId}`, "article"],
+    [`/executions/${executionId}?tab=plan`, "text=Plan the work"],
+    [`/executions/${executionId}?tab=result`, "text=The task"],
+    [`/executions/${executionId}?tab=files`, "text=Download"],
+    [`/executions/${executionId}?tab=calls`, "table"],
+    ["/chat", "textarea"],
+    ["/usage", "table"],
+    ["/performance", "table"],
+    ["/settings", "text=No account of your own"],
+    ["/settings?part=models", "table"],
+    ["/settings?part=budgets", "text=per month"],
+    ["/settings?part=keys", "text=No key yet"],
+    ["/settings?part=people", "text=Invitations"],
+    ["/settings?part=profile", "text=New password"],
+    ["/settings?part=appearance", "text=As the system"],
+    ["/notifications", "main li"],
+    ["/shortcuts", "text=Everywhere"],
+    ["/sign-in", "text=Sign in to Muster"],
+    ["/claim", "text=It has an owner already"],
+    ["/join", "text=You were invited"],
+    ["/offline", "text=Muster cannot be reached"],
+    ["/no/such/page", "text=There is nothing at this address"],
+  ];
+}
+
+for (const theme of ["light", "dark"] as const) {
+  for (const [width, size] of [
+    [390, phone],
+    [1280, desk],
+  ] as const) {
+    describe(`at ${width} px, ${theme}`, () => {
+      test("every page is there, says nothing wrong, fits its window, and axe finds nothing", async () => {
+        const context = await browser.newContext({ ...size, colorScheme: theme, storageState: signedIn });
+        context.setDefaultTimeout(15_000);
+        const { page, troubles, forget } = await watchedPage(context, muster);
+        const found: string[] = [];
+        for (const [path, ready] of pages()) {
+          forget();
+          await page.goto(muster.url + path);
+          await page.locator(ready).first().waitFor({ timeout: 15_000 });
+          await waitUntil(
+            10_000,
+            () => `${path} goes on loading`,
+            async () => (await page.locator("[role=status][aria-label^=Loading]").count()) === 0,
+          );
+          const expected = path === "/no/such/page" ? troubles.filter((trouble) => !trouble.includes("404")) : troubles;
+          assert.deepEqual(expected, [], path);
+          const shown = await page.evaluate<Shown>(`({
+            theme: document.documentElement.dataset.theme,
+            over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+            headings: document.querySelectorAll("h1").length,
+            title: document.title,
+          })`);
+          assert.equal(shown.theme, theme, path);
+          assert.ok(shown.over <= 0, `${path} is ${shown.over} px wider than its window`);
+          assert.equal(shown.headings, 1, `${path} has ${shown.headings} main headings`);
+          assert.match(shown.title, /Muster$/, path);
+          const { violations } = await new AxeBuilder({ page })
+            .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+            .analyze();
+          for (const { id, nodes } of violations) {
+            found.push(
+              `${path} ${id}: ${nodes[0]?.html.slice(0, 200)} (${nodes[0]?.failureSummary?.split("\n")[1]?.trim()})`,
+            );
+          }
+        }
+        await context.close();
+        assert.deepEqual(found, []);
+      });
+    });
+  }
+}
