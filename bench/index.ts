@@ -52,14 +52,14 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
       rows.push(unmeasured(name, "all rows", "–", why));
     }
   };
-  const runs = options.full ? 5 : 3;
+  const runs = options.full ? 5 : 2;
   if (wanted.includes("profile") || wanted.includes("api")) {
     options.log("filling a database");
     const muster = await startBenchMuster({ seed: options.full ? fullSize : smallSize });
     const load = startHttpLoad();
     try {
       if (wanted.includes("api")) {
-        const durationMs = options.full ? 4_000 : 1_500;
+        const durationMs = options.full ? 4_000 : 1_000;
         await measure("API and data", () => apiTable({ muster, load, runs, durationMs, log: options.log }));
       }
       if (wanted.includes("profile")) await measure("Load profile", () => profileOf(muster, options));
@@ -75,7 +75,7 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
 }
 
 function profileOf(muster: BenchMuster, options: BenchOptions): Promise<BenchRow[]> {
-  return profileTable({ muster, scale: options.full ? 1 : 0.03, log: options.log });
+  return profileTable({ muster, scale: options.full ? 1 : 0.025, log: options.log });
 }
 
 async function main(): Promise<void> {

@@ -124,7 +124,7 @@ function judgeThroughput({ many, single, floors, executions }: ThroughputFigures
 /** Throughput, latency, CPU, growth and memory at an upstream that answers at once. */
 async function throughputRows(options: Options): Promise<BenchRow[]> {
   const upstream = await startUpstream(0);
-  const executions = options.full ? 600 : 200;
+  const executions = options.full ? 600 : 150;
   try {
     return await withMuster(upstream, async (muster, squadId) => {
       const floorOf = (count: number, concurrency: number) =>
@@ -202,7 +202,7 @@ async function tokenRow(options: Options): Promise<BenchRow> {
           await runExecutions({ muster, squadId, executions: 16, concurrency: 8 });
           const results: ExecutionsResult[] = [];
           for (let run = 0; run < options.runs; run++)
-            results.push(await runExecutions({ muster, squadId, executions: 60, concurrency: 8 }));
+            results.push(await runExecutions({ muster, squadId, executions: options.full ? 60 : 30, concurrency: 8 }));
           return middle(results, (result) => result.cost.nodeMs);
         }),
       );

@@ -6,6 +6,7 @@ import { createApp } from "#http";
 import type { MetricsSnapshot } from "#metrics";
 import { startApiProcesses } from "./api-processes.ts";
 import { type Core, composeCore } from "./compose-core.ts";
+import { startOperationsServer } from "./operations-server.ts";
 import type { RunningWorker } from "./start-worker.ts";
 
 /** A running Muster. */
@@ -36,6 +37,7 @@ export async function startMuster(config: Config, options: StartOptions = {}): P
   try {
     const worker = config.role === "api" ? null : await core.startWorker();
     const api = config.role === "worker" ? null : await startApi(core, worker, options);
+    const operations = config.role === "worker" ? await startOperationsServer(core) : null;
     const claimCode = api && options.issueClaim !== false ? await issueClaimCode(core.db) : null;
     return {
       url: api?.url ?? null,
@@ -44,6 +46,7 @@ export async function startMuster(config: Config, options: StartOptions = {}): P
       stop() {
         stopping ??= (async () => {
           await Promise.all([api?.close(), worker?.stop(handOverMs)]);
+          await operations?.close();
           await core.close();
         })();
         return stopping;
