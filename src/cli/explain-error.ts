@@ -68,8 +68,8 @@ function explainCode(
     return `port ${error.port ?? config?.port} needs more rights than this user has: set PORT to one above 1023`;
   }
   if (code === "EADDRNOTAVAIL") return `this machine has no address ${error.address ?? config?.host}: set HOST`;
-  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"].includes(code) && error.path !== undefined) {
-    return `cannot write ${error.path} (${code}): give this user the right, or set MUSTER_DATA_DIR to a folder it may write`;
+  if (["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOENT"].includes(code) && error.path !== undefined) {
+    return explainPath(error.path, code, config);
   }
   if (code === "ENOSPC")
     return `the disk is full${error.path === undefined ? "" : ` (${error.path})`}: make room and start again`;
@@ -86,4 +86,11 @@ function databasePlace(config: Config | null): string {
   if (url === null || url === undefined || !URL.canParse(url)) return "";
   const { hostname, port } = new URL(url);
   return ` at ${hostname}:${port || "5432"}`;
+}
+
+function explainPath(path: string, code: string, config: Config | null): string {
+  const what = code === "ENOENT" ? `there is no ${path}` : `${path} cannot be used (${code})`;
+  if (config === null || !path.startsWith(config.dataDir))
+    return `${what}: name another place, or give this user the right`;
+  return `${what}: give this user the right to write there, or set MUSTER_DATA_DIR to a folder it may write`;
 }

@@ -2,7 +2,12 @@ import { Command, CommanderError } from "commander";
 import { type Config, readCommandEnvironment } from "#config";
 import { musterVersion } from "#main";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
+import { benchCommand } from "./commands/bench.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { migrateCommand } from "./commands/migrate.ts";
 import { runCommand } from "./commands/run.ts";
+import { seedCommand } from "./commands/seed.ts";
+import { tokenCommand } from "./commands/token.ts";
 import { upCommand } from "./commands/up.ts";
 import { exitCodes } from "./exit.ts";
 import { explainError } from "./explain-error.ts";
@@ -12,6 +17,19 @@ export interface CommandContext {
   config: Config | null;
   exitCode: number;
 }
+
+/** In the order of the help. */
+const commands = [
+  upCommand,
+  runCommand,
+  migrateCommand,
+  seedCommand,
+  doctorCommand,
+  tokenCommand,
+  backupCommand,
+  restoreCommand,
+  benchCommand,
+];
 
 const examples = `
 Examples:
@@ -32,8 +50,7 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText("after", examples)
     .showSuggestionAfterError()
     .exitOverride();
-  for (const command of [upCommand, runCommand, backupCommand, restoreCommand])
-    program.addCommand(inherit(command(context), program));
+  for (const command of commands) program.addCommand(inherit(command(context), program));
   return program;
 }
 
