@@ -326,12 +326,20 @@ BEGIN
   END LOOP;
 END $$;
 
--- Takes up to p_limit queued executions for a worker. Rows that another claims at the same moment are skipped.
+-- Takes up to p_limit queued executions for a worker. Rows that another claims at the same moment are skipped. What has
+-- been claimed twice without progress may be what kills its workers: its last try is made beside no other such
+-- execution of the worker, so that only the one to blame is given up and its neighbours come off with their lives.
 DROP FUNCTION IF EXISTS muster_claim(uuid, integer);
 CREATE FUNCTION muster_claim(p_worker uuid, p_limit integer)
 RETURNS TABLE (id uuid, epoch integer, claims integer, was text, wait_ms float8) LANGUAGE sql AS $$
   WITH next AS (
     SELECT t.id FROM task_executions t WHERE t.status = 'queued' AND t.queued_at <= clock_timestamp()
+      AND (t.claims_without_progress <> 2 OR t.id = (
+        SELECT s.id FROM task_executions s
+        WHERE s.status = 'queued' AND s.queued_at <= clock_timestamp() AND s.claims_without_progress = 2
+          AND NOT EXISTS (SELECT 1 FROM task_executions r
+                          WHERE r.worker_id = p_worker AND r.status = 'running' AND r.claims_without_progress = 3)
+        ORDER BY s.queued_at, s.id LIMIT 1))
     ORDER BY t.queued_at, t.id
     LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
   )
@@ -343,7 +351,7 @@ RETURNS TABLE (id uuid, epoch integer, claims integer, was text, wait_ms float8)
 $$;
 
 -- Takes over running executions whose worker holds no lease any more, and those that name this worker but have left it
--- (p_active are the ones it works; a claim of the last seconds may not be among them yet).
+-- (p_active are the ones it works; a claim of the last seconds may not be among them yet). Suspects one by one, as above.
 DROP FUNCTION IF EXISTS muster_claim_orphans(uuid, integer);
 CREATE OR REPLACE FUNCTION muster_claim_orphans(p_worker uuid, p_limit integer, p_active uuid[])
 RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS $$
@@ -352,6 +360,13 @@ RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS
     WHERE t.status = 'running' AND (
       NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = t.worker_id)
       OR (t.worker_id = p_worker AND t.id <> ALL (p_active) AND t.running_since < clock_timestamp() - interval '5 seconds'))
+      AND (t.claims_without_progress <> 2 OR t.id = (
+        SELECT s.id FROM task_executions s
+        WHERE s.status = 'running' AND s.claims_without_progress = 2
+          AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = s.worker_id)
+          AND NOT EXISTS (SELECT 1 FROM task_executions r
+                          WHERE r.worker_id = p_worker AND r.status = 'running' AND r.claims_without_progress = 3)
+        ORDER BY s.queued_at, s.id LIMIT 1))
     LIMIT p_limit FOR NO KEY UPDATE SKIP LOCKED
   )
   UPDATE task_executions t SET epoch = t.epoch + 1, commit_no = 0, worker_id = p_worker,

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ExecutionStatus } from "#contracts";
 import type { Database } from "#db";
 import { readEvents, toExecutionEvent } from "#events";
@@ -104,15 +105,11 @@ async function checkEvents({ db, history, stuck }: CheckOptions, row: Row): Prom
   for (const [seq, shown] of history.shown.get(id) ?? []) {
     const kept = stored[seq - 1];
     if (!kept) found.push(`${id}: event ${seq} was shown and is not there`);
-    else if (JSON.stringify(sorted(kept)) !== JSON.stringify(sorted(shown))) {
+    else if (!isDeepStrictEqual(kept, shown)) {
       found.push(`${id}: event ${seq} was shown as ${JSON.stringify(shown)} and is stored as ${JSON.stringify(kept)}`);
     }
   }
   return found;
-}
-
-function sorted(value: object): object {
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a.localeCompare(b)));
 }
 
 /** Each step is finished once, and what it hands on is there. */

@@ -16,18 +16,20 @@ export class Client {
     this.#options = options;
   }
 
-  /** Sends until a 2xx or a 4xx that is final; returns status and body. */
+  /** Sends until a 2xx or a 4xx that is final; returns status and body. Rejects when there is none within a minute. */
   async send(
     method: string,
     path: string,
     body: object | null,
     key: string,
-    signal?: AbortSignal,
   ): Promise<{ status: number; body: unknown }> {
+    const deadline = Date.now() + 60_000;
     for (;;) {
-      signal?.throwIfAborted();
-      const answer = await this.#try(method, path, body, key).catch(() => null); // Refused or reset: the process is down.
-      if (answer && answer.status < 500 && answer.status !== 409 && answer.status !== 429) return answer;
+      // Refused or reset: the process is down.
+      const answer = await this.#try(method, path, body, key).catch((error: unknown) => ({ status: 599, body: error }));
+      if (answer.status < 500 && answer.status !== 409 && answer.status !== 429) return answer;
+      if (answer.status === 409 && path.endsWith("/cancel") && !isInFlight(answer.body)) return answer;
+      if (Date.now() > deadline) throw new Error(`${method} ${path} has no answer`, { cause: answer.body });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -93,6 +95,10 @@ export class Client {
     }
     return last;
   }
+}
+
+function isInFlight(body: unknown): boolean {
+  return typeof body === "object" && body !== null && "code" in body && body.code === "idempotency_in_flight";
 }
 
 async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ExecutionEvent> {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ExecutionEvent, ExecutionStatus } from "#contracts";
 
 /** An execution that a Muster has promised to do. */
@@ -38,7 +39,7 @@ export class History {
       this.shown.set(executionId, events);
     }
     const before = events.get(seq);
-    if (before && JSON.stringify(before) !== JSON.stringify(event)) {
+    if (before && !isDeepStrictEqual(before, event)) {
       this.violations.push(`event ${seq} of ${executionId} was shown twice with different content`);
     }
     events.set(seq, event);

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Command, Failpoint, Report } from "./failpoints.ts";
@@ -57,8 +57,8 @@ export async function freePort(): Promise<number> {
 }
 
 function command(): string[] {
-  const cli = `${root}src/cli/main.ts`;
-  return existsSync(cli) ? [`${root}bin/muster.js`, "up"] : [fileURLToPath(new URL("./up.ts", import.meta.url))];
+  const direct = fileURLToPath(new URL("./up.ts", import.meta.url));
+  return process.env.CRASH_LAB_DIRECT === "1" ? [direct] : [`${root}bin/muster.js`, "up"];
 }
 
 /** Starts a Muster in a process of its own, with the laboratory's failure points loaded. */

@@ -14,6 +14,7 @@ type Query = (this: pg.Client, statement: string | Statement, ...rest: unknown[]
 const armed: (Failpoint & { seen: number })[] = [];
 /** Transactions that stand open on a connection; they are struck at their COMMIT. */
 const open = new WeakMap<pg.Client, TransactionName[]>();
+const poison = process.env.CRASH_LAB_POISON;
 const original = pg.Client.prototype.query as unknown as Query;
 
 function strike(found: readonly TransactionName[]): Failpoint | null {
@@ -77,6 +78,10 @@ const query: Query = function (this: pg.Client, statement, ...rest) {
     if (point.action === "disk-full")
       return (original.call(this, "ROLLBACK") as Promise<unknown>).then(() => act(this, point, run));
     return act(this, point, run);
+  }
+  // The execution that kills whoever begins a call of it.
+  if (poison && statement.name === "journal_commit" && String(statement.values?.[0]).includes(poison)) {
+    if (transactionsOf(statement.name, statement.values).includes("begin")) process.kill(process.pid, "SIGKILL");
   }
   if (armed.length === 0 || typeof rest.at(-1) === "function") return run();
   const found = transactionsOf(statement.name, statement.values);

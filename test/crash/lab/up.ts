@@ -1,4 +1,4 @@
-// What `muster up` does, for as long as it is to be started without the command line.
+// What `muster up` does, without the command line (CRASH_LAB_DIRECT=1): for work on the engine alone.
 import { readConfig } from "#config";
 import { startMuster } from "#main";
 
