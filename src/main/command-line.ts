@@ -5,6 +5,7 @@ export {
   approveExecution,
   cancelExecution,
   createApiKey,
+  createSecretBox,
   createSquad,
   createTask,
   type Database,
@@ -15,6 +16,7 @@ export {
   joinTransaction,
   listSquadSlugs,
   readExecution,
+  readProviderCredentials,
   readSquad,
   resumeExecution,
   retryExecution,
@@ -24,3 +26,5 @@ export {
 } from "#domain";
 export { toExecutionEvent } from "#events";
 export { workspaceFolder } from "#worker";
+export { accountsFromEnvironment, findLocalServers } from "./provider-sources.ts";
+export { installationKey } from "./secret-key.ts";

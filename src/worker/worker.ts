@@ -96,7 +96,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
     const free = options.concurrency - active.size;
     if (stopping || free <= 0 || lease.doubtful()) return;
     for (const claim of await claimLeft(free)) {
-      log.warn({ executionId: claim.id, epoch: claim.epoch }, "took over an execution");
+      if (claim.takenOver) log.warn({ executionId: claim.id, epoch: claim.epoch }, "took over an execution");
       start(claim);
     }
   }
