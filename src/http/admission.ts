@@ -7,7 +7,6 @@ import type { LoadShedder } from "./plugins/load-shedding.ts";
 import { createRateLimiter } from "./plugins/rate-limit.ts";
 import { prepareBrotli } from "./response-cache.ts";
 import type { AnyRoute, Policy } from "./route.ts";
-import { isKept } from "./run-read.ts";
 import { sendStored } from "./send-answer.ts";
 
 /** Wide enough for a whole load test from one key; a runaway script or a scanner meets them. */
@@ -95,7 +94,7 @@ export function createAdmission(
   }
 
   function answerFromCache(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, caller: Caller): boolean {
-    if (!isKept(route, deps) || !deps.cache.usable()) return false;
+    if (!route.cache || !deps.cache.usable()) return false;
     const startedAt = performance.now();
     const answer = deps.cache.answers.fresh(cacheKey(caller, request));
     if (!answer) return false;

@@ -67,12 +67,8 @@ export interface HttpDependencies {
   hints: ExecutionHints;
   gateway: ModelGateway;
   workspaces: WorkspaceReader;
+  /** Whoever commits what a worker did invalidates its tags (`executionChangeTags`) before its events go out. */
   cache: AnswerCache;
-  /**
-   * True when `events` comes from `announceExecutionChanges` and so do those of every worker: answers that workers can
-   * make old are kept only then.
-   */
-  workersInvalidate?: boolean;
   metrics: Metrics;
   /** Figures of the other processes of this machine, for `/metrics` and `/performance`; absent: there are none. */
   otherProcesses?: () => Promise<MetricsSnapshot[]>;

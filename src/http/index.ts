@@ -10,7 +10,6 @@ export type {
   ToolInfo,
   WorkspaceReader,
 } from "./dependencies.ts";
-export { announceExecutionChanges } from "./execution-changes.ts";
 export { buildOpenApi } from "./openapi.ts";
 export { type AnswerCache, type AnswerCacheOptions, createAnswerCache, type Invalidations } from "./response-cache.ts";
 export type { AnyRoute, Policy } from "./route.ts";

@@ -45,19 +45,19 @@ const defaultMaxBytes = 64 * 1_024 * 1_024;
 
 /** The cache of this process; connected, its invalidations reach every process. */
 export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache {
-  const answers = createTaggedCache<StoredAnswer>({
+  const kept = createTaggedCache<StoredAnswer>({
     maxBytes: options.maxBytes ?? defaultMaxBytes,
     // The compressed forms come later; together they are smaller than the plain one.
     sizeOf: (answer) => answer.identity.length * 2 + 500,
   });
   const listeners = new Set<(tags: readonly string[]) => void>();
   const drop = (tags: readonly string[]): void => {
-    answers.invalidate(tags);
+    kept.invalidate(tags);
     for (const listener of listeners) listener(tags);
   };
-  const others = options.connect?.({ onInvalidate: drop, onReset: () => answers.clear() });
+  const others = options.connect?.({ onInvalidate: drop, onReset: () => kept.clear() });
   return {
-    answers,
+    answers: { ...kept, invalidate: (tags) => drop([...tags]) },
     usable: () => others?.usable() ?? true,
     async invalidate(tags) {
       if (tags.length === 0) return;

@@ -2,7 +2,6 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { areaTag, type Caller, type Store } from "#domain";
 import type { Admission } from "./admission.ts";
 import type { HttpDependencies } from "./dependencies.ts";
-import { workerAreas, workerTag } from "./execution-changes.ts";
 import type { ReadStores } from "./read-store.ts";
 import type { AnyRoute, Policy, RouteInput } from "./route.ts";
 import { matchesEtag, prepareEncodings, sendStored, toStoredAnswer } from "./send-answer.ts";
@@ -40,23 +39,16 @@ export function callHandler(handling: Handling, db: Store, afterwards: Afterward
   return (route.handle as (input: AnyInput) => Promise<unknown>)(input);
 }
 
-/** True when answers of this route may be kept at all. */
-export function isKept(route: AnyRoute, deps: HttpDependencies): boolean {
-  if (!route.cache) return false;
-  return deps.workersInvalidate === true || !route.cache.areas.some((area) => workerAreas.has(area));
-}
-
 /** Answers a GET: from the cache, from a load under way, or by loading; 304 when the client has it. */
 export async function runRead(handling: Handling): Promise<void> {
   const { route, deps, admission, reads, request, reply, caller } = handling;
   const load = async () => toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
   const { cache } = route;
-  const kept = cache !== undefined && caller !== null && isKept(route, deps) && deps.cache.usable();
+  const kept = cache !== undefined && caller !== null && deps.cache.usable();
   let answer: Awaited<ReturnType<typeof load>>;
   if (kept) {
     const own = (cache.tags as ((params: unknown) => string[]) | undefined)?.(request.params) ?? [];
     const tags = [...cache.areas.map((area) => areaTag(caller.userId, area)), ...own];
-    if (cache.areas.some((area) => workerAreas.has(area))) tags.push(workerTag);
     const rule = { ttlMs: cache.seconds * 1_000, tags };
     const got = await deps.cache.answers.get(admission.cacheKey(caller, request), rule, load);
     deps.metrics.observeCache("responses", got.result);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { executionTag } from "#domain";
+import { executionChangeTags, executionTag } from "#domain";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { call, createUser, type TestUser } from "../support/api-client.ts";
 
@@ -102,7 +102,7 @@ test("a process whose listening connection breaks shows nothing kept until it he
   assert.equal((await ask(deaf, "GET", squadUrl)).body.squad.goal, "heard");
 });
 
-test("what a worker commits in one process drops the answers of all, before its events are read", async () => {
+test("what a worker commits in one process drops the answers of all", async () => {
   const { task } = (await ask(apis[0], "POST", "/api/v1/tasks", { title: "T", squadId: squadUrl.split("/").at(-1) }))
     .body;
   const { execution } = (await ask(apis[0], "POST", `/api/v1/tasks/${task.id}/executions`)).body;
@@ -127,17 +127,11 @@ test("what a worker commits in one process drops the answers of all, before its 
       }),
   );
   const startedAt = performance.now();
-  worker.events.publish(execution.id, [
-    {
-      executionId: execution.id,
-      seq: 2,
-      type: "step-start",
-      at: new Date().toISOString(),
-      data: { stepId: task.id, key: "plan", kind: "plan", title: "Plan", memberId: null, attempt: 1, dependsOn: [] },
-    },
-  ]);
+  const told = worker.deps.cache.invalidate(
+    executionChangeTags({ userId: user.id, executionId: execution.id, coarse: true }),
+  );
   assert.deepEqual(await statusOf(worker), { one: "running", list: "running", filtered: 1 });
-  await Promise.all(dropped);
+  await Promise.all([told, ...dropped]);
   assert.ok(performance.now() - startedAt < 1_000);
   for (const api of apis) assert.deepEqual(await statusOf(api), { one: "running", list: "running", filtered: 1 });
 });

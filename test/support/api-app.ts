@@ -5,13 +5,7 @@ import { createInvalidationBus, type InvalidationBus } from "#cache";
 import { createNotifier, openDatabase, openListener } from "#db";
 import { createSecretBox, type ExecutionHints } from "#domain";
 import { createEventHub, type EventHub } from "#events";
-import {
-  announceExecutionChanges,
-  createAnswerCache,
-  createApp,
-  type HttpDependencies,
-  type ModelGateway,
-} from "#http";
+import { createAnswerCache, createApp, type HttpDependencies, type ModelGateway } from "#http";
 import { createCallContext, createLogger, createMetrics } from "#metrics";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
@@ -151,16 +145,11 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   });
   const errors: unknown[] = [];
   const logged: string[] = [];
-  const hub = createEventHub({
+  const events = createEventHub({
     db: database.db,
     listener,
     processId,
     notify: notifier.notify,
-  });
-  const events = announceExecutionChanges(hub, {
-    db: database.db,
-    invalidate: cache.invalidate,
-    onError: (error) => void logged.push(String(error)),
   });
   const hints: string[] = [];
   const sendHint: ExecutionHints = {
@@ -179,7 +168,6 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     gateway: echoGateway(),
     workspaces: { list: async () => [], read: async () => null },
     cache,
-    workersInvalidate: true,
     metrics: createMetrics({ role: "test", context }),
     context,
     logger: createLogger({ level: "warn", context, destination: { write: (line) => void logged.push(line) } }),
