@@ -11,16 +11,17 @@ export function usageMiddleware(): GatewayMiddleware {
   return (next) => async (call, onFrame) => {
     try {
       const reply = await next(call, onFrame);
-      reply.costNanoUsd = count(call, reply.usage);
+      reply.costNanoUsd = countUsage(call, reply.usage);
       return reply;
     } catch (error) {
-      if (error instanceof LlmError && error.seenUsage !== undefined) count(call, error.seenUsage);
+      if (error instanceof LlmError && error.seenUsage !== undefined) countUsage(call, error.seenUsage);
       throw error;
     }
   };
 }
 
-function count(call: GatewayCall, usage: LlmUsage): number | null {
+/** Prices one attempt and adds it to the call's sums; null: not known. */
+export function countUsage(call: GatewayCall, usage: LlmUsage): number | null {
   const { state } = call;
   const cost = state.costOf(usage);
   state.spentUsage = addUsage(state.spentUsage, usage);

@@ -1,0 +1,177 @@
+import { encodeMessagesBody } from "../providers/anthropic-request.ts";
+import type { HttpProvider } from "../providers/http-provider.ts";
+import { encodeChatBody } from "../providers/openai-chat.ts";
+import { defaultTimeouts, type ProviderAccount, type ProviderCall } from "../providers/provider.ts";
+
+/** One call of a batch, under a name by which its result is found. */
+export interface BatchItem {
+  key: string;
+  call: Pick<ProviderCall, "account" | "request" | "maxOutputTokens" | "cacheSeams">;
+}
+
+export type BatchStatus = "running" | "ended" | "failed";
+
+/** Each item's result: the answer's JSON, or what went wrong with it alone. */
+export type BatchResults = Map<string, { answer: unknown } | { error: string }>;
+
+/** A provider's Batch API. Methods reject with `LlmError`. */
+export interface BatchClient {
+  submit(account: ProviderAccount, items: readonly BatchItem[], signal: AbortSignal): Promise<string>;
+  status(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<BatchStatus>;
+  results(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<BatchResults>;
+  cancel(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<void>;
+}
+
+const timeouts = { ...defaultTimeouts, totalMs: 120_000 };
+
+function jsonLines(text: string): unknown[] {
+  return text
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => JSON.parse(line) as unknown);
+}
+
+/** https://platform.openai.com/docs/guides/batch: a JSONL file is uploaded, results come as files. */
+export function openAiBatchClient(http: HttpProvider): BatchClient {
+  interface Batch {
+    id: string;
+    status: string;
+    output_file_id?: string | null;
+    error_file_id?: string | null;
+  }
+  const read = async (account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<Batch> =>
+    (await http.request(account, {
+      method: "GET",
+      path: `/batches/${batchId}`,
+      body: null,
+      timeouts,
+      signal,
+    })) as Batch;
+  return {
+    async submit(account, items, signal) {
+      const lines = items.map(({ key, call }) =>
+        JSON.stringify({ custom_id: key, method: "POST", url: "/v1/chat/completions", body: encodeChatBody(call) }),
+      );
+      const boundary = `muster-${Math.random().toString(36).slice(2)}${Date.now()}`;
+      const part = (head: string, content: string): string =>
+        `--${boundary}\r\ncontent-disposition: form-data; ${head}\r\n\r\n${content}\r\n`;
+      const body = `${part('name="purpose"', "batch")}${part('name="file"; filename="batch.jsonl"', lines.join("\n"))}--${boundary}--\r\n`;
+      const headers = { "content-type": `multipart/form-data; boundary=${boundary}` };
+      const file = (await http.request(account, {
+        method: "POST",
+        path: "/files",
+        body,
+        headers,
+        timeouts,
+        signal,
+      })) as { id: string };
+      const order = { input_file_id: file.id, endpoint: "/v1/chat/completions", completion_window: "24h" };
+      const batch = await http.request(account, {
+        method: "POST",
+        path: "/batches",
+        body: JSON.stringify(order),
+        timeouts,
+        signal,
+      });
+      return (batch as Batch).id;
+    },
+    async status(account, batchId, signal) {
+      const { status } = await read(account, batchId, signal);
+      if (status === "completed") return "ended";
+      // An expired or cancelled batch still has the results of what was done in time.
+      if (status === "expired" || status === "cancelled") return "ended";
+      return status === "failed" ? "failed" : "running";
+    },
+    async results(account, batchId, signal) {
+      const batch = await read(account, batchId, signal);
+      const results: BatchResults = new Map();
+      for (const fileId of [batch.output_file_id, batch.error_file_id]) {
+        if (fileId === undefined || fileId === null) continue;
+        const path = `/files/${fileId}/content`;
+        const text = (await http.request(account, {
+          method: "GET",
+          path,
+          body: null,
+          answer: "text",
+          timeouts,
+          signal,
+        })) as string;
+        for (const line of jsonLines(text)) {
+          const {
+            custom_id: key,
+            response,
+            error,
+          } = line as {
+            custom_id: string;
+            response?: { status_code: number; body: { error?: { message?: string } } } | null;
+            error?: { message?: string } | null;
+          };
+          if (response?.status_code === 200) results.set(key, { answer: response.body });
+          else
+            results.set(key, {
+              error: response?.body.error?.message ?? error?.message ?? "The provider gave no reason.",
+            });
+        }
+      }
+      return results;
+    },
+    async cancel(account, batchId, signal) {
+      await http.request(account, { method: "POST", path: `/batches/${batchId}/cancel`, body: "{}", timeouts, signal });
+    },
+  };
+}
+
+/** https://platform.claude.com/docs/en/build-with-claude/batch-processing */
+export function anthropicBatchClient(http: HttpProvider): BatchClient {
+  return {
+    async submit(account, items, signal) {
+      const requests = items.map(({ key, call }) => ({ custom_id: key, params: encodeMessagesBody(call) }));
+      const path = "/v1/messages/batches";
+      const batch = await http.request(account, {
+        method: "POST",
+        path,
+        body: JSON.stringify({ requests }),
+        timeouts,
+        signal,
+      });
+      return (batch as { id: string }).id;
+    },
+    async status(account, batchId, signal) {
+      const path = `/v1/messages/batches/${batchId}`;
+      const batch = await http.request(account, { method: "GET", path, body: null, timeouts, signal });
+      return (batch as { processing_status: string }).processing_status === "ended" ? "ended" : "running";
+    },
+    async results(account, batchId, signal) {
+      const path = `/v1/messages/batches/${batchId}/results`;
+      const text = (await http.request(account, {
+        method: "GET",
+        path,
+        body: null,
+        answer: "text",
+        timeouts,
+        signal,
+      })) as string;
+      const results: BatchResults = new Map();
+      for (const line of jsonLines(text)) {
+        const { custom_id: key, result } = line as {
+          custom_id: string;
+          result: { type: string; message?: unknown; error?: { error?: { message?: string } } };
+        };
+        if (result.type === "succeeded") results.set(key, { answer: result.message });
+        // Expired or cancelled with the batch: no answer, and not this call's fault.
+        else if (result.type === "errored")
+          results.set(key, { error: result.error?.error?.message ?? "The provider gave no reason." });
+      }
+      return results;
+    },
+    async cancel(account, batchId, signal) {
+      await http.request(account, {
+        method: "POST",
+        path: `/v1/messages/batches/${batchId}/cancel`,
+        body: "{}",
+        timeouts,
+        signal,
+      });
+    },
+  };
+}
