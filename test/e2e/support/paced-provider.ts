@@ -24,6 +24,8 @@ interface WireMessage {
 export async function startPacedProvider(options: {
   latencyMs: number;
   wordsPerSecond: number;
+  /** What to say to a last user message; null leaves it to the offline model. */
+  answer?: (message: string) => string | null;
 }): Promise<PacedProvider> {
   const offline = createOfflineProvider({ latencyMs: 0, tokensPerSecond: null });
   const server = createServer((request, response) => {
@@ -51,6 +53,8 @@ export async function startPacedProvider(options: {
       },
       () => {},
     );
+    const said = options.answer?.(lastUserMessage(body)) ?? null;
+    const text = said ?? reply.text;
     const usage = {
       prompt_tokens: reply.usage.inputTokens,
       completion_tokens: reply.usage.outputTokens,
@@ -61,7 +65,7 @@ export async function startPacedProvider(options: {
       response.writeHead(200, { "content-type": "application/json" });
       const message = {
         role: "assistant",
-        content: reply.text,
+        content: text,
         ...(reply.toolCalls.length > 0 ? { tool_calls: wireCalls(reply.toolCalls) } : {}),
       };
       response.end(
@@ -80,7 +84,7 @@ export async function startPacedProvider(options: {
       response.write(
         `data: ${JSON.stringify({ id: "paced", object: "chat.completion.chunk", model: "paced", choices, ...extra })}\n\n`,
       );
-    for (const word of reply.text.match(/\s*\S+\s*/g) ?? []) {
+    for (const word of text.match(/\s*\S+\s*/g) ?? []) {
       if (response.destroyed) return;
       send([{ index: 0, delta: { content: word }, finish_reason: null }]);
       await pause(1000 / options.wordsPerSecond);
@@ -105,6 +109,11 @@ export async function startPacedProvider(options: {
         server.closeAllConnections();
       }),
   };
+}
+
+function lastUserMessage(body: Record<string, unknown>): string {
+  const last = (body.messages as WireMessage[]).findLast((message) => message.role === "user");
+  return last ? toMessage(last).content : "";
 }
 
 function wireCalls(calls: readonly LlmToolCall[]) {

@@ -42,6 +42,12 @@ const Block = memo(function Block({ text }: { text: string }) {
 const plugins = [remarkGfm];
 
 const components: Components = {
+  // The page has its own headings above: those of a text come below them.
+  h1: ({ children }) => <h3>{children}</h3>,
+  h2: ({ children }) => <h4>{children}</h4>,
+  h3: ({ children }) => <h5>{children}</h5>,
+  h4: ({ children }) => <h6>{children}</h6>,
+  h5: ({ children }) => <h6>{children}</h6>,
   a: ({ href, children }) => <SafeLink href={href ?? ""}>{children}</SafeLink>,
   img: ({ alt, src }) => (
     <span className="inline-flex items-center gap-1 rounded-sm bg-hover px-1.5 text-muted text-xs">

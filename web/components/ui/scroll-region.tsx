@@ -9,7 +9,7 @@ export function ScrollRegion({ label, className, ...rest }: ComponentProps<"sect
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls what has the focus
       tabIndex={0}
       {...rest}
-      className={clsx("overflow-auto -outline-offset-2", className)}
+      className={clsx("relative overflow-auto -outline-offset-2", className)}
     />
   );
 }

@@ -137,7 +137,7 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
           },
         }}
       >
-        <div className="-mx-4 flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6">
+        <div className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6">
           {boardColumns.map((status) => (
             <Column key={status} status={status} tasks={columns[status]} squadById={squadById} onOpen={onOpen} />
           ))}
