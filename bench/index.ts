@@ -15,7 +15,7 @@ import { profileTable } from "./tables/profile.ts";
 import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
-  --full           every row with all runs and 1 M messages (about 20 minutes); the default takes about 3
+  --full           every row with all runs and 1 M messages (about 20 minutes); the default a few
   --only NAMES     some of: profile, api, executions, llm, start (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON

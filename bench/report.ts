@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 import type { BenchRow } from "./harness/row.ts";
 
 const root = new URL("../", import.meta.url);
@@ -28,7 +28,7 @@ interface Report {
   commit: string;
   machine: string;
   mode: string;
-  rows: (BenchRow & { at: string })[];
+  rows: (BenchRow & { at: string; load: string })[];
 }
 
 function commit(): string {
@@ -37,11 +37,11 @@ function commit(): string {
 }
 
 /** Rows of tables that were not measured this time stay, with their own date. */
-function merge(rows: readonly BenchRow[], at: string): Report["rows"] {
+function merge(rows: readonly BenchRow[], at: string, load: string): Report["rows"] {
   const file = new URL("docs/performance.json", root);
   const before = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Report).rows : [];
   const groups = new Set(rows.map((row) => row.group));
-  return [...before.filter((row) => !groups.has(row.group)), ...rows.map((row) => ({ ...row, at }))];
+  return [...before.filter((row) => !groups.has(row.group)), ...rows.map((row) => ({ ...row, at, load }))];
 }
 
 function markdown(report: Report): string {
@@ -53,15 +53,16 @@ function markdown(report: Report): string {
         `| ${cell(row.metric)} | ${cell(row.floor ?? "–")} | ${cell(row.target)} | ${cell(row.figure)} | ${marks[row.verdict]} | ${cell(row.note)} |`,
     );
     const date = rows[0]?.at.slice(0, 16).replace("T", " ");
-    return `## ${group}\n\nMeasured ${date} UTC.\n\n| metric | floor | target | figure | | load, CPU |\n|---|---|---|---|---|---|\n${lines.join("\n")}`;
+    return `## ${group}\n\nMeasured ${date} UTC, load average at the end ${rows[0]?.load}.\n\n| metric | floor | target | figure | | load, CPU |\n|---|---|---|---|---|---|\n${lines.join("\n")}`;
   });
   return `# Performance
 
 Written by \`npx muster bench --write\` (last: ${report.mode}, commit ${report.commit}, ${report.at.slice(0, 10)}) on ${report.machine}. ✔ met, ✘ missed,
-– not measured. Repeat: \`npx muster bench\` (3 minutes), \`npx muster bench --full\`, \`npm run bench:load\` for the whole load profile.
+– not measured. Repeat: \`npx muster bench\` (a few minutes), \`npx muster bench --full\`, \`npm run bench:load\` for the whole load profile.
 
 A **floor** is the least that the parts allow, measured in the same run on the same machine: a bare Fastify that sends the same bytes, the bare
-query, five plain \`fetch\` calls with the fewest inserts. Absolute times on a shared machine are noise; the relation to the floor is not. Nothing of
+query, five plain \`fetch\` calls with the fewest inserts. Absolute times on a machine with neighbours are noise: look at the load average beside each table (the bench itself
+needs about 2) and at the relation to the floor. Shares of a floor are judged by CPU per request. Nothing of
 Muster is switched off: authentication, metrics, journal, budgets and logging are on, and PostgreSQL syncs to disk.
 
 ${sections.join("\n\n")}
@@ -71,13 +72,17 @@ ${sections.join("\n\n")}
 /** Writes docs/performance.json and docs/performance.md. */
 export function writeReport(rows: readonly BenchRow[], options: { full: boolean; only: readonly string[] }): void {
   const at = new Date().toISOString();
+  // The bench itself keeps about two processes busy; what is above that are neighbours.
+  const load = loadavg()
+    .map((value) => value.toFixed(1))
+    .join(" ");
   const cpu = cpus()[0]?.model.trim() ?? "an unknown CPU";
   const report: Report = {
     at,
     commit: commit(),
     machine: `${availableParallelism()} cores of ${cpu}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`,
     mode: options.full ? "full" : "quick",
-    rows: merge(rows, at),
+    rows: merge(rows, at, load),
   };
   writeFileSync(new URL("docs/performance.json", root), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(new URL("docs/performance.md", root), markdown(report));

@@ -69,3 +69,26 @@ test("the guide's commands lead from a fresh start to a finished execution", { t
   const report = readFileSync(join(folder, "report.md"), "utf8");
   assert.match(report, /plan\.md:\d+/, "the report names passages of the attachment");
 });
+
+test("README's command does what README shows", { timeout: 180_000 }, async (t) => {
+  const readme = readFileSync(join(root, "README.md"), "utf8");
+  const command = /^npx muster (run .*)$/m.exec(readme)?.[1] ?? "";
+  const shown = /```text\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+  const folder = mkdtempSync(join(tmpdir(), "muster-readme-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const shell = spawn("bash", ["-c", `exec "$NODE" bin/muster.js ${command}`], {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE: process.execPath, MUSTER_DATA_DIR: folder },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  shell.stdout.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const [status] = (await once(shell, "close")) as [number];
+  assert.equal(status, 0, output);
+  // What differs from run to run (times, ids, sizes, folders) is left out.
+  const stable = shown.split("\n").filter((line) => !/^\[|…|execution |^Files|\d [KM]?B$|bytes\)/.test(line));
+  assert.ok(stable.length > 15);
+  for (const line of stable) assert.ok(output.includes(line.trim()), `README shows: ${line}`);
+});
