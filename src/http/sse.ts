@@ -1,8 +1,12 @@
 import type { FastifyReply } from "fastify";
 import { apiHeaders } from "./plugins/security-headers.ts";
 
-/** A client that is this far behind is cut off; it comes back with Last-Event-ID and loses nothing. */
-const maxBufferedBytes = 256 * 1_024;
+/** A client that stays this far behind is cut off; it comes back with Last-Event-ID and loses nothing. */
+const maxBehindBytes = 256 * 1_024;
+/** How long it may stay so: one that catches up gets pages larger than the bound, and takes them in moments. */
+const maxBehindMs = 2_000;
+/** Above this there is no waiting. */
+const maxBufferedBytes = 8 * 1_024 * 1_024;
 const heartbeatMs = 15_000;
 const opened = Buffer.from(": open\n\n");
 const heartbeat = Buffer.from(": heartbeat\n\n");
@@ -37,6 +41,7 @@ export function openSse(reply: FastifyReply, headers: Record<string, string> = {
   // Opens the stream at the client at once, before there is an event.
   raw.write(opened);
   let open = true;
+  let behindSince: number | null = null;
   const closers: (() => void)[] = [];
   const timer = setInterval(() => write(heartbeat), heartbeatMs);
   timer.unref();
@@ -51,13 +56,20 @@ export function openSse(reply: FastifyReply, headers: Record<string, string> = {
   function write(frames: Buffer | string): void {
     if (!open) return;
     raw.write(frames);
-    if (raw.writableLength > maxBufferedBytes) {
-      finish();
-      raw.destroy();
+    if (raw.writableLength <= maxBehindBytes) behindSince = null;
+    else {
+      behindSince ??= performance.now();
+      if (performance.now() - behindSince > maxBehindMs || raw.writableLength > maxBufferedBytes) {
+        finish();
+        raw.destroy();
+      }
     }
   }
 
   raw.once("close", finish);
+  raw.on("drain", () => {
+    behindSince = null;
+  });
   // A reset connection is the client's way of leaving.
   raw.once("error", finish);
   return {
