@@ -1,6 +1,7 @@
 // `npm run test:crash`: the long form. See docs/reliability.md, which it writes with --write.
 import { parseArgs } from "node:util";
 import { startSharedPostgres } from "../support/database.ts";
+import { killAllMusters } from "./lab/muster-process.ts";
 import { type ScenarioReport, writeReport } from "./lab/report.ts";
 import type { Scenario } from "./lab/scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
@@ -33,6 +34,7 @@ async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
     scenario: scenario.name,
     rounds: 0,
     first,
+    short: values.short,
     violations: [],
     recoveriesMs: [],
     counts: {},
@@ -65,11 +67,18 @@ if (values.help) {
   if (chosen.length === 0) throw new Error(`There is no scenario ${values.scenario}.\n${usage}`);
   const postgres = await startSharedPostgres();
   process.env.TEST_DATABASE_URL = postgres.url;
+  // The server and the processes under test would outlive an interrupted run.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      killAllMusters();
+      void postgres.stop().finally(() => process.exit(1));
+    });
+  }
   try {
     const reports: ScenarioReport[] = [];
     for (const scenario of chosen) {
       reports.push(await runScenario(scenario));
-      if (values.write) writeReport(reports.slice(-1));
+      if (values.write) writeReport(reports.slice(-1), scenarios);
     }
     const broken = reports.reduce((sum, one) => sum + one.violations.length, 0);
     console.log(`${reports.reduce((sum, one) => sum + one.rounds, 0)} rounds, ${broken} with violations`);

@@ -92,7 +92,7 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<Labora
     const marker = `mark-${options.seed}n${count}`;
     await db.query(
       "crash_task",
-      "INSERT INTO tasks (id, user_id, project_id, squad_id, title) VALUES ($1, $2, $3, $4, $5)",
+      "INSERT INTO tasks (id, user_id, project_id, squad_id, title) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
       [taskId, task.userId, task.projectId, task.squadId, `Do ${marker}z`],
     );
     return { taskId, marker: `${marker}z` };

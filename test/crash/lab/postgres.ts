@@ -95,7 +95,7 @@ function patient(db: Database): Database {
         return await db.query(name, text, values);
       } catch (error) {
         const refused = error instanceof pg.DatabaseError && error.severity === "ERROR";
-        if (refused || Date.now() > deadline || /^\s*INSERT/i.test(text)) throw error;
+        if (refused || Date.now() > deadline) throw error;
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
     }

@@ -55,6 +55,11 @@ export async function inLaboratory(
   const lab = await open();
   try {
     return await run(lab);
+  } catch (error) {
+    // What a scenario waits for in vain is a broken promise, too.
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const violations = [...lab.history.violations, `the round broke off: ${what}`, `the end of the log:\n${lab.log()}`];
+    return { violations, recoveriesMs: lab.history.recoveriesMs, counts: {}, timesMs: {} };
   } finally {
     await lab.close();
   }

@@ -23,10 +23,22 @@ export const budgets: Scenario = {
       async (lab) => {
         const { random, task } = lab;
         const executions = size === "short" ? 10 : 100;
-        await insertBudget(lab.db, task.userId, "squad", task.squadId, executions * random.between(120_000, 400_000));
-        await insertBudget(lab.db, task.userId, "instance", task.userId, executions * random.between(200_000, 600_000));
+        await insertBudget(
+          lab.db,
+          task.userId,
+          "squad",
+          task.squadId,
+          executions * random.between(6_000_000, 16_000_000),
+        );
+        await insertBudget(
+          lab.db,
+          task.userId,
+          "instance",
+          task.userId,
+          executions * random.between(10_000_000, 20_000_000),
+        );
         const workers = await Promise.all([lab.start("worker"), lab.start("worker")]);
-        for (let n = 0; n < executions; n += 1) await lab.accept(random.pick([undefined, 3_000_000]));
+        for (let n = 0; n < executions; n += 1) await lab.accept(random.pick([undefined, 10_000_000]));
         for (let kill = 0; kill < (size === "short" ? 3 : 8); kill += 1) {
           await delay(random.between(20, 400));
           const index = random.between(0, 1);

@@ -21,17 +21,19 @@ async function underLoad(
     });
   return inLaboratory(open, async (lab) => {
     await Promise.all([lab.start("api"), lab.start("worker")]);
-    const tasks = await Promise.all(Array.from({ length: executions }, () => lab.newTask()));
     const deadline = AbortSignal.timeout(180_000);
     const readers: Promise<number>[] = [];
+    let disturbing = true;
     const submitting = (async () => {
-      for (const { taskId, marker } of tasks) {
+      while (disturbing || readers.length < executions) {
+        const { taskId, marker } = await lab.newTask();
         const id = await lab.client.accept(taskId, marker, lab.random.pick([undefined, 1]));
         readers.push(lab.client.follow(id, deadline));
-        await delay(lab.random.between(0, 300));
+        await delay(lab.random.between(100, 500));
       }
     })();
     const counts = await disturb(lab, postgres);
+    disturbing = false;
     await submitting;
     await Promise.all(readers);
     return conclude(lab, { timeoutMs: 60_000 }, { counts });

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { scenarios } from "./scenarios/index.ts";
+
+/** Another seed each day: over time `npm test` sees many, and within a day a failure stays. */
+const seed = Number(process.env.CRASH_SEED ?? Math.floor(Date.now() / 86_400_000));
+
+// Most of them wait (for leases, for streams), so several share the machine.
+describe("whatever is killed, nothing is lost", { concurrency: 3 }, () => {
+  for (const scenario of scenarios.filter((one) => one.shortRounds > 0)) {
+    for (let round = 0; round < scenario.shortRounds; round += 1) {
+      it(`${scenario.title}: ${scenario.allowed} (seed ${seed + round})`, async () => {
+        const { violations } = await scenario.round(seed + round, "short");
+        const replay = `npm run test:crash -- --scenario ${scenario.name} --seed ${seed + round} --short`;
+        assert.equal(violations.length, 0, `${violations.join("\n")}\nreplay: ${replay}`);
+      });
+    }
+  }
+});
