@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Type } from "typebox";
 import { AppError, errorTable, object } from "#contracts";
 import { acceptedEncodings, toGzip } from "../../encodings.ts";
@@ -24,7 +24,7 @@ const start = `SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", de
 /** The browsable description of the API and of its errors. */
 export function docsRoutes(): AnyRoute[] {
   const kept = new Map<string, { plain: Buffer; gzip: Buffer }>();
-  const folder = dirname(createRequire(import.meta.url).resolve("@fastify/swagger-ui/package.json"));
+  const folder = dirname(fileURLToPath(import.meta.resolve("@fastify/swagger-ui/package.json")));
 
   async function asset(name: string): Promise<{ plain: Buffer; gzip: Buffer }> {
     const known = kept.get(name);
