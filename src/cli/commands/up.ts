@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { loadConfig } from "#config";
-import { type Muster, startMuster } from "#main";
+import type { Muster } from "#main";
+import { buildWebIfMissing } from "../build-web-if-missing.ts";
 import { exitCodes } from "../exit.ts";
 import type { CommandContext } from "../program.ts";
 
@@ -25,6 +26,8 @@ export function upCommand(context: CommandContext): Command {
       const signalled = waitForSignal();
       const config = loadConfig();
       context.config = config;
+      if (config.role !== "worker") await buildWebIfMissing();
+      const { startMuster } = await import("#main");
       const muster = await startMuster(config);
       announce(muster);
       await signalled;
