@@ -65,7 +65,7 @@ const cases: Case[] = [
   { name: "late first byte", fault: { kind: "slow-first-byte", delayMs: 60 }, streamed: null, json: null },
   {
     name: "too late first byte",
-    fault: { kind: "slow-first-byte", delayMs: 1200 },
+    fault: { kind: "slow-first-byte", delayMs: 4000 },
     streamed: "timeout_first_token",
     json: "timeout_total",
   },
@@ -139,7 +139,7 @@ function countPromptTokens(body: unknown): number {
   return requestTokens({ model, messages: neutral }).expected;
 }
 
-const timeouts = { connectMs: 500, firstTokenMs: 250, idleMs: 250, totalMs: 700 };
+const timeouts = { connectMs: 5000, firstTokenMs: 1500, idleMs: 1500, totalMs: 3000 };
 const text = "An answer with some more words, so that there is something to cut in the middle.";
 
 for (const kind of ["openai", "anthropic"] as const) {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { resolveAnswer } from "./answers.ts";
-import { chatCompletion } from "./openai-server.ts";
+import { chatCompletion } from "./openai-completion.ts";
 import type { RecordedRequest, WireFormat } from "./wire-server.ts";
 
 /* Files and batches as at https://platform.openai.com/docs/guides/batch: upload JSONL, create, poll, read the output file. */
