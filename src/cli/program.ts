@@ -1,6 +1,6 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { type Config, readCommandEnvironment } from "#config";
-import { musterVersion } from "#main";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { benchCommand } from "./commands/bench.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -40,11 +40,17 @@ Examples:
 
 Configuration is read from the environment and from .env in this folder: see .env.example.`;
 
+/** From package.json, without loading the rest of Muster for it. */
+function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
 /** The whole command line. Errors of usage and the wish for help are thrown as CommanderError. */
 export function createProgram(context: CommandContext): Command {
   const program = new Command("muster")
     .description("Squads of AI agents on your own machine: they plan, work, review and deliver.")
-    .version(musterVersion(), "-V, --version", "print the version")
+    .version(version(), "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help")
     .helpCommand("help [command]", "show the help of a command")
     .addHelpText("after", examples)

@@ -1,7 +1,5 @@
 import { Command } from "commander";
 import { loadConfig } from "#config";
-import { restoreBackup } from "../backup/restore-backup.ts";
-import { writeBackup } from "../backup/write-backup.ts";
 import { formatBytes, plural } from "../format.ts";
 import type { CommandContext } from "../program.ts";
 
@@ -24,6 +22,7 @@ export function backupCommand(context: CommandContext): Command {
       const config = loadConfig();
       context.config = config;
       const startedMs = performance.now();
+      const { writeBackup } = await import("../backup/write-backup.ts");
       const result = await writeBackup(config, file, options.force === true);
       const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
       process.stdout.write(
@@ -56,6 +55,7 @@ export function restoreCommand(context: CommandContext): Command {
     .action(async (file: string, options: { force?: boolean }) => {
       const config = loadConfig();
       context.config = config;
+      const { restoreBackup } = await import("../backup/restore-backup.ts");
       const { manifest, rows, files, warnings } = await restoreBackup(config, file, options.force === true);
       process.stdout.write(
         `Restored the backup of ${manifest.madeAt} (Muster ${manifest.muster}): ${plural(rows, "row")}, ${plural(files, "file")}\n`,

@@ -1,9 +1,5 @@
 import { Command } from "commander";
 import { ConfigError, loadConfig, readCommandEnvironment } from "#config";
-import { checkDatabase } from "../doctor/check-database.ts";
-import { checkData, checkMachine, checkNetwork } from "../doctor/check-machine.ts";
-import { checkModels } from "../doctor/check-models.ts";
-import { checkRedis } from "../doctor/check-redis.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { exitCodes } from "../exit.ts";
 import { plural } from "../format.ts";
@@ -40,6 +36,13 @@ async function examine(context: CommandContext): Promise<Finding[]> {
   try {
     const config = loadConfig();
     context.config = config;
+    const [{ checkData, checkMachine, checkNetwork }, { checkDatabase }, { checkModels }, { checkRedis }] =
+      await Promise.all([
+        import("../doctor/check-machine.ts"),
+        import("../doctor/check-database.ts"),
+        import("../doctor/check-models.ts"),
+        import("../doctor/check-redis.ts"),
+      ]);
     const [data, database, models, redis] = await Promise.all([
       checkData(config),
       checkDatabase(config),

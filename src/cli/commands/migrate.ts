@@ -1,7 +1,5 @@
 import { Command } from "commander";
 import { loadConfig } from "#config";
-import { migrate } from "#main";
-import { openStore } from "../backup/open-store.ts";
 import { plural } from "../format.ts";
 import type { CommandContext } from "../program.ts";
 
@@ -21,6 +19,7 @@ export function migrateCommand(context: CommandContext): Command {
     .action(async () => {
       const config = loadConfig();
       context.config = config;
+      const [{ migrate }, { openStore }] = await Promise.all([import("#main"), import("../backup/open-store.ts")]);
       const store = await openStore(config);
       try {
         const { applied, functions } = await migrate(store.db.pool);

@@ -3,7 +3,8 @@ import { loadConfig, readCommandEnvironment } from "#config";
 import { NANO_USD } from "#contracts";
 import { usageError } from "../exit.ts";
 import type { CommandContext } from "../program.ts";
-import { type RunOptions, runExecution } from "../run/run-execution.ts";
+import { readFiles } from "../run/read-files.ts";
+import type { RunOptions } from "../run/run-execution.ts";
 
 const examples = `
 Examples:
@@ -60,7 +61,12 @@ export function runCommand(context: CommandContext): Command {
     .option("-r, --resume <id>", "go on with an execution: after a crash, a pause, a failure or a spent budget")
     .addHelpText("after", examples)
     .action(async (task: string | undefined, typed: TypedOptions) => {
-      context.exitCode = await runExecution(readConfig(context), toRunOptions(task, typed));
+      const options = toRunOptions(task, typed);
+      const config = readConfig(context);
+      // Before anything is opened: a wrong file name costs nothing.
+      const files = await readFiles(typed.file);
+      const { runExecution } = await import("../run/run-execution.ts");
+      context.exitCode = await runExecution(config, { ...options, files });
     });
 }
 
@@ -71,7 +77,7 @@ function readConfig(context: CommandContext) {
   return readCommandEnvironment().logLevel === null ? { ...config, logLevel: "warn" as const } : config;
 }
 
-function toRunOptions(task: string | undefined, typed: TypedOptions): RunOptions {
+function toRunOptions(task: string | undefined, typed: TypedOptions): Omit<RunOptions, "files"> {
   const { resume } = typed;
   if (resume === undefined) {
     if (task === undefined || task.trim() === "") throw usageError('say what is to be done: muster run "TASK"');
@@ -85,7 +91,6 @@ function toRunOptions(task: string | undefined, typed: TypedOptions): RunOptions
   return {
     task: task ?? "",
     squad: typed.squad,
-    files: typed.file,
     budgetNanoUsd: typed.budget ?? null,
     model: typed.model ?? null,
     json: typed.json === true,

@@ -1,7 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
 import { loadConfig } from "#config";
-import { ensureOwner, migrate, seed } from "#main";
-import { openStore } from "../backup/open-store.ts";
 import { formatCount, formatElapsed } from "../format.ts";
 import type { CommandContext } from "../program.ts";
 
@@ -30,6 +28,8 @@ export function seedCommand(context: CommandContext): Command {
     .action(async ({ messages }: { messages?: number }) => {
       const config = loadConfig();
       context.config = config;
+      const { ensureOwner, migrate, seed } = await import("#main");
+      const { openStore } = await import("../backup/open-store.ts");
       const store = await openStore(config);
       try {
         await migrate(store.db.pool);

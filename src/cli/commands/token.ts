@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import { loadConfig } from "#config";
-import { createApiKey, ensureOwner, findUserByEmail, migrate } from "#main";
-import { type OpenStore, openStore } from "../backup/open-store.ts";
+import type { OpenStore } from "../backup/open-store.ts";
 import { CommandError, usageError } from "../exit.ts";
 import type { CommandContext } from "../program.ts";
 
@@ -29,6 +28,8 @@ export function tokenCommand(context: CommandContext): Command {
       }
       const config = loadConfig();
       context.config = config;
+      const { createApiKey, migrate } = await import("#main");
+      const { openStore } = await import("../backup/open-store.ts");
       const store = await openStore(config);
       try {
         await migrate(store.db.pool);
@@ -44,6 +45,7 @@ export function tokenCommand(context: CommandContext): Command {
 }
 
 async function findUser(store: OpenStore, email: string | undefined): Promise<string> {
+  const { ensureOwner, findUserByEmail } = await import("#main");
   if (email === undefined) return (await ensureOwner(store.db)).id;
   const user = await findUserByEmail(store.db, email);
   if (user === null) throw new CommandError(`nobody here has the e-mail ${email}`);

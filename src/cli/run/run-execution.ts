@@ -1,5 +1,5 @@
 import { type Config, readCommandEnvironment } from "#config";
-import type { Execution, ExecutionStatus } from "#contracts";
+import type { Execution, ExecutionStatus, NewAttachment } from "#contracts";
 import { type Core, cancelExecution, composeCore, ensureOwner, readExecution, type Scope, sendHints } from "#main";
 import { CommandError, exitCodes } from "../exit.ts";
 import { terminalOf } from "../terminal.ts";
@@ -7,7 +7,6 @@ import { answerApproval } from "./answer-approval.ts";
 import { followExecution, type Halt } from "./follow-execution.ts";
 import { createJsonView } from "./json-view.ts";
 import { prepareExecution } from "./prepare-execution.ts";
-import { readFiles } from "./read-files.ts";
 import type { RunView } from "./run-view.ts";
 import { summarize } from "./summary.ts";
 import { takeUp } from "./take-up.ts";
@@ -17,7 +16,7 @@ import { type Interrupts, watchInterrupts } from "./watch-interrupts.ts";
 export interface RunOptions {
   task: string;
   squad: string;
-  files: string[];
+  files: NewAttachment[];
   budgetNanoUsd: number | null;
   model: string | null;
   json: boolean;
@@ -30,8 +29,6 @@ const handOverMs = 1_500;
 
 /** Runs one execution in this process, or goes on with one, and shows it. Resolves with the code for the shell. */
 export async function runExecution(config: Config, options: RunOptions): Promise<number> {
-  // Before anything is opened: a wrong file name costs nothing.
-  const files = await readFiles(options.files);
   const interrupts = watchInterrupts();
   const view = viewOf(options.json);
   let core: Core | undefined;
@@ -41,7 +38,7 @@ export async function runExecution(config: Config, options: RunOptions): Promise
     interrupts.throwIfInterrupted();
     const { executionId, shownSeq } =
       options.resume === null
-        ? { executionId: await prepareExecution(core, scope, { ...options, files }, view.notice), shownSeq: 0 }
+        ? { executionId: await prepareExecution(core, scope, options, view.notice), shownSeq: 0 }
         : await takeUp(core, scope, options.resume, options.budgetNanoUsd);
     return await work({ core, scope, executionId, shownSeq, view, interrupts });
   } finally {
