@@ -4,10 +4,12 @@ import type { Config } from "#config";
 import type { Database } from "#db";
 import type { ModelGateway } from "#http";
 import {
+  createEconomyLane,
   createGateway,
   createOfflineProvider,
   type LlmCallRecord,
   postgresCacheStore,
+  postgresEconomyStore,
   postgresLedgerStore,
   postgresLimitStore,
   type Query,
@@ -42,6 +44,13 @@ export async function createModelGateway(options: {
     // Never Redis: when it dies its windows are gone, and the quota of the minute with them (ADR 0013).
     limitStore: postgresLimitStore(query),
     ledgerStore: postgresLedgerStore(query),
+    economy: ({ http }) =>
+      createEconomyLane({
+        http,
+        store: postgresEconomyStore(query),
+        now: Date.now,
+        onError: (error) => logger.warn({ err: error }, "a provider batch met a fault; its calls go on or go live"),
+      }),
     offline: createOfflineProvider({ latencyMs: 0, tokensPerSecond: null }),
     observers: [{ onCall: (record) => observe(metrics, record) }],
     onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),

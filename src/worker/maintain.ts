@@ -1,4 +1,5 @@
 import type { Database } from "#db";
+import { sweepIdempotencyKeys } from "#domain";
 
 /** What one round of housekeeping did. */
 export interface MaintenanceReport {
@@ -29,12 +30,12 @@ export async function maintain(db: Database): Promise<MaintenanceReport | null> 
 /** Answers to idempotency keys live 24 h, web vitals 30 days, sessions, invitations and cached answers until they expire. */
 async function forgetExpired(db: Database): Promise<number> {
   const statements: [string, string][] = [
-    ["maintenance_idempotency", "DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'"],
     ["maintenance_vitals", "DELETE FROM web_vitals WHERE at < now() - interval '30 days'"],
     ["maintenance_sessions", "DELETE FROM sessions WHERE expires_at < now()"],
     ["maintenance_invitations", "DELETE FROM invitations WHERE expires_at < now() - interval '30 days'"],
     ["maintenance_llm_cache", "DELETE FROM llm_cache WHERE expires_at < now()"],
   ];
+  await sweepIdempotencyKeys(db);
   let deleted = 0;
   for (const [name, text] of statements) deleted += (await db.query(name, text)).rowCount ?? 0;
   return deleted;

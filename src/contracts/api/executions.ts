@@ -160,6 +160,9 @@ export type ExecutionAnswer = Static<typeof ExecutionAnswer>;
 export const CreateExecutionBody = object({
   squadId: Type.Optional(Id),
   budgetUsd: Type.Optional(Type.Number({ minimum: 0, maximum: 1_000_000 })),
+  deferred: Type.Optional(
+    Type.Boolean({ description: "Calls go to the provider's batch service: about half the price, up to a day" }),
+  ),
 });
 export type CreateExecutionBody = Static<typeof CreateExecutionBody>;
 

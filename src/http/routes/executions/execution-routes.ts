@@ -50,6 +50,7 @@ function acceptRoute(): AnyRoute {
         await acceptExecution(db, caller, {
           taskId: params.taskId,
           squadId: body.squadId,
+          lane: body.deferred ? "economy" : undefined,
           budgetNanoUsd: body.budgetUsd === undefined ? undefined : Math.round(body.budgetUsd * NANO_USD),
           traceparent: deps.tracer?.traceparent() ?? traceparentOf(request.headers.traceparent),
         }),
