@@ -115,7 +115,12 @@ function createFormat(): WireFormat {
     async other(request, response, server) {
       const path = request.path.split("?")[0];
       if (path === "/v1/models" && request.method === "GET") {
-        const models = server.options.models ?? ["test-model"];
+        const { apiKey, models = ["test-model"] } = server.options;
+        if (apiKey !== undefined && request.headers.authorization !== `Bearer ${apiKey}`) {
+          response.writeHead(401, { "content-type": "application/json" });
+          response.end(format.error(401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided"));
+          return true;
+        }
         sendJson(response, {
           object: "list",
           data: models.map((id) => ({ id, object: "model", created: 1_790_000_000, owned_by: "test" })),
