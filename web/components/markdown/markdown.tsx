@@ -43,10 +43,10 @@ const plugins = [remarkGfm];
 
 const components: Components = {
   // The page has its own headings above: those of a text come below them.
-  h1: ({ children }) => <h3>{children}</h3>,
-  h2: ({ children }) => <h4>{children}</h4>,
-  h3: ({ children }) => <h5>{children}</h5>,
-  h4: ({ children }) => <h6>{children}</h6>,
+  h1: ({ children }) => <h2>{children}</h2>,
+  h2: ({ children }) => <h3>{children}</h3>,
+  h3: ({ children }) => <h4>{children}</h4>,
+  h4: ({ children }) => <h5>{children}</h5>,
   h5: ({ children }) => <h6>{children}</h6>,
   a: ({ href, children }) => <SafeLink href={href ?? ""}>{children}</SafeLink>,
   img: ({ alt, src }) => (

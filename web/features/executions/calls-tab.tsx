@@ -3,6 +3,7 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { ReceiptText, X } from "lucide-react";
 import type { Execution, ExecutionStep, LlmCallPage, LlmCallView } from "#contracts";
 import { Button, IconButton } from "../../components/ui/button.tsx";
+import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
 import { apiGet, queryString } from "../../lib/api.ts";
@@ -40,7 +41,7 @@ export function CallsTab({ execution, step, onClearStep }: CallsTabProps) {
     );
   }
   return (
-    <div className="min-h-0 flex-1 overflow-auto">
+    <ScrollRegion label="LLM calls" className="min-h-0 flex-1">
       {step && (
         <p className="flex h-9 items-center gap-1 px-3 text-muted text-xs">
           Calls of “{step.title}”
@@ -77,7 +78,7 @@ export function CallsTab({ execution, step, onClearStep }: CallsTabProps) {
           Show more
         </Button>
       )}
-    </div>
+    </ScrollRegion>
   );
 }
 
