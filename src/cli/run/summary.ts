@@ -17,8 +17,10 @@ export interface Summary {
   toolCalls: number;
   inputTokens: number;
   outputTokens: number;
-  /** Null when the price of a call is not known. */
+  /** Null when the price of a call is not known, or a crash left open what a call has cost. */
   costNanoUsd: number | null;
+  /** What is known of the cost: all of it, or a lower bound. */
+  knownCostNanoUsd: number;
   /** Time of work, pauses excluded. */
   workedMs: number;
   /** The execution's workspace on this machine; null when nothing was made in it. */
@@ -50,6 +52,7 @@ export async function summarize(core: Core, execution: Execution): Promise<Summa
     inputTokens: totals.inputTokens,
     outputTokens: totals.outputTokens,
     costNanoUsd: totals.costIncomplete ? null : totals.costNanoUsd,
+    knownCostNanoUsd: totals.costNanoUsd,
     workedMs: totals.workedMs,
     folder: made ? folder : null,
     files: made ? (await core.workspaces.list(execution.id)).map(({ path, bytes }) => ({ path, bytes })) : [],
@@ -97,7 +100,8 @@ export function writeSummary(terminal: Terminal, summary: Summary): void {
   }
   fact("Calls", `${plural(summary.llmCalls, "LLM call")}, ${plural(summary.toolCalls, "tool call")}`);
   fact("Tokens", `${formatCount(summary.inputTokens)} in, ${formatCount(summary.outputTokens)} out`);
-  fact("Cost", formatCost(summary.costNanoUsd));
+  const atLeast = summary.costNanoUsd === null ? ` (at least ${formatCost(summary.knownCostNanoUsd)})` : "";
+  fact("Cost", `${formatCost(summary.costNanoUsd)}${atLeast}`);
   fact("Time", formatElapsed(summary.workedMs));
   fact("Files", summary.folder ?? "none");
   for (const file of summary.files)
