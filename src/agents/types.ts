@@ -100,7 +100,11 @@ export type SquadProcessRunner = (runtime: ExecutionRuntime) => Promise<ProcessO
 
 export type ProcessOutcome =
   | { outcome: "completed"; resultMessageId: string }
-  | { outcome: "failed"; reason: "plan_invalid" | "approval_refused" | "step_failed" | "squad_invalid"; detail: string };
+  | {
+      outcome: "failed";
+      reason: "plan_invalid" | "approval_refused" | "step_failed" | "squad_invalid";
+      detail: string;
+    };
 
 /** Thrown through a process to stop it. `reason` is for the worker, not for the user. */
 export class ExecutionStopped extends Error {

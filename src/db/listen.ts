@@ -76,7 +76,8 @@ export async function openListener(url: string, onError: (error: unknown) => voi
         handlers.set(channel, new Set([fn]));
         // One after the other: the driver takes no second statement before the first is answered.
         const listening = client;
-        if (listening) listens = listens.then(() => listening.query(`LISTEN ${pg.escapeIdentifier(channel)}`)).catch(onError);
+        if (listening)
+          listens = listens.then(() => listening.query(`LISTEN ${pg.escapeIdentifier(channel)}`)).catch(onError);
       }
       return () => handlers.get(channel)?.delete(fn);
     },
