@@ -16,7 +16,7 @@ const mayImport = {
   domain: ["db", "queue", "events", "cache", "contracts"],
   worker: ["db", "domain", "queue", "events", "agents", "llm", "contracts"],
   http: ["domain", "events", "cache", "llm", "contracts", "metrics"],
-  cli: ["db", "domain", "events", "contracts", "config", "main"],
+  cli: ["contracts", "config", "main"],
 };
 const modules = [...Object.keys(mayImport), "main"];
 mayImport.main = modules.filter((name) => name !== "cli");
