@@ -22,7 +22,12 @@ describe("a worker", () => {
       calls.push(call.context.memberId ?? "");
       return `Answer number ${calls.length} in several words.`;
     });
-    worker = await startTestWorker({ db, url: test.url, gateway, log: (message, fields) => console.error(message, fields) });
+    worker = await startTestWorker({
+      db,
+      url: test.url,
+      gateway,
+      log: (message, fields) => console.error(message, fields),
+    });
   });
   after(async () => {
     await worker.stop();
@@ -39,7 +44,10 @@ describe("a worker", () => {
     });
     worker.worker.wake();
     await ended;
-    assert.deepEqual(events.map((event) => event.seq), events.map((_, index) => index + 1));
+    assert.deepEqual(
+      events.map((event) => event.seq),
+      events.map((_, index) => index + 1),
+    );
     assert.equal(events.at(-1)?.type, "execution-end");
     const execution = await readExecution(db, { userId: task.userId }, id);
     assert.equal(execution?.status, "completed");
