@@ -73,6 +73,7 @@ export class CallRecorder implements CallLedger {
           inputCostNanoUsd: request.inputCostNanoUsd,
           outputNanoUsdPerToken: request.outputNanoUsdPerToken,
           spentNanoUsd: this.#unaccounted() ?? 0,
+          spentInAllNanoUsd: sumOf(this.#settled).costNanoUsd ?? 0,
           events: this.#begun ? [] : [this.#startEvent()],
         },
       ],

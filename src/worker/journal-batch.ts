@@ -21,6 +21,8 @@ export interface BeginCall {
   outputNanoUsdPerToken: number | null;
   /** What the attempts before this one cost; settled before the new reservation. */
   spentNanoUsd: number;
+  /** What all attempts before this one cost, for the bill should this one be lost. */
+  spentInAllNanoUsd: number;
   /** Appended only if the call is granted. */
   events: JournalEvent[];
 }

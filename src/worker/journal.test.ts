@@ -249,6 +249,7 @@ function beginCall(changes: Partial<BeginCall>): BeginCall {
     inputCostNanoUsd: 0,
     outputNanoUsdPerToken: 0,
     spentNanoUsd: 0,
+    spentInAllNanoUsd: 0,
     events: [],
     ...changes,
   };

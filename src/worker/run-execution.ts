@@ -332,7 +332,8 @@ function lostCall(call: LoadedExecution["calls"][number]): EndCall {
     costNanoUsd: call.reservedNanoUsd,
     savedNanoUsd: null,
     reserved: call.reservedNanoUsd !== null,
-    settleNanoUsd: call.reservedNanoUsd,
+    // All of what is still reserved; the cost above has former attempts in it, which are settled already.
+    settleNanoUsd: null,
     usageId: uuidv7(),
   };
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Listener } from "#db";
 import {
   buryDeadWorkers,
@@ -54,10 +55,13 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
   // To a second claim, what the first has just been given would look left alone.
   const exclusively = oneAfterTheOther();
   let again = false;
+  let abandoned = false;
   /** When the lease was last in doubt, by the monotonic clock; at first: now. */
   let doubtfulAtMs = performance.now();
 
   function start(claim: Claim): void {
+    // The answer came after the lease was gone: whoever holds one takes it over.
+    if (abandoned) return;
     options.onQueueWait?.(claim.waitMs);
     const run = startRun(options, claim);
     active.set(claim.id, run);
@@ -124,11 +128,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
   }
 
   const offQueue = listener.on(queueChannel, wake);
-  const offControl = listener.on(controlChannel, (payload) => {
-    const [executionId, wish] = payload.split(":");
-    if (executionId !== undefined)
-      active.get(executionId)?.control({ cancel: wish === "cancel", pause: wish === "pause" });
-  });
+  const offControl = listener.on(controlChannel, (payload) => tellWish(active, payload));
   const offReconnect = listener.onReconnect(wake);
   const sweepTimer = setInterval(() => void sweep(), sweepIntervalMs);
   const pollTimer = setInterval(wake, pollIntervalMs);
@@ -139,6 +139,7 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
     active: () => active.size,
     abandon() {
       options.writer.giveUp();
+      abandoned = true;
       for (const run of active.values()) run.abandon();
     },
     async stop(graceMs) {
@@ -149,12 +150,21 @@ export function startWorker(options: WorkerOptions): ExecutionWorker {
       offQueue();
       offControl();
       offReconnect();
+      // What a claim that is under way brings is handed over, too.
+      await Promise.race([exclusively(async () => undefined), delay(graceMs)]);
       // A database that is away must not hold up the end: the lease ends by itself, the next worker takes over.
       const timer = setTimeout(() => options.writer.giveUp(), graceMs + lastWriteMs);
       await Promise.all([...active.values()].map((run) => run.handOver(graceMs)));
       clearTimeout(timer);
     },
   };
+}
+
+/** Hands a user's wish (`ID:cancel`, `ID:pause`) to the run it is for, if that is here. */
+function tellWish(active: ReadonlyMap<string, ActiveRun>, payload: string): void {
+  const [executionId, wish] = payload.split(":");
+  if (executionId !== undefined)
+    active.get(executionId)?.control({ cancel: wish === "cancel", pause: wish === "pause" });
 }
 
 /** Runs what it is given one after the other; each rejects with its own fault. */

@@ -238,7 +238,8 @@ BEGIN
           max_output_tokens, reserved_nano_usd, attempts)
         VALUES ((c->>'id')::uuid, v_id, (c->>'stepId')::uuid, c->>'key', x.epoch, 'started', (c->>'messageId')::uuid,
           c->>'provider', c->>'model', (c->>'inputTokens')::integer, (v_result->>'maxOutputTokens')::integer,
-          (v_result->>'reserved')::bigint, (c->>'attempt')::integer)
+          -- With what former attempts cost: should this one be lost, the bill holds both.
+          (v_result->>'reserved')::bigint + COALESCE((c->>'spentInAllNanoUsd')::bigint, 0), (c->>'attempt')::integer)
         ON CONFLICT (id) DO UPDATE SET provider = EXCLUDED.provider, model = EXCLUDED.model, attempts = EXCLUDED.attempts,
           max_output_tokens = EXCLUDED.max_output_tokens, reserved_nano_usd = EXCLUDED.reserved_nano_usd;
         v_events := v_events || COALESCE(c->'events', '[]'::jsonb);
@@ -363,7 +364,8 @@ RETURNS TABLE (id uuid, epoch integer, claims integer, was text) LANGUAGE sql AS
       AND (t.claims_without_progress <> 2 OR t.id = (
         SELECT s.id FROM task_executions s
         WHERE s.status = 'running' AND s.claims_without_progress = 2
-          AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = s.worker_id)
+          AND (NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = s.worker_id)
+            OR (s.worker_id = p_worker AND s.id <> ALL (p_active) AND s.running_since < clock_timestamp() - interval '5 seconds'))
           AND NOT EXISTS (SELECT 1 FROM task_executions r
                           WHERE r.worker_id = p_worker AND r.status = 'running' AND r.claims_without_progress = 3)
         ORDER BY s.queued_at, s.id LIMIT 1))
@@ -406,7 +408,7 @@ BEGIN
       cost_nano_usd = cost_nano_usd + COALESCE(c.reserved_nano_usd, 0),
       cost_incomplete = cost_incomplete OR c.reserved_nano_usd IS NULL
     WHERE id = p_execution;
-    PERFORM muster_settle(c.id, c.reserved_nano_usd);
+    PERFORM muster_settle(c.id, NULL);
     v_events := v_events || jsonb_build_object('type', 'message-reset',
       'data', jsonb_build_object('messageId', c.message_id, 'reason', v_reason));
   END LOOP;

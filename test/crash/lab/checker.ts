@@ -32,6 +32,8 @@ interface Call {
   step_id: string;
   key: string;
   state: string;
+  started_ms: number;
+  ended_ms: number;
 }
 interface Usage {
   llm_call_id: string;
@@ -42,7 +44,7 @@ interface Usage {
   estimated: boolean;
 }
 
-/** How much later than a disturbance's end a call that it doubled may still begin or end. */
+/** How much later than a disturbance's end a call that it broke may have begun: what it left is noticed a little later. */
 const settleMs = 1_500;
 
 /** Holds what was promised, shown and paid against the database at rest; one sentence for every broken promise. */
@@ -70,7 +72,13 @@ async function checkExecution(options: CheckOptions, acknowledged: Acknowledged)
     found.push(`${id} ended ${row.status} (${row.end_reason}: ${row.error}) instead of ${allowed.join(" or ")}`);
   }
   const [calls, usage] = await Promise.all([
-    db.query<Call>("crash_calls", "SELECT id, step_id, key, state FROM llm_calls WHERE execution_id = $1", [id]),
+    db.query<Call>(
+      "crash_calls",
+      `SELECT id, step_id, key, state, extract(epoch FROM started_at)::float8 * 1000 AS started_ms,
+         COALESCE(extract(epoch FROM ended_at)::float8 * 1000, 'infinity') AS ended_ms
+       FROM llm_calls WHERE execution_id = $1`,
+      [id],
+    ),
     db.query<Usage>(
       "crash_usage",
       "SELECT llm_call_id, outcome, input_tokens, output_tokens, cost_nano_usd, estimated FROM llm_usage WHERE execution_id = $1",
@@ -165,12 +173,16 @@ function checkLedger(options: CheckOptions, acknowledged: Acknowledged, calls: C
   const { executionId: id, marker } = acknowledged;
   const lines = options.ledger.filter((line) => line.marker === marker && line.outcome !== "refused");
   const found: string[] = [];
-  for (const bill of usage.filter((one) => one.outcome === "done" && one.input_tokens + one.output_tokens > 0)) {
+  const bills = usage.filter((one) => one.outcome === "done" && one.input_tokens + one.output_tokens > 0);
+  // The exact ones first, so that an estimate does not take their line.
+  for (const bill of bills.toSorted((a, b) => Number(a.estimated) - Number(b.estimated))) {
+    // A bill of several attempts holds estimates of those that broke; only its last one is in the ledger to the token.
     const index = lines.findIndex(
       (line) =>
         line.outcome === "complete" &&
-        line.inputTokens === bill.input_tokens &&
-        line.outputTokens === bill.output_tokens,
+        (bill.estimated
+          ? line.outputTokens <= bill.output_tokens
+          : line.inputTokens === bill.input_tokens && line.outputTokens === bill.output_tokens),
     );
     if (index === -1) {
       found.push(
@@ -179,24 +191,24 @@ function checkLedger(options: CheckOptions, acknowledged: Acknowledged, calls: C
       continue;
     }
     lines.splice(index, 1);
+    if (bill.estimated) continue;
     const cost = bill.input_tokens * price.inputNanoUsd + bill.output_tokens * price.outputNanoUsd;
     if (bill.cost_nano_usd !== cost)
       found.push(`${id}: call ${bill.llm_call_id} was billed ${bill.cost_nano_usd} instead of ${cost}`);
   }
   const unfinished = calls.filter((call) => call.state !== "done" && call.state !== "started");
   const done = calls.filter((call) => call.state === "done").length;
-  const bills = usage.filter((one) => one.outcome === "done").length;
-  if (done !== bills) found.push(`${id}: ${done} finished calls, ${bills} bills`);
+  const billed = usage.filter((one) => one.outcome === "done").length;
+  if (done !== billed) found.push(`${id}: ${done} finished calls, ${billed} bills`);
   if (!options.extraCallsNeedDisturbance) return found;
   if (lines.length > unfinished.length) {
     found.push(`${id}: ${lines.length} requests beyond the finished calls, only ${unfinished.length} booked`);
   }
-  for (const line of lines) {
-    const until = (line.endedAtMs ?? Number.POSITIVE_INFINITY) + settleMs;
+  for (const call of unfinished) {
     const disturbed = options.history.disturbances.some(
-      (one) => one.fromMs <= until && one.untilMs + settleMs >= line.beganAtMs,
+      (one) => call.started_ms <= one.untilMs + settleMs && call.ended_ms >= one.fromMs,
     );
-    if (!disturbed) found.push(`${id}: request ${line.id} was repeated though nothing had happened to it`);
+    if (!disturbed) found.push(`${id}: call ${call.id} ended ${call.state} though nothing had happened to it`);
   }
   return found;
 }

@@ -34,7 +34,7 @@ export const restartOnly: Scenario = {
         await until(20_000, () => lab.provider.ledger().length > before);
         const recoveredMs = Date.now() - startedAtMs;
         lab.history.recoveriesMs.push(recoveredMs);
-        await ready;
+        const readyMs = await ready.then((muster) => Date.now() - muster.startedAtMs);
         over();
         await reader;
         const result = await conclude(lab, { timeoutMs: 30_000 });
@@ -47,8 +47,10 @@ export const restartOnly: Scenario = {
         if (calls > done + Math.max(inFlight, lost)) {
           result.violations.push(`${calls} requests for ${done} calls with ${inFlight} in flight at the kill`);
         }
-        if (recoveredMs > 3_000) result.violations.push(`it went on ${recoveredMs} ms after the start`);
-        return result;
+        // On a machine that is slow to start any process, what counts is that work goes on with the process.
+        if (recoveredMs > 3_000 && recoveredMs > readyMs + 500)
+          result.violations.push(`it went on ${recoveredMs} ms after the start`);
+        return { ...result, timesMs: { processReady: [readyMs] } };
       },
     ),
 };
