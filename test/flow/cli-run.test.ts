@@ -103,12 +103,15 @@ describe("muster run", () => {
   it("refuses what cannot be run, in one line and before anything is begun", async () => {
     const large = join(folder.path, "large.txt");
     writeFileSync(large, Buffer.alloc(5_242_881, "a"));
+    const binary = join(folder.path, "scan.pdf");
+    writeFileSync(binary, Buffer.from("%PDF-1.7\u0000\u0001"));
     const id = "01a20a55-d44a-771f-adb8-6ca1d97ccc2a";
     const cases: [string[], RegExp][] = [
       [["run"], /^muster: say what is to be done/],
       [["run", task, "--file", join(folder.path, "none.md")], /^muster: there is no file .*none\.md\n$/],
       [["run", task, "--file", folder.path], /^muster: .* is not a file/],
       [["run", task, "--file", large], /^muster: .*large\.txt has 5\.0 MB; a file may have 5\.0 MB at most/],
+      [["run", task, "--file", binary], /^muster: .*scan\.pdf is not a text file: .*convert it/],
       [["run", task, "--budget", "cheap"], /Give US dollars, for example 0\.50/],
       [
         ["run", task, "--squad", "nobody"],

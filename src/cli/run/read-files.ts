@@ -4,9 +4,12 @@ import { type NewAttachment, sizeLimits } from "#contracts";
 import { usageError } from "../exit.ts";
 import { formatBytes } from "../format.ts";
 
+/** A file with a NUL in its beginning is not text: the rule of the tools that members read with. */
+const binaryProbeBytes = 8_000;
+
 /**
  * Reads the files of `--file` for a task. @throws {CommandError} naming the file that is missing, is no file, may not be
- * read or is too large, before anything is begun.
+ * read, is too large or no text, before anything is begun.
  */
 export async function readFiles(paths: readonly string[]): Promise<NewAttachment[]> {
   if (paths.length > sizeLimits.attachmentsPerTask) {
@@ -26,7 +29,13 @@ async function readOne(path: string): Promise<NewAttachment> {
       const most = formatBytes(sizeLimits.attachmentBytes);
       throw usageError(`${path} has ${formatBytes(facts.size)}; a file may have ${most} at most: split or shorten it`);
     }
-    return { name: basename(path), contentBase64: (await readFile(path)).toString("base64") };
+    const content = await readFile(path);
+    if (content.subarray(0, binaryProbeBytes).includes(0)) {
+      throw usageError(
+        `${path} is not a text file: a squad reads text only, so convert it first (for example pdftotext)`,
+      );
+    }
+    return { name: basename(path), contentBase64: content.toString("base64") };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
     if (code === "ENOENT" || code === "ENOTDIR") throw usageError(`there is no file ${path}`);
