@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import type { ExecutionStateAnswer, ModelList, ProjectAnswer, SquadAnswer, TaskAnswer } from "#contracts";
+import type {
+  ExecutionAnswer,
+  ExecutionStateAnswer,
+  ModelList,
+  ProjectAnswer,
+  SquadAnswer,
+  TaskAnswer,
+} from "#contracts";
 import { launchBrowser } from "../support/browser.ts";
 import { type PacedProvider, startPacedProvider } from "./support/paced-provider.ts";
 import { type Call, callerOf, claim, desk, openContext, watchedPage } from "./support/people.ts";
@@ -77,9 +84,12 @@ test("an execution that is watched while the server crashes and comes back ends 
   await muster.kill();
   await first.page.getByText("Reconnecting").waitFor();
   await muster.start();
-  await first.page.getByText("Completed").first().waitFor({ timeout: 60_000 });
-  await second.page.getByText("Completed").first().waitFor({ timeout: 15_000 });
-
+  for (const { page } of [first, second]) {
+    await page.getByRole("button", { name: "Pause" }).waitFor({ state: "detached", timeout: 60_000 });
+    await page.locator("article[aria-busy=true]").waitFor({ state: "detached" });
+  }
+  const { execution } = await call<ExecutionAnswer>("GET", `/executions/${executionId}`);
+  assert.equal(execution.status, "completed");
   await waitUntil(
     10_000,
     () => "The two tabs differ",
@@ -92,10 +102,14 @@ test("an execution that is watched while the server crashes and comes back ends 
   assert.equal(new Set(live).size, live.length, "a message stands twice");
   await first.page.reload();
   await first.page.locator("article").first().waitFor();
+  let reloaded: string[] = [];
   await waitUntil(
     10_000,
-    () => "After a reload other messages are shown",
-    async () => JSON.stringify(await lastMessages(first.page)) === JSON.stringify(live),
+    () => `Live: ${JSON.stringify(live)}\nAfter a reload: ${JSON.stringify(reloaded)}`,
+    async () => {
+      reloaded = await lastMessages(first.page);
+      return JSON.stringify(reloaded) === JSON.stringify(live);
+    },
   );
   // While the server is away the browser itself notes refused connections; nothing else may go wrong.
   const troubles = [...first.troubles, ...second.troubles].filter(

@@ -19,8 +19,10 @@ export function Page({ title, before, actions, toolbar, children, fill = false, 
   return (
     <div className={clsx("flex min-w-0 flex-col", fill && "h-[calc(100dvh-6.5rem)] md:h-dvh")}>
       <div className="flex min-h-13 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 md:px-6">
-        {before}
-        <h1 className="min-w-0 flex-1 truncate font-semibold text-lg">{title}</h1>
+        <div className="flex min-w-[min(100%,12rem)] flex-1 items-center gap-3">
+          {before}
+          <h1 className="min-w-0 flex-1 truncate font-semibold text-lg">{title}</h1>
+        </div>
         {actions && <div className="flex flex-wrap items-center justify-end gap-2">{actions}</div>}
       </div>
       {toolbar && <div className="flex shrink-0 flex-wrap items-center gap-2 px-4 pb-3 md:px-6">{toolbar}</div>}

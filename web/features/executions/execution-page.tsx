@@ -37,11 +37,13 @@ export function ExecutionPage() {
       }
       title={execution?.task.title ?? "Execution"}
       actions={
-        execution && (
+        execution ? (
           <>
             <StatusBadge status={execution.status} className="h-6" />
             <ExecutionActions execution={execution} />
           </>
+        ) : (
+          <Skeleton className="h-8 w-44" />
         )
       }
     >
@@ -52,7 +54,7 @@ export function ExecutionPage() {
           {execution ? (
             <ExecutionTotals execution={execution} connection={connection} />
           ) : (
-            <Skeleton className="h-[4.25rem] shrink-0 rounded-lg" />
+            <Skeleton className="h-20 shrink-0 rounded-lg" />
           )}
           <div className="mt-3 flex min-h-0 flex-1 flex-col">
             {execution ? (
