@@ -16,8 +16,8 @@ export interface BackupManifest {
   migrations: string[];
   /** Parents before children. */
   tables: TableShape[];
-  /** What encrypts the provider keys: the file in this backup, or MUSTER_SECRET_KEY of the environment it was made in. */
-  key: "file" | "environment";
+  /** What encrypts the provider keys: the file in this backup, MUSTER_SECRET_KEY where it was made, or nothing so far. */
+  key: "file" | "environment" | "none";
 }
 
 export interface BackupEnd {

@@ -35,7 +35,7 @@ const Manifest = Type.Object({
       ),
     }),
   ),
-  key: Type.Union([Type.Literal("file"), Type.Literal("environment")]),
+  key: Type.Union([Type.Literal("file"), Type.Literal("environment"), Type.Literal("none")]),
 });
 const End = Type.Object({
   rows: Type.Record(Type.String(), Type.Integer()),

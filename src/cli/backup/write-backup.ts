@@ -142,14 +142,14 @@ async function readManifest(client: pg.Client, config: Config): Promise<BackupMa
   );
   if (present[0]?.there !== true) throw new CommandError("the database has no tables of Muster: nothing to back up");
   const { rows } = await client.query<{ name: string }>("SELECT name FROM schema_migrations ORDER BY name");
-  const hasKeyFile = config.secretKey === null && (await exists(join(config.dataDir, "secret.key")));
+  const hasKeyFile = await exists(join(config.dataDir, "secret.key"));
   return {
     format: backupFormat,
     muster: musterVersion(),
     madeAt: new Date().toISOString(),
     migrations: rows.map((row) => row.name),
     tables: await readTables(client),
-    key: hasKeyFile ? "file" : "environment",
+    key: config.secretKey !== null ? "environment" : hasKeyFile ? "file" : "none",
   };
 }
 

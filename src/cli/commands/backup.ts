@@ -11,6 +11,12 @@ Examples:
 Muster may go on working meanwhile: all rows are of one moment, files of that moment or later. The archive appears under
 its name when it is complete. It holds the key that opens stored provider keys: keep it like a password.`;
 
+const keyAdvice = {
+  file: "It holds the key file that opens stored provider keys: keep it like a password",
+  environment:
+    "Keep MUSTER_SECRET_KEY with your other secrets: stored provider keys need it, and the archive does not hold it",
+};
+
 /** `muster backup FILE`. */
 export function backupCommand(context: CommandContext): Command {
   return new Command("backup")
@@ -28,11 +34,7 @@ export function backupCommand(context: CommandContext): Command {
       process.stdout.write(
         `${file}: ${plural(result.rows, "row")} of ${plural(result.tables, "table")}, ${plural(result.files, "file")}, ${formatBytes(result.bytes)}, ${seconds} s\n`,
       );
-      process.stdout.write(
-        result.key === "file"
-          ? "It holds the key file that opens stored provider keys: keep it like a password\n"
-          : "Keep MUSTER_SECRET_KEY with your other secrets: the archive does not hold it, and stored provider keys need it\n",
-      );
+      if (result.key !== "none") process.stdout.write(`${keyAdvice[result.key]}\n`);
     });
 }
 
