@@ -2,28 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, BrowserContext } from "playwright-core";
-import { launchBrowser } from "../support/browser.ts";
-import { claim, desk, openContext, phone, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
-import { type Samples, seedSamples } from "./support/samples.ts";
-
-let muster: RunningMuster;
-let browser: Browser;
-let samples: Samples;
-let signedIn: Awaited<ReturnType<BrowserContext["storageState"]>>;
-
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  const context = await openContext(browser, "light", desk);
-  const call = await claim(context, muster);
-  samples = await seedSamples(call);
-  signedIn = await context.storageState();
-  await context.close();
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+import { launchBrowser } from "../../support/browser.ts";
+import { claim, desk, openContext, type phone, watchedPage } from "./people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "./running-muster.ts";
+import { type Samples, seedSamples } from "./samples.ts";
 
 interface Shown {
   theme: string;
@@ -33,7 +15,7 @@ interface Shown {
 }
 
 /** Pages, and what says that their content is there. */
-function pages(): [path: string, ready: string][] {
+function pages(samples: Samples): [path: string, ready: string][] {
   const { squadId, projectId, executionId, taskId } = samples;
   return [
     ["/", "text=Recent executions"],
@@ -69,11 +51,27 @@ function pages(): [path: string, ready: string][] {
   ];
 }
 
-for (const theme of ["light", "dark"] as const) {
-  for (const [width, size] of [
-    [390, phone],
-    [1280, desk],
-  ] as const) {
+/** Every page in both themes at one width: there, silent, fitting, and clean for axe. */
+export function testPages(width: number, size: typeof phone | typeof desk): void {
+  let muster: RunningMuster;
+  let browser: Browser;
+  let samples: Samples;
+  let signedIn: Awaited<ReturnType<BrowserContext["storageState"]>>;
+
+  before(async () => {
+    [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+    const context = await openContext(browser, "light", desk);
+    const call = await claim(context, muster);
+    samples = await seedSamples(call);
+    signedIn = await context.storageState();
+    await context.close();
+  });
+  after(async () => {
+    await browser?.close();
+    await muster?.stop();
+  });
+
+  for (const theme of ["light", "dark"] as const) {
     describe(`at ${width} px, ${theme}`, () => {
       for (const half of [0, 1]) {
         test(`each page is there, says nothing wrong, fits its window, and axe finds nothing (${half + 1} of 2)`, async () => {
@@ -81,7 +79,7 @@ for (const theme of ["light", "dark"] as const) {
           context.setDefaultTimeout(15_000);
           const { page, troubles, forget } = await watchedPage(context, muster);
           const found: string[] = [];
-          for (const [path, ready] of pages().filter((_, index) => index % 2 === half)) {
+          for (const [path, ready] of pages(samples).filter((_, index) => index % 2 === half)) {
             forget();
             await page.goto(muster.url + path);
             await page.locator(ready).first().waitFor({ timeout: 15_000 });

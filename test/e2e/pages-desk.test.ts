@@ -1,0 +1,4 @@
+import { desk } from "./support/people.ts";
+import { testPages } from "./support/test-pages.ts";
+
+testPages(1280, desk);
