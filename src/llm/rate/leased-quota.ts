@@ -69,7 +69,7 @@ export class LeasedQuota implements Quota {
     this.#options = options;
     this.#limit = options.limit;
     this.#holdMs = Math.max(20, options.windowMs / 50);
-    this.#countsMs = Math.ceil(this.#holdMs + options.windowMs + Math.max(25, options.windowMs / 100));
+    this.#countsMs = Math.ceil(this.#holdMs + options.windowMs + Math.max(25, options.windowMs / 50));
   }
 
   get limit(): number {

@@ -1,7 +1,7 @@
 /*
  * A strict sliding window: never more than `limit` units in any stretch of `windowMs`, by the provider's own log. When a
  * request arrives there is not known; that it has arrived is, once it is answered. So a unit counts until a window after
- * its answer began, at most a window and 3 % after it left (connecting takes time, an answer may take long); one that
+ * its answer began, at most a window and 3 % (or a second) after it left (connecting takes time, an answer may take long); one that
  * has not left yet counts without end.
  */
 
@@ -50,7 +50,7 @@ export class SlidingWindow implements Quota {
     this.#windowMs = options.windowMs;
     // Clocks and event loops are not exact.
     this.#marginMs = Math.max(10, options.windowMs / 200);
-    this.#wayMs = (options.windowMs * 3) / 100;
+    this.#wayMs = Math.max(1_000, (options.windowMs * 3) / 100);
   }
 
   get limit(): number {
