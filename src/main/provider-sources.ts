@@ -1,7 +1,7 @@
 import type { Config } from "#config";
 import type { ProviderKind } from "#contracts";
 import { type Database, type ProviderCredentials, readProviderCredentials, type SecretBox } from "#domain";
-import type { ProviderAccount } from "#llm";
+import type { PriceOverride, ProviderAccount } from "#llm";
 import type { Logger } from "#metrics";
 
 const defaultBaseUrls: Record<Exclude<ProviderKind, "offline" | "openai_compatible">, string> = {
@@ -90,9 +90,31 @@ export function toLlmAccount(row: ProviderCredentials): ProviderAccount {
     apiKey: row.apiKey,
     ...(row.models.length > 0 ? { models: row.models } : {}),
     allowPrivateAddress: row.allowPrivateAddress,
+    priceOverrides: pricesOf(row),
     ...(row.requestsPerMinute === null ? {} : { requestsPerMinute: row.requestsPerMinute }),
     ...(row.tokensPerMinute === null ? {} : { tokensPerMinute: row.tokensPerMinute }),
   };
+}
+
+/** Nano-USD a token are milli-USD a million tokens: 1 nano-USD = 0.001 USD per million. */
+const usdPerMillion = (nanoUsdPerToken: number) => nanoUsdPerToken / 1_000;
+
+function pricesOf({ priceOverrides }: ProviderCredentials): Record<string, PriceOverride> {
+  return Object.fromEntries(
+    Object.entries(priceOverrides).map(([model, price]) => [
+      model,
+      {
+        inputUsdPerMillion: usdPerMillion(price.inputNanoUsdPerToken),
+        outputUsdPerMillion: usdPerMillion(price.outputNanoUsdPerToken),
+        ...(price.cacheReadNanoUsdPerToken === undefined
+          ? {}
+          : { cacheReadUsdPerMillion: usdPerMillion(price.cacheReadNanoUsdPerToken) }),
+        ...(price.cacheWriteNanoUsdPerToken === undefined
+          ? {}
+          : { cacheWriteUsdPerMillion: usdPerMillion(price.cacheWriteNanoUsdPerToken) }),
+      },
+    ]),
+  );
 }
 
 const keptMs = 30_000;
