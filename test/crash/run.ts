@@ -50,8 +50,10 @@ async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
       report.timesMs[name] = [...(report.timesMs[name] ?? []), ...times];
     const mark = result.violations.length === 0 ? "✔" : "✖";
     console.log(`${mark} ${scenario.name} seed ${seed}  ${Date.now() - started} ms  ${JSON.stringify(result.counts)}`);
+    if (result.violations.length > 0) report.violations.push({ seed, violations: result.violations });
+    // After each round, so that a run that is broken off leaves its figures.
+    if (values.write) writeReport([report], scenarios);
     if (result.violations.length === 0) continue;
-    report.violations.push({ seed, violations: result.violations });
     for (const violation of result.violations) console.log(`    ${violation.replaceAll("\n", "\n      ")}`);
     console.log(
       `    replay: npm run test:crash -- --scenario ${scenario.name} --seed ${seed}${values.short ? " --short" : ""}`,
@@ -76,10 +78,7 @@ if (values.help) {
   }
   try {
     const reports: ScenarioReport[] = [];
-    for (const scenario of chosen) {
-      reports.push(await runScenario(scenario));
-      if (values.write) writeReport(reports.slice(-1), scenarios);
-    }
+    for (const scenario of chosen) reports.push(await runScenario(scenario));
     const broken = reports.reduce((sum, one) => sum + one.violations.length, 0);
     console.log(`${reports.reduce((sum, one) => sum + one.rounds, 0)} rounds, ${broken} with violations`);
     process.exitCode = broken === 0 ? 0 : 1;
