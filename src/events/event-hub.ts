@@ -60,6 +60,8 @@ interface Head {
 
 const pageSize = 500;
 const pollIntervalMs = 5_000;
+/** After a read that failed. */
+const retryMs = 500;
 const channelName = "muster_events";
 
 /** Opens the hub of this process. */
@@ -159,9 +161,11 @@ class DatabaseEventHub implements EventHub {
     if (this.#channels.size === 0) return;
     try {
       for (const head of await this.#heads([...this.#channels.keys()])) {
-        this.#learn(head.id, head.last_seq);
         const channel = this.#channels.get(head.id);
-        if (!channel || !isTerminal(head.status)) continue;
+        if (!channel) continue;
+        channel.known = Math.max(channel.known, head.last_seq);
+        void this.#catchUp(channel);
+        if (!isTerminal(head.status)) continue;
         // Subscribed while the database was away, with nothing left to read.
         for (const one of [...channel.subscriptions]) if (one.next === head.last_seq + 1) this.#finish(channel, one);
       }
@@ -181,6 +185,7 @@ class DatabaseEventHub implements EventHub {
       else await this.#catchUp(channel);
     } catch (error) {
       subscription.listener.onError(error);
+      this.#later(() => void this.#start(channel, subscription));
     }
   }
 
@@ -201,9 +206,15 @@ class DatabaseEventHub implements EventHub {
       }
     } catch (error) {
       fail(channel, error);
+      // What is known of will not be announced again: without another try the readers would wait for ever.
+      this.#later(() => void this.#catchUp(channel));
     } finally {
       channel.reading = false;
     }
+  }
+
+  #later(work: () => void): void {
+    setTimeout(() => this.#open && work(), retryMs).unref();
   }
 
   /** A terminal event ends the stream unless the execution was started again after it. */

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Laboratory, openLaboratory } from "../lab/laboratory.ts";
 import { conclude, inLaboratory, type Scenario } from "../lab/scenario.ts";
@@ -16,6 +17,8 @@ export const cancels: Scenario = {
         const total = size === "short" ? 30 : 100;
         await Promise.all([lab.start("api"), lab.start("worker")]);
         const over = lab.disturb("cancels");
+        const lag = monitorEventLoopDelay({ resolution: 10 });
+        lag.enable();
         const cancelled: Cancelled[] = [];
         let next = 0;
         const runOne = async () => {
@@ -40,9 +43,12 @@ export const cancels: Scenario = {
             closedMs.push((line.endedAtMs ?? Date.now()) - one.sentAtMs);
           }
         }
-        const late = closedMs.filter((time) => time > 1_000).length;
+        // On a machine that is late with everything, by as much as it was late with a timer of this process.
+        lag.disable();
+        const limitMs = 1_000 + 4 * (lag.percentile(99) / 1_000_000);
+        const late = closedMs.filter((time) => time > limitMs).length;
         if (late > closedMs.length / 100)
-          result.violations.push(`${late} of ${closedMs.length} sockets were closed after 1 s`);
+          result.violations.push(`${late} of ${closedMs.length} sockets were closed after ${Math.round(limitMs)} ms`);
         return { ...result, counts: { ...result.counts, cancels: total }, timesMs: { socketClosed: closedMs } };
       },
     ),
