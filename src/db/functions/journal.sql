@@ -108,6 +108,10 @@ DECLARE
   v_incomplete boolean := false;
   v_progress boolean := false;
   v_close jsonb := d->'close';
+  v_status text := v_close->>'status';
+  v_starts boolean;
+  v_started text[] := '{}';
+  v_key text;
 BEGIN
   SELECT id, user_id, squad_id, task_id, epoch, status, commit_no, last_seq, cancel_requested_at, pause_requested_at, lane,
          cost_nano_usd
@@ -132,17 +136,26 @@ BEGIN
   END IF;
 
   IF d ? 'steps' THEN
-    INSERT INTO execution_steps (id, execution_id, key, kind, ordinal, title, member_id, depends_on, done_criterion)
-    SELECT s.id, v_id, s.key, s.kind, s.ordinal, s.title, s."memberId",
-           ARRAY(SELECT jsonb_array_elements_text(s."dependsOn")), s."doneCriterion"
-    FROM jsonb_to_recordset(d->'steps') AS s(id uuid, key text, kind text, ordinal integer, title text, "memberId" uuid,
-      "dependsOn" jsonb, "doneCriterion" text)
-    ON CONFLICT (execution_id, key) DO NOTHING;
+    -- A step that begins in the batch that plans it is written once, as running.
+    FOR c IN SELECT value FROM jsonb_array_elements(d->'steps') LOOP
+      v_starts := COALESCE(d->'stepStarts' ? (c->>'id'), false);
+      INSERT INTO execution_steps (id, execution_id, key, kind, ordinal, title, member_id, depends_on, done_criterion,
+        status, attempt, started_at)
+      VALUES ((c->>'id')::uuid, v_id, c->>'key', c->>'kind', (c->>'ordinal')::integer, c->>'title', (c->>'memberId')::uuid,
+        ARRAY(SELECT jsonb_array_elements_text(c->'dependsOn')), c->>'doneCriterion',
+        CASE WHEN v_starts THEN 'running' ELSE 'pending' END, v_starts::integer, CASE WHEN v_starts THEN v_at END)
+      ON CONFLICT (execution_id, key) DO NOTHING;
+      IF FOUND AND v_starts THEN v_started := v_started || (c->>'id'); END IF;
+    END LOOP;
   END IF;
 
+  -- Row by row, by their keys: joined with the list, a plan made while the table was small would read all of it for ever.
   IF d ? 'stepStarts' THEN
-    UPDATE execution_steps t SET status = 'running', attempt = t.attempt + 1, started_at = COALESCE(t.started_at, v_at)
-    FROM jsonb_array_elements_text(d->'stepStarts') s WHERE t.id = s::uuid;
+    FOR v_key IN SELECT value FROM jsonb_array_elements_text(d->'stepStarts') LOOP
+      CONTINUE WHEN v_key = ANY (v_started);
+      UPDATE execution_steps t SET status = 'running', attempt = t.attempt + 1, started_at = COALESCE(t.started_at, v_at)
+        WHERE t.id = v_key::uuid;
+    END LOOP;
   END IF;
 
   IF d ? 'messages' THEN
@@ -155,18 +168,22 @@ BEGIN
 
   IF d ? 'ends' THEN
     FOR c IN SELECT value FROM jsonb_array_elements(d->'ends') LOOP
-      -- A cache hit was never begun: it has no intent because it had no effect.
-      INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
-        max_output_tokens, cache_result, response, error, trimmed, attempts, latency_ms, time_to_first_token_ms, rate_wait_ms, ended_at)
-      VALUES ((c->>'id')::uuid, v_id, (c->>'stepId')::uuid, c->>'key', x.epoch, c->>'state', (c->>'messageId')::uuid,
-        c->>'provider', c->>'model', (c->>'inputTokens')::integer, 0, c->>'cacheResult', c->'response', c->>'error',
-        NULLIF(c->'trimmed', 'null'::jsonb), (c->>'attempts')::integer, (c->>'latencyMs')::integer,
-        (c->>'timeToFirstTokenMs')::integer, (c->>'rateWaitMs')::integer, v_at)
-      ON CONFLICT (id) DO UPDATE SET state = EXCLUDED.state, provider = EXCLUDED.provider, model = EXCLUDED.model,
-        input_tokens = EXCLUDED.input_tokens, cache_result = EXCLUDED.cache_result, response = EXCLUDED.response,
-        error = EXCLUDED.error, trimmed = EXCLUDED.trimmed, attempts = EXCLUDED.attempts, latency_ms = EXCLUDED.latency_ms,
-        time_to_first_token_ms = EXCLUDED.time_to_first_token_ms, rate_wait_ms = EXCLUDED.rate_wait_ms, ended_at = v_at
-        WHERE llm_calls.state = 'started';
+      UPDATE llm_calls SET state = c->>'state', provider = c->>'provider', model = c->>'model',
+        input_tokens = (c->>'inputTokens')::integer, cache_result = c->>'cacheResult', response = NULLIF(c->'response', 'null'::jsonb),
+        error = c->>'error', trimmed = NULLIF(c->'trimmed', 'null'::jsonb), attempts = (c->>'attempts')::integer,
+        latency_ms = (c->>'latencyMs')::integer, time_to_first_token_ms = (c->>'timeToFirstTokenMs')::integer,
+        rate_wait_ms = (c->>'rateWaitMs')::integer, ended_at = v_at
+        WHERE id = (c->>'id')::uuid AND state = 'started';
+      IF NOT FOUND THEN
+        -- A cache hit was never begun: it has no intent because it had no effect.
+        INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
+          max_output_tokens, cache_result, response, error, trimmed, attempts, latency_ms, time_to_first_token_ms, rate_wait_ms, ended_at)
+        VALUES ((c->>'id')::uuid, v_id, (c->>'stepId')::uuid, c->>'key', x.epoch, c->>'state', (c->>'messageId')::uuid,
+          c->>'provider', c->>'model', (c->>'inputTokens')::integer, 0, c->>'cacheResult', NULLIF(c->'response', 'null'::jsonb),
+          c->>'error', NULLIF(c->'trimmed', 'null'::jsonb), (c->>'attempts')::integer, (c->>'latencyMs')::integer,
+          (c->>'timeToFirstTokenMs')::integer, (c->>'rateWaitMs')::integer, v_at)
+        ON CONFLICT (id) DO NOTHING;
+      END IF;
       IF c ? 'usageId' THEN
         INSERT INTO llm_usage (id, user_id, squad_id, member_id, execution_id, llm_call_id, provider, model, account_id, lane,
           outcome, cache_result, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
@@ -205,15 +222,18 @@ BEGIN
     ON CONFLICT (execution_id, step_id, key) DO UPDATE SET epoch = EXCLUDED.epoch, state = 'started';
   END IF;
   IF d ? 'toolEnds' THEN
-    UPDATE tool_calls t SET state = e.state, result = e.result, ended_at = v_at
-    FROM jsonb_to_recordset(d->'toolEnds') AS e(id uuid, state text, result text)
-    WHERE t.id = e.id AND t.state = 'started';
+    FOR c IN SELECT value FROM jsonb_array_elements(d->'toolEnds') LOOP
+      UPDATE tool_calls t SET state = c->>'state', result = c->>'result', ended_at = v_at
+        WHERE t.id = (c->>'id')::uuid AND t.state = 'started';
+    END LOOP;
   END IF;
 
   IF d ? 'stepEnds' THEN
-    UPDATE execution_steps t SET status = e.status, output_message_id = e."outputMessageId", data = e.data, error = e.error, ended_at = v_at
-    FROM jsonb_to_recordset(d->'stepEnds') AS e(id uuid, status text, "outputMessageId" uuid, data jsonb, error text)
-    WHERE t.id = e.id;
+    FOR c IN SELECT value FROM jsonb_array_elements(d->'stepEnds') LOOP
+      UPDATE execution_steps t SET status = c->>'status', output_message_id = (c->>'outputMessageId')::uuid,
+        data = NULLIF(c->'data', 'null'::jsonb), error = c->>'error', ended_at = v_at
+        WHERE t.id = (c->>'id')::uuid;
+    END LOOP;
     v_progress := true;
   END IF;
 
@@ -271,32 +291,40 @@ BEGIN
     FROM jsonb_array_elements(v_events) WITH ORDINALITY AS e(ev, ord);
   END IF;
 
-  UPDATE task_executions SET
-    commit_no = v_no,
-    last_seq = last_seq + jsonb_array_length(v_events),
-    llm_calls = llm_calls + v_calls,
-    tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
-    input_tokens = input_tokens + v_in,
-    output_tokens = output_tokens + v_out,
-    cost_nano_usd = cost_nano_usd + v_cost,
-    cost_incomplete = cost_incomplete OR v_incomplete,
-    claims_without_progress = CASE WHEN v_progress THEN 0 ELSE claims_without_progress END
-  WHERE id = v_id;
-
-  IF v_close IS NOT NULL THEN
+  IF v_close IS NULL THEN
     UPDATE task_executions SET
-      status = v_close->>'status',
+      commit_no = v_no,
+      last_seq = last_seq + jsonb_array_length(v_events),
+      llm_calls = llm_calls + v_calls,
+      tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
+      input_tokens = input_tokens + v_in,
+      output_tokens = output_tokens + v_out,
+      cost_nano_usd = cost_nano_usd + v_cost,
+      cost_incomplete = cost_incomplete OR v_incomplete,
+      claims_without_progress = CASE WHEN v_progress THEN 0 ELSE claims_without_progress END
+    WHERE id = v_id;
+  ELSE
+    UPDATE task_executions SET
+      commit_no = v_no,
+      last_seq = last_seq + jsonb_array_length(v_events),
+      llm_calls = llm_calls + v_calls,
+      tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
+      input_tokens = input_tokens + v_in,
+      output_tokens = output_tokens + v_out,
+      cost_nano_usd = cost_nano_usd + v_cost,
+      cost_incomplete = cost_incomplete OR v_incomplete,
+      status = v_status,
       end_reason = v_close->>'endReason',
       error = v_close->>'error',
       result_message_id = COALESCE((v_close->>'resultMessageId')::uuid, result_message_id),
       worked_ms = worked_ms + GREATEST(0, (extract(epoch FROM v_at - running_since) * 1000)::bigint),
       running_since = NULL,
       worker_id = NULL,
-      claims_without_progress = CASE WHEN v_close->>'status' = 'queued' THEN GREATEST(0, claims_without_progress - 1) ELSE 0 END,
-      queued_at = CASE WHEN v_close->>'status' = 'queued' THEN v_at ELSE queued_at END,
-      pause_requested_at = CASE WHEN v_close->>'status' = 'queued' THEN pause_requested_at ELSE NULL END,
-      cancel_requested_at = CASE WHEN v_close->>'status' = 'queued' THEN cancel_requested_at ELSE NULL END,
-      ended_at = CASE WHEN v_close->>'status' IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN v_at END
+      claims_without_progress = CASE WHEN v_status <> 'queued' OR v_progress THEN 0 ELSE GREATEST(0, claims_without_progress - 1) END,
+      queued_at = CASE WHEN v_status = 'queued' THEN v_at ELSE queued_at END,
+      pause_requested_at = CASE WHEN v_status = 'queued' THEN pause_requested_at END,
+      cancel_requested_at = CASE WHEN v_status = 'queued' THEN cancel_requested_at END,
+      ended_at = CASE WHEN v_status IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN v_at END
     WHERE id = v_id;
   END IF;
 
@@ -309,17 +337,17 @@ END $$;
 CREATE OR REPLACE FUNCTION muster_commit(p_docs jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
 DECLARE
   d jsonb;
+  v_ids uuid[];
 BEGIN
   IF jsonb_array_length(p_docs) > 1 THEN
     -- Every batch of several takes its locks in the same order, executions first, then budgets.
-    PERFORM 1 FROM task_executions
-      WHERE id IN (SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e) ORDER BY id FOR NO KEY UPDATE;
+    v_ids := ARRAY(SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e ORDER BY 1);
+    PERFORM 1 FROM task_executions WHERE id = ANY (v_ids) ORDER BY id FOR NO KEY UPDATE;
     IF p_docs @? '$[*] ? (exists(@.begin) || exists(@.ends[*] ? (@.reserved == true)))' THEN
-      PERFORM 1 FROM budgets WHERE (level, scope_id) IN (
-        SELECT 'execution', (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e
-        UNION ALL SELECT 'squad', t.squad_id FROM task_executions t WHERE t.id IN (SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e)
-        UNION ALL SELECT 'instance', t.user_id FROM task_executions t WHERE t.id IN (SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e)
-      ) ORDER BY id FOR UPDATE;
+      PERFORM 1 FROM budgets WHERE (level = 'execution' AND scope_id = ANY (v_ids))
+        OR (level = 'squad' AND scope_id = ANY (ARRAY(SELECT squad_id FROM task_executions WHERE id = ANY (v_ids))))
+        OR (level = 'instance' AND scope_id = ANY (ARRAY(SELECT user_id FROM task_executions WHERE id = ANY (v_ids))))
+        ORDER BY id FOR UPDATE;
     END IF;
   END IF;
   FOR d IN SELECT value FROM jsonb_array_elements(p_docs) LOOP
