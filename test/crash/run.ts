@@ -6,9 +6,12 @@ import { type ScenarioReport, writeReport } from "./lab/report.ts";
 import type { Scenario } from "./lab/scenario.ts";
 import { scenarios } from "./scenarios/index.ts";
 
+const byName = scenarios.filter((one) => one.onlyByName).map((one) => one.name);
+
 const usage = `npm run test:crash -- [--scenario NAME] [--seeds N | --seed N] [--first N] [--short] [--write]
 
-  --scenario NAME  only this one (${scenarios.map((one) => one.name).join(", ")})
+  --scenario NAME  only this one (${scenarios.map((one) => one.name).join(", ")});
+                   ${byName.join(" and ")} run only when named
   --seeds N        N rounds of each (expensive ones fewer), with the seeds from --first on; default 10
   --seed N         replays one seed
   --first N        the first seed; default 1
@@ -65,7 +68,9 @@ async function runScenario(scenario: Scenario): Promise<ScenarioReport> {
 if (values.help) {
   console.log(usage);
 } else {
-  const chosen = scenarios.filter((one) => values.scenario === undefined || one.name === values.scenario);
+  const chosen = scenarios.filter((one) =>
+    values.scenario === undefined ? !one.onlyByName : one.name === values.scenario,
+  );
   if (chosen.length === 0) throw new Error(`There is no scenario ${values.scenario}.\n${usage}`);
   const postgres = await startSharedPostgres();
   process.env.TEST_DATABASE_URL = postgres.url;

@@ -33,7 +33,7 @@ export interface Laboratory {
   readonly client: Client;
   readonly task: TestTask;
   readonly processes: readonly MusterProcess[];
-  /** Starts a process and waits until it is ready to work. */
+  /** Starts a process and waits until it is ready to work. An API listens where the client looks, or on `PORT`. */
   start(role: MusterOptions["role"], environment?: Record<string, string>): Promise<MusterProcess>;
   /** A task of its own with a marker that the provider sees. */
   newTask(): Promise<{ taskId: string; marker: string }>;
@@ -113,7 +113,7 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<Labora
     task,
     processes,
     async start(role, environment = {}) {
-      const port = role === "worker" ? await freePort() : apiPort;
+      const port = environment.PORT ? Number(environment.PORT) : role === "worker" ? await freePort() : apiPort;
       const muster = startMusterProcess({
         role,
         databaseUrl: database.url,

@@ -20,6 +20,8 @@ export interface Scenario {
   shortRounds: number;
   /** Rounds for each round asked for with --seeds, at most; fractions make expensive ones rarer. */
   weight: number;
+  /** Left out unless it is asked for by its name: it takes hours, or thousands of sockets. */
+  onlyByName?: true;
   round(seed: number, size: "short" | "long"): Promise<RoundResult>;
 }
 

@@ -10,8 +10,10 @@ import { longCall } from "./long-call.ts";
 import { poison } from "./poison.ts";
 import { databaseNetwork, lostAnswers, postgresRestarts } from "./postgres-faults.ts";
 import { providerFaults } from "./provider-faults.ts";
+import { readers } from "./readers.ts";
 import { redisFaults } from "./redis-faults.ts";
 import { restartOnly } from "./restart-only.ts";
+import { soak } from "./soak.ts";
 import { zombies } from "./zombies.ts";
 
 /** In the order of docs/reliability.md. */
@@ -32,4 +34,6 @@ export const scenarios: readonly Scenario[] = [
   cancels,
   handOver,
   poison,
+  readers,
+  soak,
 ];
