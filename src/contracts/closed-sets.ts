@@ -70,6 +70,10 @@ export type CacheResult = (typeof cacheResults)[number];
 export const llmLanes = ["interactive", "background", "micro_batch", "economy"] as const;
 export type LlmLane = (typeof llmLanes)[number];
 
+/** A batch of deferred calls at its provider. `cancelling`: the provider was or will be told, results so far still come. */
+export const batchJobStates = ["submitting", "running", "cancelling", "ended", "failed", "cancelled"] as const;
+export type BatchJobState = (typeof batchJobStates)[number];
+
 /** What may happen when a tool call's outcome is not known after a crash. */
 export const toolClasses = ["pure", "idempotent", "unsafe"] as const;
 export type ToolClass = (typeof toolClasses)[number];
@@ -96,6 +100,13 @@ export type NotificationKind = (typeof notificationKinds)[number];
 
 export const userRoles = ["owner", "member"] as const;
 export type UserRole = (typeof userRoles)[number];
+
+/** Forms in which an uploaded picture is kept. */
+export const avatarFormats = ["avif", "webp"] as const;
+export type AvatarFormat = (typeof avatarFormats)[number];
+/** Widths of an uploaded picture in pixels: shown at up to 40, on screens of up to three times the density. */
+export const avatarSizes = [40, 80, 160] as const;
+export type AvatarSize = (typeof avatarSizes)[number];
 
 export const webVitalNames = ["LCP", "INP", "CLS", "FCP", "TTFB"] as const;
 export type WebVitalName = (typeof webVitalNames)[number];

@@ -26,6 +26,8 @@ export const sizeLimits = {
   attachmentBytes: 5_242_880,
   attachmentsPerTask: 20,
   taskBodyBytes: 12_582_912,
+  avatarBytes: 5_242_880,
+  avatarBodyBytes: 7_340_032,
   fileBytes: 2_097_152,
   workspaceBytes: 104_857_600,
   workspaceFiles: 2_000,

@@ -1,6 +1,7 @@
 /** What Muster does, without HTTP, queue workers or models: use cases and queries, each bound to its owner's scope. */
 export { uuidv7 as newId } from "#db";
 export * from "./api-keys/index.ts";
+export * from "./avatars/index.ts";
 export * from "./budgets/index.ts";
 export type { SquadCatalog } from "./catalog.ts";
 export {
@@ -10,6 +11,8 @@ export {
   credentialTag,
   executionChangeTags,
   executionTag,
+  spendTags,
+  squadTag,
 } from "./change-tags.ts";
 export * from "./conversations/index.ts";
 export { readDashboard } from "./dashboard/read-dashboard.ts";

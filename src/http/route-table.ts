@@ -3,6 +3,7 @@ import type { AnyRoute } from "./route.ts";
 import { apiKeyRoutes } from "./routes/account/api-key-routes.ts";
 import { authRoutes } from "./routes/account/auth-routes.ts";
 import { peopleRoutes } from "./routes/account/people-routes.ts";
+import { avatarRoutes } from "./routes/avatars/avatar-routes.ts";
 import { budgetRoutes } from "./routes/budgets/budget-routes.ts";
 import { catalogRoutes } from "./routes/catalog/catalog-routes.ts";
 import { chatRoutes } from "./routes/chat/chat-routes.ts";
@@ -27,6 +28,7 @@ export function createRouteTable(authenticator: Authenticator): AnyRoute[] {
     ...authRoutes(),
     ...apiKeyRoutes(),
     ...peopleRoutes(),
+    ...avatarRoutes(),
     ...dashboardRoutes(),
     ...squadRoutes(),
     ...catalogRoutes(),

@@ -84,12 +84,17 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
   };
 }
 
+/** A PNG of one pixel. */
+const onePixelPng = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
+
 /** Field values that make sample bodies valid. */
 export function knownValues(): Known {
   return {
     email: `someone-${randomUUID()}@example.org`,
     role: "writer",
     contentBase64: "aGVsbG8=",
+    imageBase64: onePixelPng,
+    avatarHash: "A".repeat(22),
     name: "Sample",
     model: "test/echo",
     kind: "ollama",

@@ -132,6 +132,7 @@ export const ExecutionSquad = object({
       tools: Type.Array(Type.String()),
       isLead: Type.Boolean(),
       position: Type.Integer(),
+      avatarKey: nullable(Type.String({ description: "The member's present picture" })),
     }),
   ),
 });

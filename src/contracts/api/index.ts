@@ -1,4 +1,5 @@
 export * from "./account.ts";
+export * from "./avatars.ts";
 export * from "./budgets.ts";
 export * from "./catalog.ts";
 export * from "./chat.ts";

@@ -1,3 +1,4 @@
+export * from "./avatars.ts";
 export * from "./budgets.ts";
 export * from "./conversations.ts";
 export * from "./idempotency-keys.ts";

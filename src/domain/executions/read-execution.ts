@@ -21,6 +21,7 @@ interface DetailRow {
   ended_at: Date | null;
   task: { id: string; title: string; description: string };
   squad: SquadSnapshot;
+  avatars: Record<string, string> | null;
   llm_calls: number;
   tool_calls: number;
   input_tokens: number;
@@ -43,6 +44,8 @@ interface DetailRow {
 // One statement, so that lastSeq, steps and the text in flight are of one moment.
 const detailSql = `
   SELECT t.id, t.task_id, t.squad_id, t.status, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at, t.task, q.snapshot AS squad,
+    (SELECT jsonb_object_agg(m.id, m.avatar_key) FROM squad_members m
+       WHERE m.squad_id = t.squad_id AND m.avatar_key IS NOT NULL) AS avatars,
     t.llm_calls, t.tool_calls, t.input_tokens, t.output_tokens, t.cost_nano_usd, t.cost_incomplete,
     (t.worked_ms + CASE WHEN t.running_since IS NULL THEN 0 ELSE GREATEST(0, extract(epoch FROM clock_timestamp() - t.running_since) * 1000) END)::bigint AS worked_ms,
     t.last_seq, t.cancel_requested_at IS NOT NULL AS cancel, t.pause_requested_at IS NOT NULL AS pause,
@@ -81,7 +84,7 @@ export async function readExecution(db: Queryable, scope: Scope, executionId: st
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
     task: { id: row.task.id, title: row.task.title, description: row.task.description },
-    squad: squadView(row.squad),
+    squad: squadView(row.squad, row.avatars ?? {}),
     steps: (row.steps ?? []).map((step) => ({
       ...step,
       startedAt: isoOrNull(step.startedAt),
@@ -107,8 +110,17 @@ export async function readExecution(db: Queryable, scope: Scope, executionId: st
   };
 }
 
-function squadView({ limits: _limits, members, ...squad }: SquadSnapshot): Execution["squad"] {
-  return { ...squad, members: members.map(({ instructions: _instructions, ...member }) => member) };
+function squadView(
+  { limits: _limits, members, ...squad }: SquadSnapshot,
+  avatars: Record<string, string>,
+): Execution["squad"] {
+  return {
+    ...squad,
+    members: members.map(({ instructions: _instructions, ...member }) => ({
+      ...member,
+      avatarKey: avatars[member.id] ?? null,
+    })),
+  };
 }
 
 function isoOrNull(value: string | null): string | null {
