@@ -127,7 +127,7 @@ export async function openLaboratory(options: LaboratoryOptions): Promise<Labora
       watchEnd(muster);
       await muster.ready();
       if (role !== "worker") return muster;
-      await until(30_000, async () => {
+      await until(120_000, async () => {
         if (!muster.alive()) throw new Error(`A worker ended before it was ready:\n${tail(logPath)}`);
         const { rows } = await db.query("crash_worker", "SELECT 1 FROM workers WHERE pid = $1", [muster.pid]);
         return rows.length > 0;

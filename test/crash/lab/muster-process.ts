@@ -118,7 +118,7 @@ export function startMusterProcess(options: MusterOptions): MusterProcess {
     gone,
     async ready() {
       if (options.role === "worker") return;
-      const deadline = Date.now() + 30_000;
+      const deadline = Date.now() + 120_000;
       for (;;) {
         if (!alive()) throw new Error(`Muster ended before it was ready; see ${options.logPath}`);
         const ok = await fetch(`${url}/health/live`).then(
@@ -126,7 +126,7 @@ export function startMusterProcess(options: MusterOptions): MusterProcess {
           () => false, // Not listening yet.
         );
         if (ok) return;
-        if (Date.now() > deadline) throw new Error(`Muster was not ready after 30 s; see ${options.logPath}`);
+        if (Date.now() > deadline) throw new Error(`Muster was not ready after 2 minutes; see ${options.logPath}`);
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
     },

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Scenario } from "./scenario.ts";
 
@@ -20,6 +21,8 @@ interface Figures extends Omit<ScenarioReport, "recoveriesMs" | "timesMs" | "vio
   recoveryMs: Spread | null;
   timesMs: Record<string, Spread>;
   date: string;
+  /** Of the code that was tried. */
+  commit: string;
 }
 
 interface Spread {
@@ -62,6 +65,7 @@ function figuresOf(report: ScenarioReport): Figures {
       }),
     ),
     date: new Date().toISOString().slice(0, 10),
+    commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),
   };
 }
 
@@ -106,8 +110,8 @@ acknowledgement and every event they were shown. Then, at rest:
 
 ## Figures
 
-| scenario | allowed | rounds | with violations | recovery p50 / max | seeds | more |
-|---|---|---|---|---|---|---|
+| scenario | allowed | rounds | with violations | recovery p50 / max | seeds | more | commit |
+|---|---|---|---|---|---|---|---|
 ${table.join("\n")}
 
 Recovery: from the kill to the claim by another process; where one process is restarted, from its start to the next
@@ -129,8 +133,6 @@ ${notShown.map((line) => `- ${line}`).join("\n")}
 }
 
 const notShown = [
-  "10,000 SSE clients over a kill: readers resume over kills in `kill-api`, by the hundred.",
-  "The soak of two hours.",
   "A clock that is moved: leases use the database's clock and the system's monotonic one, no round moves it.",
   "A really full disk below PostgreSQL: its refusal (53100) is injected at every transaction instead.",
   "A worker in another container or on another machine that dies is taken over after its lease (10 s); the rounds run on one machine, where neighbours see the process gone.",
@@ -138,7 +140,7 @@ const notShown = [
 
 function rowOf(scenario: Scenario, found: Figures | undefined): string {
   const title = `**${scenario.name}**: ${scenario.title}`;
-  if (!found) return `| ${title} | ${scenario.allowed} | not run | | | | |`;
+  if (!found) return `| ${title} | ${scenario.allowed} | not run | | | | | |`;
   const { recoveryMs, timesMs, counts } = found;
   const recovery = recoveryMs ? `${recoveryMs.p50} / ${recoveryMs.max} ms (${recoveryMs.count})` : "–";
   const more = [
@@ -149,7 +151,7 @@ function rowOf(scenario: Scenario, found: Figures | undefined): string {
   ];
   const seeds = found.rounds === 1 ? `${found.first}` : `${found.first}–${found.first + found.rounds - 1}`;
   const size = found.short ? " (short form)" : "";
-  return `| ${title} | ${scenario.allowed} | ${found.rounds}${size} | ${found.violations.length} | ${recovery} | ${seeds} | ${more.join("; ")} |`;
+  return `| ${title} | ${scenario.allowed} | ${found.rounds}${size} | ${found.violations.length} | ${recovery} | ${seeds} | ${more.join("; ")} | ${found.commit} |`;
 }
 
 function words(name: string): string {

@@ -22,9 +22,9 @@ export const readers: Scenario = {
         openLaboratory({
           seed,
           name: "readers",
-          members: 20,
-          // Long answers in few events: the streams stay open over the kill and the reconnection of all.
-          plan: () => ({ pieces: 25, pieceDelayMs: 100 }),
+          members: 6,
+          // Slow answers, few events: the streams stay open over the kill and the return of all.
+          plan: () => ({ pieces: 10, pieceDelayMs: size === "short" ? 300 : 1_500 }),
         }),
       async (lab) => {
         const clients = size === "short" ? 500 : 10_000;
@@ -100,7 +100,6 @@ class Crowd {
     while (!reader.ended) {
       if (Date.now() > deadline) throw new Error(`A reader of ${executionId} waits behind event ${reader.last}`);
       const waitMs = await this.#connect(reader);
-      if (reader.last > 0 && !reader.ended) this.resumed += 1;
       // As browsers do, not all in the same moment.
       if (!reader.ended) await delay(waitMs * (0.5 + Math.random()));
     }
@@ -134,6 +133,7 @@ class Crowd {
           } else {
             counted = true;
             this.open += 1;
+            if (reader.last > 0) this.resumed += 1;
             this.#read(response, reader);
           }
           response.on("error", () => undefined); // "close" follows.
