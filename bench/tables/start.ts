@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { budgetKilobytes, measureRoutes, overBudget } from "../../web/scripts/size-budget.ts";
 import { type BenchRow, judged, median, round, unmeasured } from "../harness/row.ts";
 import { cpuOfFamily, memoryOfFamily } from "../support/process-cost.ts";
 
@@ -113,39 +114,18 @@ async function startRows(runs: number, idleMs: number): Promise<BenchRow[]> {
   ];
 }
 
-/** JavaScript that a page loads at first: its scripts, Brotli-compressed as they are sent. */
-function scriptsOf(out: string, page: string): number {
-  const html = readFileSync(join(out, page), "utf8");
-  const sources = new Set([...html.matchAll(/<script[^>]+src="([^"?]+)/g)].map((match) => match[1] ?? ""));
-  return [...sources].reduce((sum, source) => {
-    const file = join(out, decodeURIComponent(source));
-    const compressed = `${file}.br`;
-    return sum + (existsSync(compressed) ? statSync(compressed).size : existsSync(file) ? statSync(file).size : 0);
-  }, 0);
-}
-
-function weightRows(): BenchRow[] {
+async function weightRows(): Promise<BenchRow[]> {
   const rows: BenchRow[] = [];
   const out = join(root, "web/out");
   if (existsSync(out)) {
-    const pages = readdirSync(out, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".html"));
-    const sizes = pages.map((page) => ({ page, bytes: scriptsOf(out, page) })).sort((a, b) => b.bytes - a.bytes);
-    const largest = sizes[0];
+    const routes = (await measureRoutes(out)).sort((a, b) => b.brotliKilobytes - a.brotliKilobytes);
+    const largest = routes[0];
     if (largest !== undefined) {
-      const figure = `${round(largest.bytes / 1024)} KB`;
-      rows.push(
-        judged(
-          {
-            group,
-            metric: "first-load JavaScript, largest route",
-            floor: null,
-            target: "≤ 150 KB Brotli",
-            figure,
-            note: `${largest.page}, of ${pages.length} pages`,
-          },
-          largest.bytes <= 150 * 1024,
-        ),
-      );
+      const metric = "first-load JavaScript, largest route";
+      const figure = `${round(largest.brotliKilobytes)} KB`;
+      const note = `${largest.route}, of ${routes.length} pages`;
+      const target = `≤ ${budgetKilobytes} KB Brotli`;
+      rows.push(judged({ group, metric, floor: null, target, figure, note }, overBudget(routes).length === 0));
     }
   } else rows.push(unmeasured(group, "first-load JavaScript, largest route", "≤ 150 KB Brotli", "the UI is not built"));
   const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
@@ -177,5 +157,5 @@ export async function startTable(options: {
   const started = existsSync(join(root, "src/cli/main.ts"))
     ? await startRows(options.full ? options.runs : 2, options.full ? 30_000 : 10_000)
     : [unmeasured(group, "ready, warm", "≤ 2 s", "the command line is not there")];
-  return [...started, ...weightRows()];
+  return [...started, ...(await weightRows())];
 }
