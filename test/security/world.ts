@@ -40,6 +40,7 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
     { kind: "openai", name: "Account", apiKey: "sk-0123456789abcdef" },
     "providerAccount",
   );
+  const pictured = await user.call("PUT", "/api/v1/me/avatar", { imageBase64: onePixelPng });
   await user.call("PUT", `/api/v1/budgets/squads/${squad.id}`, { limitNanoUsd: 1_000_000 });
   await user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd: 1_000_000 });
   const [notificationId, conversationId, messageId, stepId, invitationId] = Array.from({ length: 5 }, () => uuidv7());
@@ -80,6 +81,7 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
       invitationId: invitationId ?? "",
       apiKeyId: user.apiKeyId,
       userId: user.id,
+      avatarHash: String(pictured.body.user.avatarKey).split(".", 1)[0] ?? "",
     },
   };
 }
@@ -94,7 +96,7 @@ export function knownValues(): Known {
     role: "writer",
     contentBase64: "aGVsbG8=",
     imageBase64: onePixelPng,
-    avatarHash: "A".repeat(22),
+    variant: "40.webp",
     name: "Sample",
     model: "test/echo",
     kind: "ollama",

@@ -38,7 +38,11 @@ export function AccountMenu() {
       className="flex h-10 w-full items-center gap-2 rounded-md px-1.5 text-left -outline-offset-2 hover:bg-hover"
       trigger={
         <>
-          {data ? <Avatar name={data.user.name} /> : <span className="size-6 rounded-full bg-hover" />}
+          {data ? (
+            <Avatar name={data.user.name} picture={data.user.avatarKey} />
+          ) : (
+            <span className="size-6 rounded-full bg-hover" />
+          )}
           <span className="min-w-0 flex-1">
             <span className="block truncate font-medium">{data?.user.name ?? " "}</span>
           </span>

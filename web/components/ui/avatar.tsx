@@ -1,16 +1,52 @@
+"use client";
 import clsx from "clsx";
-import { avatarHue, initials } from "../../lib/avatar.ts";
+import { useState } from "react";
+import { avatarHue, avatarSources, initials } from "../../lib/avatar.ts";
 
 interface AvatarProps {
   name: string;
   /** Decides the colour: the same role looks the same everywhere. */
   role?: string | null;
+  /** `avatarKey` of the API: an uploaded picture. */
+  picture?: string | null | undefined;
   size?: 20 | 24 | 32 | 40;
   className?: string;
 }
 
-/** A member's or person's face: their initials on the role's colour. Decorative: the name stands beside it. */
-export function Avatar({ name, role, size = 24, className }: AvatarProps) {
+/**
+ * A member's or person's face: the picture they were given, else their initials on the role's colour. Decorative: the
+ * name stands beside it. Its place has its size from the start, and a blur of the picture until that is there.
+ */
+export function Avatar({ picture, ...face }: AvatarProps) {
+  const [broken, setBroken] = useState<string | null>(null);
+  if (!picture || broken === picture) return <Initials {...face} />;
+  const { size = 24, className } = face;
+  const { avif, webp, fallback, blur } = avatarSources(picture);
+  return (
+    <picture className="contents">
+      <source type="image/avif" srcSet={avif} />
+      <source type="image/webp" srcSet={webp} />
+      <img
+        alt=""
+        src={fallback}
+        width={size}
+        height={size}
+        loading="lazy"
+        decoding="async"
+        draggable={false}
+        className={clsx("shrink-0 select-none rounded-full bg-cover object-cover", className)}
+        style={{ backgroundImage: `url(${blur})` }}
+        onLoad={(event) => {
+          // Transparent places show what is behind them, not the blur.
+          event.currentTarget.style.backgroundImage = "none";
+        }}
+        onError={() => setBroken(picture)}
+      />
+    </picture>
+  );
+}
+
+function Initials({ name, role, size = 24, className }: Omit<AvatarProps, "picture">) {
   const hue = avatarHue(role || name);
   return (
     <svg
@@ -44,7 +80,7 @@ export function AvatarStack({
   max = 5,
   size = 24,
 }: {
-  members: { id: string; name: string; role: string }[];
+  members: { id: string; name: string; role: string; avatarKey?: string | null }[];
   max?: number;
   size?: 20 | 24 | 32;
 }) {
@@ -58,6 +94,7 @@ export function AvatarStack({
           key={member.id}
           name={member.name}
           role={member.role}
+          picture={member.avatarKey}
           size={size}
           className="-ml-1 ring-2 ring-surface first:ml-0"
         />

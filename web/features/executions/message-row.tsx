@@ -37,7 +37,13 @@ export const MessageRow = memo(
         className={clsx("group px-3 py-2.5 md:px-4", highlighted && "bg-accent-soft")}
       >
         <div className="flex gap-3">
-          <Avatar name={member?.name ?? "Muster"} role={member?.role ?? null} size={24} className="mt-0.5" />
+          <Avatar
+            name={member?.name ?? "Muster"}
+            role={member?.role ?? null}
+            picture={member?.avatarKey}
+            size={24}
+            className="mt-0.5"
+          />
           <div className="min-w-0 flex-1">
             <header className="flex min-h-6 flex-wrap items-center gap-x-2">
               <span className="font-medium">{member?.name ?? "Muster"}</span>

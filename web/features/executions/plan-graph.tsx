@@ -96,7 +96,9 @@ const PlanRow = memo(function PlanRow({ step, top, laneLeft, indent, member, cos
         </span>
         <span className="line-clamp-1 font-medium">{step.title}</span>
         <span className="flex items-center gap-1.5 text-faint text-xs">
-          {member && <Avatar name={member.name} role={member.role} size={20} className="size-4" />}
+          {member && (
+            <Avatar name={member.name} role={member.role} picture={member.avatarKey} size={20} className="size-4" />
+          )}
           <span className="min-w-0 flex-1 truncate">
             {member?.name ?? sentence(step.kind)}
             <span className="sr-only">, {statusLabel(step.status)}</span>

@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Trash2, UserRoundPlus } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import type { CreatedInvitation, Person } from "#contracts";
+import type { CreatedInvitation, Person, User } from "#contracts";
 import { Avatar } from "../../components/ui/avatar.tsx";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import Confirm from "../../components/ui/confirm.tsx";
@@ -36,7 +36,7 @@ export default function PeoplePart() {
       <Panel title={`People · ${people.data.data.length}`}>
         <ul className="divide-y divide-line">
           {people.data.data.map((person) => (
-            <PersonRow key={person.id} person={person} self={person.id === me.data.user.id} />
+            <PersonRow key={person.id} person={person} me={me.data.user} />
           ))}
         </ul>
       </Panel>
@@ -45,12 +45,13 @@ export default function PeoplePart() {
   );
 }
 
-function PersonRow({ person, self }: { person: Person; self: boolean }) {
+function PersonRow({ person, me }: { person: Person; me: User }) {
+  const self = person.id === me.id;
   const client = useQueryClient();
   const [removing, setRemoving] = useState(false);
   return (
     <li className="flex min-h-13 items-center gap-3 px-3 py-1.5">
-      <Avatar name={person.name} size={32} />
+      <Avatar name={person.name} picture={self ? me.avatarKey : null} size={32} />
       <span className="min-w-0 flex-1">
         <span className="block truncate font-medium">{person.name}</span>
         <span className="block truncate text-faint text-xs">{person.email}</span>

@@ -10,6 +10,7 @@ import { apiSend, messageOf } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone } from "../../lib/toast.ts";
+import { PictureField } from "../avatars/picture-field.tsx";
 
 /** One's own name and password. */
 export default function ProfilePart() {
@@ -39,6 +40,14 @@ function ProfileForm({ me }: { me: Me }) {
   });
   return (
     <Panel title="Your account">
+      <div className="border-line border-b p-4">
+        <PictureField
+          path="/api/v1/me/avatar"
+          name={me.user.name}
+          picture={me.user.avatarKey}
+          onChanged={() => invalidate(client, "/me", "/dashboard")}
+        />
+      </div>
       <form onSubmit={save} noValidate className="grid max-w-xl gap-4 p-4 sm:grid-cols-2">
         <Field label="Name" htmlFor="me-name" error={errors.name?.message}>
           <Input

@@ -14,7 +14,7 @@ import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrate
 import { CirclePlus, Users } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
-import type { ModelList, RoleView, ToolView } from "#contracts";
+import type { ModelList, RoleView, Squad, ToolView } from "#contracts";
 import { buttonClass } from "../../components/ui/button.tsx";
 import { Menu } from "../../components/ui/menu.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
@@ -25,6 +25,8 @@ import { RoleChip, RolePalette } from "./role-palette.tsx";
 import { memberFromRole, type SquadForm } from "./squad-form.ts";
 
 interface MemberBoardProps {
+  /** As it is stored; null while a new one is built. */
+  squad: Squad | null;
   roles: RoleView[];
   models: ModelList;
   tools: ToolView[];
@@ -35,7 +37,7 @@ interface MemberBoardProps {
 const maxMembers = 50;
 
 /** Roles on one side, members on the other: drag a role in, or add it with a button; drag members into order. */
-export function MemberBoard({ roles, models, tools, children }: MemberBoardProps) {
+export function MemberBoard({ squad, roles, models, tools, children }: MemberBoardProps) {
   const { control, getValues, setValue } = useFormContext<SquadForm>();
   const { fields, insert, move, remove } = useFieldArray({
     control,
@@ -119,6 +121,7 @@ export function MemberBoard({ roles, models, tools, children }: MemberBoardProps
                     onToggle={() => setOpen(open === field.key ? null : field.key)}
                     onRemove={() => take(index)}
                     onLead={() => setValue("lead", index, { shouldDirty: true })}
+                    squad={squad}
                     roles={roles}
                     models={models}
                     tools={tools}

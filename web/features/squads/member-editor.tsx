@@ -1,16 +1,19 @@
 "use client";
 import { useSortable } from "@dnd-kit/sortable";
+import { useQueryClient } from "@tanstack/react-query";
 import clsx from "clsx";
 import { ChevronDown, Crown, GripVertical, Trash2 } from "lucide-react";
 import { useFormContext, useWatch } from "react-hook-form";
-import type { ModelList, ModelView, RoleView, ToolView } from "#contracts";
+import type { ModelList, ModelView, RoleView, Squad, ToolView } from "#contracts";
 import { Avatar } from "../../components/ui/avatar.tsx";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import { Checkbox, Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
 import { Badge } from "../../components/ui/status.tsx";
 import { formatCount, formatTokenPrice } from "../../lib/format.ts";
+import { invalidate } from "../../lib/invalidate.ts";
+import { PictureField } from "../avatars/picture-field.tsx";
 import { ModelOptions } from "./model-options.tsx";
-import type { SquadForm } from "./squad-form.ts";
+import type { MemberForm, SquadForm } from "./squad-form.ts";
 
 interface MemberEditorProps {
   id: string;
@@ -20,6 +23,7 @@ interface MemberEditorProps {
   onToggle: () => void;
   onRemove: () => void;
   onLead: () => void;
+  squad: Squad | null;
   roles: RoleView[];
   models: ModelList;
   tools: ToolView[];
@@ -27,7 +31,7 @@ interface MemberEditorProps {
 
 /** One member: a line to see and sort, and all its fields when opened. */
 export function MemberEditor(props: MemberEditorProps) {
-  const { id, index, isLead, open, onToggle, onRemove, roles, models } = props;
+  const { id, index, isLead, open, onToggle, onRemove, squad, roles, models } = props;
   const { control, formState } = useFormContext<SquadForm>();
   const member = useWatch({ control, name: `members.${index}` });
   const { setNodeRef, setActivatorNodeRef, attributes, listeners, transform, transition, isDragging } = useSortable({
@@ -59,7 +63,12 @@ export function MemberEditor(props: MemberEditorProps) {
           onClick={onToggle}
           className="flex min-w-0 flex-1 items-center gap-2.5 rounded-md px-1.5 py-2 text-left hover:bg-hover"
         >
-          <Avatar name={name} role={member?.role ?? null} size={32} />
+          <Avatar
+            name={name}
+            role={member?.role ?? null}
+            picture={squad?.members.find((one) => one.id === member?.id)?.avatarKey}
+            size={32}
+          />
           <span className="min-w-0 flex-1">
             <span className="flex items-center gap-1.5">
               <span className="truncate font-medium">{name}</span>
@@ -98,6 +107,7 @@ function MemberFields({
   index,
   isLead,
   onLead,
+  squad,
   role,
   models,
   tools,
@@ -113,6 +123,7 @@ function MemberFields({
     });
   return (
     <div className="grid gap-3.5 px-4 pt-1 pb-4 sm:grid-cols-2">
+      <MemberPicture squad={squad} member={member} />
       <Field label="Name" htmlFor={field("name")} error={errors?.name?.message}>
         <Input
           id={field("name")}
@@ -166,6 +177,26 @@ function MemberFields({
           </Button>
         </div>
       )}
+    </div>
+  );
+}
+
+/** The picture is stored at once, beside the form: it is no part of what is saved or discarded. */
+function MemberPicture({ squad, member }: { squad: Squad | null; member: MemberForm }) {
+  const client = useQueryClient();
+  const stored = squad?.members.find((one) => one.id === member.id);
+  if (!squad || !stored) {
+    return <p className="text-faint text-xs sm:col-span-2">A picture can be given once the squad is saved.</p>;
+  }
+  return (
+    <div className="sm:col-span-2">
+      <PictureField
+        path={`/api/v1/squads/${squad.id}/members/${stored.id}/avatar`}
+        name={member.name}
+        role={member.role}
+        picture={stored.avatarKey}
+        onChanged={() => invalidate(client, "/squads", "/dashboard", "/executions")}
+      />
     </div>
   );
 }

@@ -104,7 +104,7 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
             Your unsaved changes were kept on this device.
           </p>
         )}
-        <MemberBoard roles={roles.data.data} models={models.data} tools={tools.data.data}>
+        <MemberBoard squad={squad} roles={roles.data.data} models={models.data} tools={tools.data.data}>
           <SettingsPanel models={models.data.data} />
         </MemberBoard>
         <div className="sticky bottom-14 z-20 -mx-4 mt-4 flex min-h-13 flex-wrap items-center gap-x-3 gap-y-1 border-line border-t bg-canvas px-4 py-2 md:bottom-0 md:-mx-6 md:px-6">

@@ -2,6 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft } from "lucide-react";
 import dynamic from "next/dynamic";
+import { useState } from "react";
+import type { Squad } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Failure } from "../../components/ui/states.tsx";
@@ -22,7 +24,6 @@ export function SquadPage() {
   const { data, error, refetch } = useQuery({ ...queries.squad(id ?? ""), enabled: id !== null });
   const squad = data?.squad;
   useTitle(squad?.name);
-  const draft = squad ? readDraft(squad.id, squad.updatedAt) : null;
   return (
     <Page
       title={squad?.name ?? "Squad"}
@@ -48,12 +49,7 @@ export function SquadPage() {
         <Failure error={error} retry={() => void refetch()} />
       ) : squad ? (
         <>
-          <SquadBuilder
-            key={`${squad.id} ${squad.updatedAt}`}
-            squad={squad}
-            initial={draft ?? formFromSquad(squad)}
-            restored={draft !== null}
-          />
+          <Builder key={`${squad.id} ${squad.updatedAt}`} squad={squad} />
           <SquadExecutions squadId={squad.id} />
         </>
       ) : (
@@ -61,4 +57,13 @@ export function SquadPage() {
       )}
     </Page>
   );
+}
+
+/** The builder on one state of a squad. What it begins with is read once: later reads must not undo what is typed. */
+function Builder({ squad }: { squad: Squad }) {
+  const [start] = useState(() => {
+    const draft = readDraft(squad.id, squad.updatedAt);
+    return { initial: draft ?? formFromSquad(squad), restored: draft !== null };
+  });
+  return <SquadBuilder squad={squad} {...start} />;
 }

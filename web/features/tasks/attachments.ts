@@ -1,16 +1,13 @@
 import type { NewAttachment } from "#contracts";
+import { toBase64 } from "../../lib/base64.ts";
 
 /** The server's limits (`sizeLimits` of the contracts), told before the upload. */
 export const attachmentLimits = { bytes: 5_242_880, count: 20 };
 
 /** A file as the API takes it. Rejects when the browser cannot read the file. */
 export async function toAttachment(file: File): Promise<NewAttachment> {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  let binary = "";
-  const chunk = 32_768;
-  for (let at = 0; at < bytes.length; at += chunk) binary += String.fromCharCode(...bytes.subarray(at, at + chunk));
   const mediaType = /^[\w.+-]+\/[\w.+-]+$/.test(file.type) ? file.type : undefined;
-  return { name: file.name, ...(mediaType ? { mediaType } : {}), contentBase64: btoa(binary) };
+  return { name: file.name, ...(mediaType ? { mediaType } : {}), contentBase64: await toBase64(file) };
 }
 
 /** Why these files cannot be attached together, or null when they can. */
