@@ -9,6 +9,7 @@ export {
   type CacheOutcome,
   type CacheRule,
   createTaggedCache,
+  type Renewal,
   type TaggedCache,
   type TaggedCacheOptions,
 } from "./tagged-cache.ts";

@@ -54,7 +54,7 @@ test("a load that began before an invalidation is not kept and not joined after 
   assert.equal(cache.fresh("k"), "new");
 });
 
-test("an expired value is shown to the others while one caller refreshes it", async () => {
+test("an expired value that one caller refreshes is shown to the others", async () => {
   const { cache, advance } = setUp();
   await cache.get("k", rule, async () => "old");
   advance(101);
@@ -80,6 +80,51 @@ test("an invalidated value is never shown, also not while it is loaded again", a
   load.resolve("new");
   assert.equal((await first).value, "new");
   assert.equal((await second).value, "new");
+});
+
+test("an expired value whose load is repeatable is shown to all while it is refreshed once; never an invalidated one", async () => {
+  const { cache, advance } = setUp();
+  const again = { ...rule, repeatable: true };
+  let loads = 0;
+  const load = async () => `v${++loads}`;
+  await cache.get("k", again, load);
+  advance(101);
+  const both = await Promise.all([cache.get("k", again, load), cache.get("k", again, load)]);
+  assert.deepEqual(both, [
+    { value: "v1", result: "stale" },
+    { value: "v1", result: "stale" },
+  ]);
+  assert.deepEqual([loads, cache.fresh("k")], [2, "v2"]);
+  advance(201);
+  assert.deepEqual(await cache.get("k", again, load), { value: "v3", result: "miss" });
+  advance(101);
+  cache.invalidate(["a"]);
+  assert.deepEqual(await cache.get("k", again, load), { value: "v4", result: "miss" });
+});
+
+test("what was in use when it became old can be renewed, a few times without a reader", async () => {
+  const { cache } = setUp();
+  const again = { ...rule, repeatable: true };
+  let loads = 0;
+  await cache.get("k", again, async () => `v${++loads}`);
+  assert.deepEqual(cache.invalidate(["a"]), [], "nobody read it twice");
+  await cache.get("k", again, async () => `v${++loads}`);
+  for (let read = 0; read < 9; read++) cache.fresh("k");
+  for (let renewed = 0; renewed < 3; renewed++) {
+    const renewals = cache.invalidate(["a"]);
+    assert.equal(renewals.length, 1);
+    await renewals[0]?.();
+  }
+  assert.equal(cache.fresh("k"), "v5");
+  assert.equal(cache.invalidate(["a"]).length, 1, "it was read again");
+  const old = deferred<string>();
+  await cache.get("k", again, async () => "x");
+  cache.fresh("k");
+  const [renewal] = cache.invalidate(["a"]);
+  const reader = cache.get("k", again, () => old.promise);
+  await renewal?.();
+  old.resolve("from the reader");
+  assert.deepEqual(await reader, { value: "from the reader", result: "miss" });
 });
 
 test("a failed load is not kept", async () => {

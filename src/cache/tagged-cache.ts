@@ -1,12 +1,17 @@
-/** Where a value came from: `stale` is an expired one that another caller is refreshing. */
+/** Where a value came from: `stale` is an expired one that is being refreshed. */
 export type CacheOutcome = "hit" | "miss" | "coalesced" | "stale";
 
 export interface CacheRule {
-  /** How long a value is fresh. For as long again it may be shown while one caller refreshes it. */
+  /** How long a value is fresh. For as long again it may be shown while it is refreshed, once for all who ask. */
   ttlMs: number;
   /** What the value depends on: `invalidate` with any of these removes it. */
   tags: readonly string[];
+  /** Loads may be repeated without a caller: an expired value is shown at once and refreshed aside, a used one can be renewed. */
+  repeatable?: boolean;
 }
+
+/** Loads a value again that a write made old, before anybody asks for it. Never rejects. */
+export type Renewal = () => Promise<void>;
 
 export interface TaggedCacheOptions<Value> {
   /** Bytes of all values together; the least recently used go first. */
@@ -20,14 +25,15 @@ export interface TaggedCacheOptions<Value> {
  * Values by key with tags, single-flight and refresh on expiry.
  *
  * Contract: after `invalidate(tag)` returns, no caller that asks later gets a value whose loading began before it.
- * An invalidated value is never shown again; only one that merely expired is, while a single caller refreshes it.
+ * An invalidated value is never shown again; only one that merely expired is, while a single load refreshes it.
  */
 export interface TaggedCache<Value> {
   /** The value if it is fresh; for the fast path. Marks it as used. */
   fresh(key: string): Value | undefined;
   /** The value from the cache, from a load under way, or from `load`. A rejected load is not kept. */
   get(key: string, rule: CacheRule, load: () => Promise<Value>): Promise<{ value: Value; result: CacheOutcome }>;
-  invalidate(tags: Iterable<string>): void;
+  /** Returns how to load those of the dropped values again that were in use; calling them is optional. */
+  invalidate(tags: Iterable<string>): Renewal[];
   clear(): void;
   /** Entries and bytes held, for tests and gauges. */
   size(): { entries: number; bytes: number };
@@ -40,7 +46,14 @@ interface Entry<Value> {
   freshUntil: number;
   staleUntil: number;
   tags: readonly string[];
+  rule: CacheRule;
+  load: () => Promise<Value>;
+  /** How often it was asked for, at most `maxUses`; each renewal takes one away, so that what nobody reads cools down. */
+  uses: number;
 }
+
+/** Renewals in a row of a value that nobody reads any more. */
+const maxUses = 3;
 
 interface Flight<Value> {
   key: string;
@@ -65,20 +78,14 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     for (const tag of entry.tags) unlink(entriesByTag, tag, entry);
   }
 
-  function store(key: string, value: Value, rule: CacheRule): void {
+  function store(key: string, value: Value, rule: CacheRule, load: () => Promise<Value>, uses: number): void {
     const size = options.sizeOf(value);
     if (size > options.maxBytes / 4) return;
     const present = entries.get(key);
     if (present) remove(present);
-    const at = now();
-    const entry = {
-      key,
-      value,
-      bytes: size,
-      freshUntil: at + rule.ttlMs,
-      staleUntil: at + 2 * rule.ttlMs,
-      tags: rule.tags,
-    };
+    const freshUntil = now() + rule.ttlMs;
+    const staleUntil = freshUntil + rule.ttlMs;
+    const entry = { key, value, bytes: size, freshUntil, staleUntil, tags: rule.tags, rule, load, uses };
     entries.set(key, entry);
     bytes += size;
     for (const tag of rule.tags) link(entriesByTag, tag, entry);
@@ -88,7 +95,7 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     }
   }
 
-  function start(key: string, rule: CacheRule, load: () => Promise<Value>): Promise<Value> {
+  function start(key: string, rule: CacheRule, load: () => Promise<Value>, uses = 0): Promise<Value> {
     const flight: Flight<Value> = { key, promise: load(), tags: rule.tags, valid: true };
     flights.set(key, flight);
     for (const tag of rule.tags) link(flightsByTag, tag, flight);
@@ -100,7 +107,7 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     flight.promise = flight.promise.then(
       (value) => {
         done();
-        if (flight.valid) store(key, value, rule);
+        if (flight.valid) store(key, value, rule, load, uses);
         return value;
       },
       (error: unknown) => {
@@ -111,9 +118,20 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     return flight.promise;
   }
 
+  function abandon(flight: Flight<Value>): void {
+    flight.valid = false;
+    if (flights.get(flight.key) === flight) flights.delete(flight.key);
+  }
+
   function touch(entry: Entry<Value>): void {
     entries.delete(entry.key);
     entries.set(entry.key, entry);
+    if (entry.uses < maxUses) entry.uses++;
+  }
+
+  async function renew({ key, rule, load, uses }: Entry<Value>): Promise<void> {
+    // Who asks meanwhile waits for this load, and hears of its failure by asking again.
+    if (!entries.has(key) && !flights.has(key)) await start(key, rule, load, uses - 1).catch(() => undefined);
   }
 
   return {
@@ -131,18 +149,23 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
         return { value: entry.value, result: "hit" };
       }
       const flight = flights.get(key);
-      if (entry && flight && entry.staleUntil > at) return { value: entry.value, result: "stale" };
+      if (entry && entry.staleUntil > at && (flight || rule.repeatable)) {
+        if (!flight) void start(key, rule, load, entry.uses).catch(() => undefined);
+        return { value: entry.value, result: "stale" };
+      }
       if (flight) return { value: await flight.promise, result: "coalesced" };
       return { value: await start(key, rule, load), result: "miss" };
     },
     invalidate(tags) {
+      const renewals: Renewal[] = [];
       for (const tag of tags) {
-        for (const entry of [...(entriesByTag.get(tag) ?? [])]) remove(entry);
-        for (const flight of flightsByTag.get(tag) ?? []) {
-          flight.valid = false;
-          if (flights.get(flight.key) === flight) flights.delete(flight.key);
+        for (const entry of [...(entriesByTag.get(tag) ?? [])]) {
+          remove(entry);
+          if (entry.rule.repeatable && entry.uses > 0) renewals.push(() => renew(entry));
         }
+        for (const flight of flightsByTag.get(tag) ?? []) abandon(flight);
       }
+      return renewals;
     },
     clear() {
       for (const flight of flights.values()) flight.valid = false;

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { createTaggedCache, type TaggedCache } from "#cache";
+import { createTaggedCache, type Renewal, type TaggedCache } from "#cache";
 import { type Encoding, toBrotli } from "./encodings.ts";
 
 /** An answer of status 200 as bytes, with the compressed forms that were asked for so far. */
@@ -41,6 +41,9 @@ export interface AnswerCacheOptions {
   connect?: (handlers: { onInvalidate: (tags: string[]) => void; onReset: () => void }) => Invalidations;
 }
 
+/** Of the answers that one write makes old, so many of those in use are made anew at once. */
+const renewedPerWrite = 4;
+
 const defaultMaxBytes = 64 * 1_024 * 1_024;
 
 /** The cache of this process; connected, its invalidations reach every process. */
@@ -51,9 +54,10 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
     sizeOf: (answer) => answer.identity.length * 2 + 500,
   });
   const listeners = new Set<(tags: readonly string[]) => void>();
-  const drop = (tags: readonly string[]): void => {
-    kept.invalidate(tags);
+  const drop = (tags: readonly string[]): Renewal[] => {
+    const renewals = kept.invalidate(tags);
     for (const listener of listeners) listener(tags);
+    return renewals;
   };
   const others = options.connect?.({ onInvalidate: drop, onReset: () => kept.clear() });
   return {
@@ -61,14 +65,20 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
     usable: () => others?.usable() ?? true,
     async invalidate(tags) {
       if (tags.length === 0) return;
-      drop(tags);
+      const renewals = drop(tags);
       await others?.publish(tags);
+      // The page that the writer looks at is asked for next: it is there by then. After the answer to the write is on its way.
+      if (renewals.length > 0) setImmediate(renew, renewals);
     },
     onInvalidated(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
+}
+
+function renew(renewals: readonly Renewal[]): void {
+  for (const one of renewals.slice(0, renewedPerWrite)) void one();
 }
 
 /** The weak entity tag of a body. */

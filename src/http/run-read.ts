@@ -3,6 +3,7 @@ import { areaTag, type Caller, type Store } from "#domain";
 import type { Admission } from "./admission.ts";
 import type { HttpDependencies } from "./dependencies.ts";
 import type { ReadStores } from "./read-store.ts";
+import type { StoredAnswer } from "./response-cache.ts";
 import type { AnyRoute, Policy, RouteInput } from "./route.ts";
 import { matchesEtag, prepareEncodings, sendStored, toStoredAnswer } from "./send-answer.ts";
 
@@ -29,6 +30,20 @@ export type Afterwards = Pick<AnyInput, "afterCommit" | "touch">;
 /** Of reads and streams: nothing is left to commit. */
 const atOnce: Afterwards = { afterCommit: (work) => work(), touch: () => undefined };
 
+/**
+ * What is kept depends on the caller and the address alone, and may be loaded again when nobody is there: its handler gets
+ * no request.
+ */
+const noRequest = { request: undefined, reply: undefined } as unknown as Pick<AnyInput, "request" | "reply">;
+
+/** Loads of what is kept, without the request that asked first. */
+function repeatableLoad({ route, deps, reads, request }: Handling, caller: Caller): () => Promise<unknown> {
+  const { params, query } = request;
+  const handle = route.handle as (input: AnyInput) => Promise<unknown>;
+  return () =>
+    handle({ params, query, body: undefined, caller, db: reads.for(caller.userId), deps, ...noRequest, ...atOnce });
+}
+
 /** Calls a route's handler. */
 export function callHandler(handling: Handling, db: Store, afterwards: Afterwards): Promise<unknown> {
   const { route, deps, request, reply } = handling;
@@ -42,19 +57,21 @@ export function callHandler(handling: Handling, db: Store, afterwards: Afterward
 /** Answers a GET: from the cache, from a load under way, or by loading; 304 when the client has it. */
 export async function runRead(handling: Handling): Promise<void> {
   const { route, deps, admission, reads, request, reply, caller } = handling;
-  const load = async () => toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
   const { cache } = route;
   const kept = cache !== undefined && caller !== null && deps.cache.usable();
-  let answer: Awaited<ReturnType<typeof load>>;
+  let answer: StoredAnswer;
   if (kept) {
     const own = (cache.tags as ((params: unknown) => string[]) | undefined)?.(request.params) ?? [];
     const tags = [...cache.areas.map((area) => areaTag(caller.userId, area)), ...own];
-    const rule = { ttlMs: cache.seconds * 1_000, tags };
-    const got = await deps.cache.answers.get(admission.cacheKey(caller, request), rule, load);
+    const rule = { ttlMs: cache.seconds * 1_000, tags, repeatable: true };
+    const load = repeatableLoad(handling, caller);
+    const got = await deps.cache.answers.get(admission.cacheKey(caller, request), rule, async () =>
+      toStoredAnswer(await load()),
+    );
     deps.metrics.observeCache("responses", got.result);
     answer = got.value;
   } else {
-    answer = await load();
+    answer = toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
   }
   if (!matchesEtag(request.headers["if-none-match"], answer.etag)) {
     await prepareEncodings(request, answer, {

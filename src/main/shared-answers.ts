@@ -8,6 +8,7 @@ import type { Logger } from "#metrics";
 export interface ExecutionChange {
   userId: string;
   executionId: string;
+  squadId: string | null;
   coarse: boolean;
 }
 

@@ -15,6 +15,8 @@ import { prepareWorkspace } from "./workspace-folder.ts";
 /** Three claims in a row without a finished call or step: the execution, not the machine, is what kills workers. */
 export const maxClaimsWithoutProgress = 3;
 
+const deferredTimeLimitMs = 7 * 86_400_000;
+
 export interface RunDeps {
   db: Database;
   writer: JournalWriter;
@@ -31,7 +33,7 @@ export interface RunDeps {
     error(fields: object, message: string): void;
   };
   /** Told of every commit, before readers of the events are; `coarse`: more changed than text being written. */
-  onCommitted?: (change: { userId: string; executionId: string; coarse: boolean }) => void;
+  onCommitted?: (change: { userId: string; executionId: string; squadId: string | null; coarse: boolean }) => void;
   onEnded?: (ended: { status: ExecutionStatus; durationMs: number }) => void;
   /** Surrounds the work on an execution, for logs and traces; `traceparent` is of the request that started it. */
   surround?: (execution: { id: string; traceparent: string | null }, work: () => Promise<void>) => Promise<void>;
@@ -67,7 +69,8 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
       epoch: claim.epoch,
       writer: deps.writer,
       hub: deps.hub,
-      onCommitted: (coarse) => deps.onCommitted?.({ userId: execution.userId, executionId: claim.id, coarse }),
+      onCommitted: (coarse) =>
+        deps.onCommitted?.({ userId: execution.userId, executionId: claim.id, squadId: execution.squadId, coarse }),
       onFlags: control,
       onStopped: (reason, cause) => {
         stop({ reason: reason === "fenced" ? "fenced" : "journal_failed", detail: reason }, true);
@@ -102,7 +105,7 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
     const detail = "The execution's time limit was reached. Raise it and retry.";
     const timer = setTimeout(
       () => stop({ reason: "limit", detail, endReason: "time_limit" }, true),
-      Math.max(1, execution.squad.limits.maxDurationMs - execution.workedMs),
+      Math.max(1, timeLimitMs(execution) - execution.workedMs),
     );
     try {
       const close = await drive(running, claim);
@@ -267,6 +270,11 @@ function resting(
 }
 
 /** First batch of a claim that is not the first: says that it was taken over, and books what a dead worker left unfinished as lost. */
+/** A deferred execution waits for batches, each up to a day: it has the longest time a squad could be given. */
+function timeLimitMs({ lane, squad }: LoadedExecution): number {
+  return lane === "economy" ? Math.max(deferredTimeLimitMs, squad.limits.maxDurationMs) : squad.limits.maxDurationMs;
+}
+
 function recover(execution: LoadedExecution, journal: ExecutionJournal, claim: Claim): void {
   const events: LiveEvent[] = [];
   const ends: EndCall[] = [];
@@ -279,7 +287,7 @@ function recover(execution: LoadedExecution, journal: ExecutionJournal, claim: C
       data: { messageId: call.messageId, reason: "The worker that received it died; the call is repeated." },
     });
     if (text.length > 0) messages.push(lostMessage(call.messageId, call.stepId, call.model, text));
-    ends.push(lostCall(call));
+    ends.push(execution.deferredCalls.has(call.id) ? leftInBatch(call) : lostCall(call));
     call.state = "lost";
   }
   if (events.length + ends.length > 0) journal.add({ events, messages, ends });
@@ -335,6 +343,19 @@ function lostCall(call: LoadedExecution["calls"][number]): EndCall {
     // All of what is still reserved; the cost above has former attempts in it, which are settled already.
     settleNanoUsd: null,
     usageId: uuidv7(),
+  };
+}
+
+/** The repeated call joins its batch: the answer is paid and booked once, by the one that gets it. */
+function leftInBatch(call: LoadedExecution["calls"][number]): EndCall {
+  const { usageId: _, ...end } = lostCall(call);
+  return {
+    ...end,
+    error: "The worker died while the call was in its provider's batch; the next attempt joins it.",
+    inputTokens: 0,
+    estimated: false,
+    costNanoUsd: 0,
+    settleNanoUsd: 0,
   };
 }
 

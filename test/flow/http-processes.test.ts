@@ -128,7 +128,7 @@ test("what a worker commits in one process drops the answers of all", async () =
   );
   const startedAt = performance.now();
   const told = worker.deps.cache.invalidate(
-    executionChangeTags({ userId: user.id, executionId: execution.id, coarse: true }),
+    executionChangeTags({ userId: user.id, executionId: execution.id, squadId: null, coarse: true }),
   );
   assert.deepEqual(await statusOf(worker), { one: "running", list: "running", filtered: 1 });
   await Promise.all([told, ...dropped]);

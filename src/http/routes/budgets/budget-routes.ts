@@ -7,7 +7,7 @@ import {
   PutExecutionBudgetBody,
   SquadParams,
 } from "#contracts";
-import { listBudgets, readBudget, removeBudget, setBudget, setExecutionBudget } from "#domain";
+import { executionTag, listBudgets, readBudget, removeBudget, setBudget, setExecutionBudget } from "#domain";
 import { expectFound, expectOk } from "../../expect-ok.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 
@@ -158,8 +158,9 @@ function executionBudgetRoutes(): AnyRoute[] {
       body: PutExecutionBudgetBody,
       answer: BudgetAnswer,
       changes: [...changes, "executions"],
-      handle: async ({ db, caller, params, body }) => {
+      handle: async ({ db, caller, params, body, touch }) => {
         const { executionId } = params;
+        touch(executionTag(executionId));
         expectOk(await setExecutionBudget(db, caller, executionId, body.limitNanoUsd));
         return {
           budget: expectFound(await readBudget(db, caller, "execution", executionId), "budget of an execution"),

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError, ChatBody, type ChatDone, type ChatFrame } from "#contracts";
-import { addAssistantMessage, addUserMessage, areaTag, type Caller, newId, type Store } from "#domain";
+import { addAssistantMessage, addUserMessage, type Caller, newId, type Store, spendTags } from "#domain";
 import type { LlmCall, LlmFrame, LlmReply } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
 import { problemOf, toClientError } from "../../problem.ts";
@@ -76,7 +76,7 @@ async function streamChat(parts: ChatParts): Promise<void> {
   try {
     const answer = await ask(parts, abort.signal, onFrame);
     const messageId = await addAssistantMessage(db, conversationId, answer.text);
-    await deps.cache.invalidate([areaTag(caller.userId, "usage"), areaTag(caller.userId, "budgets")]);
+    await deps.cache.invalidate(spendTags(caller.userId, parts.chat.squadId));
     const sse = open();
     // Nothing was streamed where the answer came whole.
     if (text === "" && answer.text !== "") sse.write(frame({ chunk: answer.text }));

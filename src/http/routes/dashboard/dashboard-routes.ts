@@ -22,7 +22,7 @@ export function dashboardRoutes(): AnyRoute[] {
       answer: Dashboard,
       cache: {
         seconds: 60,
-        areas: ["profile", "squads", "tasks", "executions", "notifications", "usage", "budgets"],
+        areas: ["profile", "squads", "squadActivity", "executions", "notifications", "usage", "budgets"],
       },
       handle: async ({ db, caller }) => expectFound(await readDashboard(db, caller), "user"),
     }),

@@ -1,2 +1,9 @@
 /** The areas that starting, steering or ending an execution changes. */
-export const executionChanges = ["executions", "tasks", "projects", "squads", "budgets", "notifications"] as const;
+export const executionChanges = [
+  "executions",
+  "tasks",
+  "projects",
+  "squadActivity",
+  "budgets",
+  "notifications",
+] as const;

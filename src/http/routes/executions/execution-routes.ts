@@ -91,7 +91,7 @@ function readRoutes(): AnyRoute[] {
       answer: ExecutionAnswer,
       cache: {
         seconds: 300,
-        areas: ["executions"],
+        areas: ["history"],
         tags: ({ executionId }: { executionId: string }) => [executionTag(executionId)],
       },
       handle: async ({ db, caller, params }) => ({
@@ -109,8 +109,8 @@ function readRoutes(): AnyRoute[] {
       query: MessageListQuery,
       answer: AgentMessagePage,
       cache: {
-        seconds: 60,
-        areas: ["executions"],
+        seconds: 300,
+        areas: ["history"],
         tags: ({ executionId }: { executionId: string }) => [executionTag(executionId)],
       },
       handle: async ({ db, caller, params, query }) =>
@@ -127,8 +127,8 @@ function readRoutes(): AnyRoute[] {
       query: LlmCallListQuery,
       answer: LlmCallPage,
       cache: {
-        seconds: 60,
-        areas: ["executions"],
+        seconds: 300,
+        areas: ["history"],
         tags: ({ executionId }: { executionId: string }) => [executionTag(executionId)],
       },
       handle: async ({ db, caller, params, query }) =>

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError } from "#contracts";
-import { areaTag, type Caller, newId, type Store } from "#domain";
+import { type Caller, newId, type Store, spendTags } from "#domain";
 import type { LlmFinishReason, LlmFrame, LlmToolCall } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
 import { toOpenAiError } from "../../error-handler.ts";
@@ -58,7 +58,7 @@ export async function answerChatCompletion(input: Input): Promise<void> {
     reply.headers({ ...apiHeaders, ...headers, ...answered.headers, "cache-control": "no-store" });
     reply.type("application/json; charset=utf-8").send(JSON.stringify(completion));
   }
-  await input.deps.cache.invalidate([areaTag(input.caller.userId, "usage"), areaTag(input.caller.userId, "budgets")]);
+  await input.deps.cache.invalidate(spendTags(input.caller.userId, null));
 }
 
 /** Decides who is asked; for a squad the execution is accepted here, so that refusals are ordinary answers. */

@@ -1,5 +1,5 @@
 import { AppError, sizeLimits } from "#contracts";
-import { areaTag, listSquadSlugs, newId } from "#domain";
+import { listSquadSlugs, newId, spendTags } from "#domain";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 import { answerChatCompletion } from "./chat-completion.ts";
 import { ChatCompletionBody, EmbeddingsAnswer, EmbeddingsBody, OpenAiModelList } from "./chat-schemas.ts";
@@ -67,7 +67,7 @@ function embeddingsRoute(): AnyRoute {
           "The provider answered with another number of embeddings than was asked for.",
         );
       }
-      await deps.cache.invalidate([areaTag(caller.userId, "usage"), areaTag(caller.userId, "budgets")]);
+      await deps.cache.invalidate(spendTags(caller.userId, null));
       const asBase64 = body.encoding_format === "base64";
       return {
         object: "list" as const,

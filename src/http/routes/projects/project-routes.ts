@@ -79,7 +79,7 @@ export function projectRoutes(): AnyRoute[] {
       policy: "user",
       params: ProjectParams,
       answer: null,
-      changes: ["projects", "tasks", "executions", "notifications"],
+      changes: ["projects", "tasks", "executions", "history", "notifications"],
       handle: async ({ db, caller, params }) => {
         expectOk(await deleteProject(db, caller, params.projectId));
         return undefined;

@@ -18,6 +18,7 @@ import {
   readSquad,
   removeSquadMember,
   type SquadCatalog,
+  squadTag,
   updateSquad,
   updateSquadMember,
 } from "#domain";
@@ -26,7 +27,7 @@ import { expectFound, expectOk } from "../../expect-ok.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 
 const tag = "squads";
-const changes = ["squads", "tasks", "executions", "budgets"] as const;
+const changes = ["squads", "tasks", "executions", "history", "budgets"] as const;
 
 /** What squads are made from, for this caller. */
 async function catalogFor(deps: HttpDependencies, caller: Caller): Promise<SquadCatalog> {
@@ -54,7 +55,7 @@ function wholeSquadRoutes(): AnyRoute[] {
       policy: "user",
       query: SquadListQuery,
       answer: SquadPage,
-      cache: { seconds: 60, areas: ["squads"] },
+      cache: { seconds: 60, areas: ["squads", "squadActivity"] },
       handle: ({ db, caller, query }) => listSquads(db, caller, query),
     }),
     defineRoute({
@@ -82,7 +83,7 @@ function wholeSquadRoutes(): AnyRoute[] {
       policy: "user",
       params: SquadParams,
       answer: SquadAnswer,
-      cache: { seconds: 300, areas: ["squads"] },
+      cache: { seconds: 300, areas: ["squads"], tags: ({ squadId }: { squadId: string }) => [squadTag(squadId)] },
       handle: async ({ db, caller, params }) => ({
         squad: expectFound(await readSquad(db, caller, params.squadId), "squad"),
       }),

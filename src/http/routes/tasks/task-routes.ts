@@ -101,7 +101,7 @@ function wholeTaskRoutes(): AnyRoute[] {
       policy: "user",
       params: TaskParams,
       answer: null,
-      changes: ["tasks", "projects", "executions", "notifications"],
+      changes: ["tasks", "projects", "executions", "history", "notifications"],
       handle: async ({ db, caller, params }) => {
         expectOk(await deleteTask(db, caller, params.taskId));
         return undefined;
