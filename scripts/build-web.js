@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
+import { slimPages } from "./slim-pages.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const compressible = /\.(html|js|css|json|svg|txt|xml|webmanifest|map|ico)$/;
@@ -21,6 +22,8 @@ if (build.status !== 0) process.exit(build.status ?? 1);
 const brotli = promisify(brotliCompress);
 const zip = promisify(gzip);
 const folder = join(root, "web/out");
+const slimmed = slimPages(folder);
+console.log(`took ${Math.round(slimmed.bytes / 1024)} KB of repeated styles out of ${slimmed.files} files`);
 const files = readdirSync(folder, { recursive: true })
   .map((name) => join(folder, name))
   .filter((path) => compressible.test(path) && statSync(path).size >= smallestBytes);
