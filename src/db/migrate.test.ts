@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createTestDatabase, type TestDatabase, withDatabase } from "../../test/support/database.ts";
+import { insertExecution, insertTask } from "../../test/support/executions.ts";
 import { type Database, migrate, openDatabase } from "./index.ts";
 
 let home: TestDatabase;
@@ -68,4 +69,19 @@ test("a migration that fails leaves nothing of itself", () =>
       "SELECT to_regclass('users') AS users, (SELECT count(*) FROM schema_migrations) AS n",
     );
     assert.deepEqual(rows, [{ users: null, n: 0 }]);
+  }));
+
+test("events that were stored one by one are still read, in their order, as what they were", () =>
+  withEmptyDatabase("migrate_events", async (db) => {
+    await migrate(db.pool, { upTo: "0005_zzzz.sql" });
+    const id = await insertExecution(db, await insertTask(db));
+    await db.pool.query(
+      `INSERT INTO execution_events (execution_id, seq, at, type, data)
+       SELECT $1, n, timestamptz '2026-01-01' + interval '1 second' * (n % 3), 'message-delta', jsonb_build_object('text', n) FROM generate_series(1, 20) n`,
+      [id],
+    );
+    const { rows: before } = await db.pool.query("SELECT * FROM execution_events ORDER BY seq");
+    await migrate(db.pool);
+    const { rows: after } = await db.pool.query("SELECT * FROM execution_events ORDER BY seq");
+    assert.deepEqual(after, before);
   }));

@@ -16,8 +16,6 @@ const configs = tables.map((table) => getTableConfig(table));
 const dialect = new PgDialect();
 /** Kept by Muster's own migration code, not by Drizzle. */
 const internalTables = ["schema_migrations", "schema_functions"];
-/** Closed sets that the database does not check: a row is written for every event and the journal makes its type. */
-const uncheckedSets = ["execution_events.type"];
 
 type Query = <Row extends pg.QueryResultRow>(text: string) => Promise<Row[]>;
 
@@ -130,7 +128,6 @@ function drizzleSets(): string[] {
         .filter((column) => (column.enumValues ?? []).length > 0)
         .map((column) => `${table}.${column.name}: ${[...(column.enumValues ?? [])].sort().join(" ")}`),
     )
-    .filter((line) => !uncheckedSets.some((name) => line.startsWith(`${name}:`)))
     .sort();
 }
 

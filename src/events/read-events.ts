@@ -10,6 +10,18 @@ interface EventRow {
   content: string | null;
 }
 
+// Numbers have no gap, so a batch's own number says whether it is within the limit: no further one is opened.
+const eventsSql = `
+  SELECT e.seq, e.type, e.at, e.data, m.content
+  FROM (
+    SELECT b.last_seq - b.events + v.nth AS seq, b.at, muster_event_type(v.value) AS type, muster_event_data(v.value, b.ids) AS data
+    FROM (SELECT * FROM execution_event_batches WHERE execution_id = $1 AND last_seq > $2 ORDER BY last_seq LIMIT $3) b
+      CROSS JOIN LATERAL jsonb_array_elements(b.body::jsonb) WITH ORDINALITY AS v(value, nth)
+    WHERE b.last_seq - b.events < $2::bigint + $3 AND b.last_seq - b.events + v.nth > $2
+  ) e
+  LEFT JOIN agent_messages m ON e.type = 'message-delta' AND e.data ? 'to' AND m.id = (e.data->>'messageId')::uuid
+  ORDER BY e.seq LIMIT $3`;
+
 /**
  * Events of one execution after a sequence number, in order, at most `limit`. The text of a finished message is stored
  * once, with the message: a delta then says which part of it (`from`, `to` in UTF-16 units) was shown.
@@ -20,14 +32,7 @@ export async function readEvents(
   afterSeq: number,
   limit: number,
 ): Promise<StoredEvent[]> {
-  const { rows } = await db.query<EventRow>(
-    "events_after",
-    `SELECT e.seq, e.type, e.at, e.data, m.content
-     FROM execution_events e
-     LEFT JOIN agent_messages m ON e.type = 'message-delta' AND e.data ? 'to' AND m.id = (e.data->>'messageId')::uuid
-     WHERE e.execution_id = $1 AND e.seq > $2 ORDER BY e.seq LIMIT $3`,
-    [executionId, afterSeq, limit],
-  );
+  const { rows } = await db.query<EventRow>("events_after", eventsSql, [executionId, afterSeq, limit]);
   return rows.map((row) => ({
     executionId,
     seq: Number(row.seq),

@@ -1,6 +1,6 @@
 import { ExecutionStopped } from "#agents";
-import type { EventHub, StoredEvent } from "#events";
-import type { CommitResult, JournalBatch, JournalEvent } from "./journal-batch.ts";
+import { type EventHub, EventPacker, type StoredEvent } from "#events";
+import type { BeginCall, CloseExecution, CommitResult, JournalBatch, JournalEvent } from "./journal-batch.ts";
 import type { JournalWriter } from "./journal-writer.ts";
 
 /** An event whose stored form is shorter than what readers see (a delta that points into its message). */
@@ -8,8 +8,11 @@ export interface LiveEvent extends JournalEvent {
   live?: Record<string, unknown>;
 }
 
-export interface BatchPart extends Omit<JournalBatch, "executionId" | "epoch" | "commitNo" | "events"> {
+export interface BatchPart
+  extends Omit<JournalBatch, "executionId" | "epoch" | "commitNo" | "packed" | "ids" | "begin" | "close"> {
   events?: LiveEvent[];
+  begin?: BeginCall[];
+  close?: CloseExecution;
 }
 
 export type Committed = Extract<CommitResult, { outcome: "ok" }>;
@@ -131,10 +134,17 @@ export class ExecutionJournal {
   }
 
   #toBatch(part: BatchPart): JournalBatch {
-    const { events, ...rest } = part;
+    const { events, begin, close, ...rest } = part;
     const { executionId, epoch } = this.#options;
     const batch: JournalBatch = { executionId, epoch, commitNo: this.#commitNo, ...rest };
-    if (events) batch.events = events.map(({ type, data }) => ({ type, data }));
+    const packer = new EventPacker();
+    if (events) batch.packed = packer.pack(events);
+    if (begin) batch.begin = begin.map(({ events, ...one }) => ({ ...one, packed: packer.pack(events) }));
+    if (close) {
+      const { events, ...one } = close;
+      batch.close = { ...one, packed: packer.pack(events) };
+    }
+    if (packer.ids.length > 0) batch.ids = `{${packer.ids.join(",")}}`;
     return batch;
   }
 

@@ -1,4 +1,5 @@
 import type { EndReason, ExecutionEventBody, ExecutionStatus, NotificationKind, StepKind, ToolClass } from "#contracts";
+import type { PackedEvents } from "#events";
 
 /** An event on its way into the journal; `data` is the event's body without its type. */
 export interface JournalEvent {
@@ -83,13 +84,18 @@ export interface CloseExecution {
   notification?: { id: string; kind: NotificationKind; title: string; body: string };
 }
 
+/** Its events in their stored form, in place of the events themselves. */
+type Packed<Part extends { events: JournalEvent[] }> = Omit<Part, "events"> & { packed: PackedEvents };
+
 /** One batch of changes of one execution: applied whole, under its epoch, or not at all (`muster_commit_one`). */
 export interface JournalBatch {
   executionId: string;
   epoch: number;
   /** 1, 2, 3 … within the epoch: a batch whose answer was lost is recognised when it comes again. */
   commitNo: number;
-  events?: JournalEvent[];
+  /** Events, and the ids that these and those of `begin` and `close` refer to, as a literal of uuid[]. */
+  packed?: PackedEvents;
+  ids?: string;
   steps?: {
     id: string;
     key: string;
@@ -102,7 +108,7 @@ export interface JournalBatch {
   }[];
   stepStarts?: string[];
   stepEnds?: { id: string; status: string; outputMessageId: string | null; data: unknown; error: string | null }[];
-  begin?: BeginCall[];
+  begin?: Packed<BeginCall>[];
   ends?: EndCall[];
   messages?: NewMessage[];
   toolBegins?: {
@@ -115,7 +121,7 @@ export interface JournalBatch {
     arguments: string;
   }[];
   toolEnds?: { id: string; state: "done" | "failed" | "unknown"; result: string }[];
-  close?: CloseExecution;
+  close?: Packed<CloseExecution>;
 }
 
 export type BeginResult = { id: string } & (

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { type Database, uuidv7 } from "#db";
+import { EventPacker, type UnpackedEvent } from "#events";
 import { claimOrphans, claimQueued } from "#queue";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
 import { insertBudget, insertExecution, insertTask, type TestTask } from "../../test/support/executions.ts";
-import type { BeginCall, CommitResult, EndCall, JournalBatch } from "./journal-batch.ts";
+import type { CommitResult, EndCall, JournalBatch } from "./journal-batch.ts";
 import { storableText } from "./journal-batch.ts";
 import { createJournalWriter } from "./journal-writer.ts";
 
@@ -55,9 +56,9 @@ describe("the journal", () => {
   it("numbers events without a gap and applies a batch whose answer was lost once", async () => {
     const { id, epoch } = await claimed();
     const events = [{ type: "execution-start" as const, data: { epoch } }];
-    const first = await commit({ executionId: id, epoch, commitNo: 1, events: [...events, ...events] });
-    const again = await commit({ executionId: id, epoch, commitNo: 1, events: [...events, ...events] });
-    const second = await commit({ executionId: id, epoch, commitNo: 2, events });
+    const first = await commit({ executionId: id, epoch, commitNo: 1, packed: pack([...events, ...events]) });
+    const again = await commit({ executionId: id, epoch, commitNo: 1, packed: pack([...events, ...events]) });
+    const second = await commit({ executionId: id, epoch, commitNo: 2, packed: pack(events) });
     assert.equal(first.outcome === "ok" && first.lastSeq, 2);
     assert.equal(again.outcome === "ok" && again.repeated, true);
     assert.equal(second.outcome === "ok" && second.lastSeq, 3);
@@ -68,14 +69,19 @@ describe("the journal", () => {
     const { id, epoch } = await claimed();
     const [taken] = (await claimOrphans(db, uuidv7(), 100, [])).filter((claim) => claim.id === id);
     assert.equal(taken?.epoch, epoch + 1);
-    const late = await commit({ executionId: id, epoch, commitNo: 1, events: [{ type: "execution-start", data: {} }] });
+    const late = await commit({
+      executionId: id,
+      epoch,
+      commitNo: 1,
+      packed: pack([{ type: "execution-start", data: {} }]),
+    });
     assert.equal(late.outcome, "fenced");
     assert.deepEqual(await seqs(id), []);
   });
 
   it("answers a lost begin with what was granted", async () => {
     const { id, epoch } = await claimed();
-    const begin = [beginCall({ events: [{ type: "message-start", data: {} }] })];
+    const begin = [beginCall({ packed: pack([{ type: "message-start", data: {} }]) })];
     const first = await commit({ executionId: id, epoch, commitNo: 1, begin });
     const again = await commit({ executionId: id, epoch, commitNo: 1, begin });
     assert.ok(first.outcome === "ok" && again.outcome === "ok");
@@ -192,13 +198,14 @@ describe("the journal", () => {
         executionId: bad.id,
         epoch: bad.epoch,
         commitNo: 1,
-        events: [{ type: "execution-start", data: { text: "\u0000" } }],
+        packed: pack([{ type: "execution-start", data: {} }]),
+        ids: "{nonsense}",
       }),
       writer.commit({
         executionId: good.id,
         epoch: good.epoch,
         commitNo: 2,
-        events: [{ type: "execution-start", data: {} }],
+        packed: pack([{ type: "execution-start", data: {} }]),
       }),
     ]);
     assert.deepEqual(
@@ -219,7 +226,7 @@ describe("the journal", () => {
       endReason: "done" as const,
       error: null,
       resultMessageId: null,
-      events: [{ type: "execution-end" as const, data: { status: "completed" } }],
+      packed: pack([{ type: "execution-end", data: { status: "completed" } }]),
       notification: { id: uuidv7(), kind: "execution_completed" as const, title: "Done", body: "" },
     };
     assert.equal((await commit({ executionId: id, epoch, commitNo: 1, close })).outcome, "ok");
@@ -234,7 +241,11 @@ describe("the journal", () => {
   });
 });
 
-function beginCall(changes: Partial<BeginCall>): BeginCall {
+const pack = (events: UnpackedEvent[]) => new EventPacker().pack(events);
+
+type PackedBegin = NonNullable<JournalBatch["begin"]>[number];
+
+function beginCall(changes: Partial<PackedBegin>): PackedBegin {
   return {
     id: uuidv7(),
     stepId: uuidv7(),
@@ -250,12 +261,12 @@ function beginCall(changes: Partial<BeginCall>): BeginCall {
     outputNanoUsdPerToken: 0,
     spentNanoUsd: 0,
     spentInAllNanoUsd: 0,
-    events: [],
+    packed: pack([]),
     ...changes,
   };
 }
 
-function endCall(begin: BeginCall, changes: Partial<EndCall>): EndCall {
+function endCall(begin: PackedBegin, changes: Partial<EndCall>): EndCall {
   return {
     id: begin.id,
     stepId: begin.stepId,

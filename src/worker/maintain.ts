@@ -1,5 +1,6 @@
 import type { Database } from "#db";
 import { sweepIdempotencyKeys } from "#domain";
+import { EventPacker } from "#events";
 
 /** What one round of housekeeping did. */
 export interface MaintenanceReport {
@@ -59,18 +60,11 @@ export async function compactJournals(db: Database, days: number): Promise<numbe
   return rows.length;
 }
 
-interface DeltaRow {
-  seq: number;
-  type: string;
-  data: { messageId: string; text?: string };
-}
-
 async function compactExecution(db: Database, executionId: string): Promise<void> {
-  const [events, messages] = await Promise.all([
-    db.query<DeltaRow>(
+  const [batches, messages] = await Promise.all([
+    db.query<EventBatch>(
       "maintenance_deltas",
-      `SELECT seq, type, data FROM execution_events
-       WHERE execution_id = $1 AND type IN ('message-delta', 'message-reset') ORDER BY seq`,
+      `SELECT last_seq, ids, body FROM execution_event_batches WHERE execution_id = $1 AND body ~ 'message-(delta|reset)' ORDER BY last_seq`,
       [executionId],
     ),
     db.query<{ id: string; content: string }>(
@@ -79,7 +73,7 @@ async function compactExecution(db: Database, executionId: string): Promise<void
       [executionId],
     ),
   ]);
-  const ranges = rangesOf(events.rows, new Map(messages.rows.map((row) => [row.id, row.content])));
+  const shorter = shorten(batches.rows, new Map(messages.rows.map((row) => [row.id, row.content])));
   await db.transaction(async (tx) => {
     // A retry may have started it again meanwhile: then it is left whole.
     const { rowCount } = await tx.query(
@@ -91,10 +85,15 @@ async function compactExecution(db: Database, executionId: string): Promise<void
     if (rowCount === 0) return;
     await tx.query(
       "maintenance_ranges",
-      `UPDATE execution_events e SET data = jsonb_build_object('messageId', r.message_id, 'from', r.start, 'to', r.stop)
-       FROM unnest($2::bigint[], $3::text[], $4::int[], $5::int[]) AS r(seq, message_id, start, stop)
-       WHERE e.execution_id = $1 AND e.seq = r.seq`,
-      [executionId, ...columns(ranges)],
+      `UPDATE execution_event_batches b SET ids = s.ids::uuid[], body = s.body
+       FROM unnest($2::bigint[], $3::text[], $4::text[]) AS s(last_seq, ids, body)
+       WHERE b.execution_id = $1 AND b.last_seq = s.last_seq`,
+      [
+        executionId,
+        shorter.map((one) => one.last_seq),
+        shorter.map((one) => `{${one.ids.join(",")}}`),
+        shorter.map((one) => one.body),
+      ],
     );
     // A completed execution is never replayed; the others keep what a retry goes on from.
     await tx.query(
@@ -107,30 +106,36 @@ async function compactExecution(db: Database, executionId: string): Promise<void
   });
 }
 
-interface Range {
-  seq: number;
-  messageId: string;
-  from: number;
-  to: number;
+/** A row of `execution_event_batches`. */
+interface EventBatch {
+  last_seq: number;
+  ids: string[];
+  body: string;
 }
 
-/** Where in its message each delta's text stands (UTF-16 units); a delta that does not match its message is left as it is. */
-function rangesOf(events: DeltaRow[], contents: Map<string, string>): Range[] {
+/**
+ * The batches whose deltas point into their messages afterwards (UTF-16 units), in place of repeating the text; a delta
+ * that does not match its message is left as it is.
+ */
+function shorten(batches: EventBatch[], contents: Map<string, string>): EventBatch[] {
   const position = new Map<string, number>();
-  const ranges: Range[] = [];
-  for (const { seq, type, data } of events) {
-    const { messageId, text } = data;
-    if (type === "message-reset") position.set(messageId, 0);
-    else if (text !== undefined) {
+  const changed: EventBatch[] = [];
+  for (const { last_seq, ids, body } of batches) {
+    const packer = new EventPacker(ids);
+    let same = true;
+    const events = (JSON.parse(body) as [string | number, { messageId: string; text?: string }][]).map((event) => {
+      const [type, data] = event;
+      if (type === "message-reset") position.set(data.messageId, 0);
+      if (type !== "message-delta" || data.text === undefined) return JSON.stringify(event);
+      const { messageId, text } = data;
       const from = position.get(messageId) ?? 0;
-      position.set(messageId, from + text.length);
-      if (contents.get(messageId)?.startsWith(text, from))
-        ranges.push({ seq, messageId, from, to: from + text.length });
-    }
+      const to = from + text.length;
+      position.set(messageId, to);
+      if (!contents.get(messageId)?.startsWith(text, from)) return JSON.stringify(event);
+      same = false;
+      return packer.pack([{ type, data: { messageId, from, to } }]).body;
+    });
+    if (!same) changed.push({ last_seq, ids: packer.ids, body: `[${events.join(",")}]` });
   }
-  return ranges;
-}
-
-function columns(ranges: Range[]): unknown[] {
-  return [ranges.map((r) => r.seq), ranges.map((r) => r.messageId), ranges.map((r) => r.from), ranges.map((r) => r.to)];
+  return changed;
 }

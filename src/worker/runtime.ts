@@ -128,8 +128,13 @@ export class Run implements ExecutionRuntime {
     this.#check();
     if (this.#find(step).status !== "pending") return;
     this.#replace(step, { status: "running" });
-    const data = { ...stepFacts(step), attempt: 1 };
-    this.#options.journal.add({ stepStarts: [step.id], events: [{ type: "step-start", data }] });
+    // The step's row has the facts: the event is stored as a reference to it.
+    const event: LiveEvent = {
+      type: "step-start",
+      data: { stepId: step.id, attempt: 1 },
+      live: { ...stepFacts(step), attempt: 1 },
+    };
+    this.#options.journal.add({ stepStarts: [step.id], events: [event] });
   }
 
   async finishStep(step: StepRecord, result: StepResult): Promise<StepRecord> {
@@ -141,11 +146,14 @@ export class Run implements ExecutionRuntime {
     const output = outputMessageId === null ? null : (this.#texts.get(outputMessageId) ?? "");
     const next = this.#replace(step, { status, output, data });
     const error = result.error === undefined ? null : storableText(result.error);
+    const live = { stepId: step.id, key: step.key, status };
+    const event: LiveEvent =
+      error === null
+        ? { type: "step-end", data: { stepId: step.id, status }, live }
+        : { type: "step-end", data: { ...live, error } };
     this.#options.journal.add({
       stepEnds: [{ id: step.id, status, outputMessageId, data: storableJson(data), error }],
-      events: [
-        { type: "step-end", data: { stepId: step.id, key: step.key, status, ...(error === null ? {} : { error }) } },
-      ],
+      events: [event],
     });
     return next;
   }
@@ -268,7 +276,11 @@ export class Run implements ExecutionRuntime {
   }
 
   #recordSteps(fresh: StepRecord[]): void {
-    const event: LiveEvent = { type: "step-planned", data: { steps: fresh.map(stepFacts) } };
+    const event: LiveEvent = {
+      type: "step-planned",
+      data: { stepIds: fresh.map((step) => step.id) },
+      live: { steps: fresh.map(stepFacts) },
+    };
     this.#options.journal.add({
       steps: fresh.map((step) => ({
         id: step.id,

@@ -139,7 +139,7 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
   },
   {
     what: "events after a number",
-    index: /^execution_events_pkey$/,
+    index: /^execution_event_batches_pkey$/,
     run: (db) => readEvents(db, id("execution", 0), 5, 100),
   },
   { what: "the dashboard", index: /^idx_executions_user_status$/, run: (db) => readDashboard(db, { userId }) },

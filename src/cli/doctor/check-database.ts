@@ -161,7 +161,7 @@ async function checkSizes({ db }: OpenStore, add: Add): Promise<void> {
   const total = rows.reduce((sum, row) => sum + row.bytes, 0);
   const largest = rows.slice(0, 5).map((row) => `${row.name} ${formatBytes(row.bytes)}`);
   add("ok", `${formatBytes(total)} of tables: ${largest.join(", ")}`);
-  const journal = rows.filter((row) => ["execution_events", "llm_calls", "tool_calls"].includes(row.name));
+  const journal = rows.filter((row) => ["execution_event_batches", "llm_calls", "tool_calls"].includes(row.name));
   const { rows: kept } = await db.pool.query<{ days: number; open: number }>(
     `SELECT journal_days AS days, (SELECT count(*)::int FROM task_executions WHERE compacted_at IS NULL AND ended_at < now() - make_interval(days => journal_days + 2)) AS open
      FROM installation`,

@@ -87,6 +87,12 @@ BEGIN
   RETURN warnings;
 END $$;
 
+-- Events given as {type, data} in the form in which they are stored.
+CREATE OR REPLACE FUNCTION muster_event_text(p_events jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT string_agg(jsonb_build_array(e->'type', e->'data')::text, ',' ORDER BY nth)
+  FROM jsonb_array_elements(p_events) WITH ORDINALITY AS v(e, nth)
+$$;
+
 -- Applies one batch of a worker to one execution. See src/worker/journal-batch.ts for the shape of `d`.
 CREATE OR REPLACE FUNCTION muster_commit_one(d jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -95,7 +101,9 @@ DECLARE
   v_id uuid := (d->>'executionId')::uuid;
   v_no integer := (d->>'commitNo')::integer;
   v_at timestamptz := clock_timestamp();
-  v_events jsonb := COALESCE(d->'events', '[]'::jsonb);
+  -- The batch's events in their stored form, packed by the worker, and how many they are.
+  v_body text := d#>>'{packed,body}';
+  v_count integer := COALESCE((d#>>'{packed,count}')::integer, 0);
   v_begin jsonb := '[]'::jsonb;
   -- Events that only the database can know of; they come after the batch's own and are told to the writer.
   v_extra jsonb := '[]'::jsonb;
@@ -237,7 +245,15 @@ BEGIN
     v_progress := true;
   END IF;
 
-  v_events := v_events || v_extra;
+  -- A worker of the version before sends them as they are.
+  IF d ? 'events' THEN
+    v_body := concat_ws(',', v_body, muster_event_text(d->'events'));
+    v_count := v_count + jsonb_array_length(d->'events');
+  END IF;
+  IF v_extra <> '[]'::jsonb THEN
+    v_body := concat_ws(',', v_body, muster_event_text(v_extra));
+    v_count := v_count + jsonb_array_length(v_extra);
+  END IF;
 
   IF d ? 'begin' THEN
     FOR c IN SELECT value FROM jsonb_array_elements(d->'begin') LOOP
@@ -262,7 +278,13 @@ BEGIN
           (v_result->>'reserved')::bigint + COALESCE((c->>'spentInAllNanoUsd')::bigint, 0), (c->>'attempt')::integer)
         ON CONFLICT (id) DO UPDATE SET provider = EXCLUDED.provider, model = EXCLUDED.model, attempts = EXCLUDED.attempts,
           max_output_tokens = EXCLUDED.max_output_tokens, reserved_nano_usd = EXCLUDED.reserved_nano_usd;
-        v_events := v_events || COALESCE(c->'events', '[]'::jsonb);
+        IF c ? 'packed' THEN
+          v_body := concat_ws(',', v_body, c#>>'{packed,body}');
+          v_count := v_count + (c#>>'{packed,count}')::integer;
+        ELSIF c->'events' <> '[]'::jsonb THEN
+          v_body := concat_ws(',', v_body, muster_event_text(c->'events'));
+          v_count := v_count + jsonb_array_length(c->'events');
+        END IF;
         IF (c->>'attempt')::integer = 1 THEN v_calls := v_calls + 1; END IF;
       END IF;
       v_begin := v_begin || (v_result || jsonb_build_object('id', c->>'id'));
@@ -270,7 +292,13 @@ BEGIN
   END IF;
 
   IF v_close IS NOT NULL THEN
-    v_events := v_events || COALESCE(v_close->'events', '[]'::jsonb);
+    IF v_close ? 'packed' THEN
+      v_body := concat_ws(',', v_body, v_close#>>'{packed,body}');
+      v_count := v_count + (v_close#>>'{packed,count}')::integer;
+    ELSIF v_close->'events' <> '[]'::jsonb THEN
+      v_body := concat_ws(',', v_body, muster_event_text(v_close->'events'));
+      v_count := v_count + jsonb_array_length(v_close->'events');
+    END IF;
     IF v_close->>'status' IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN
       UPDATE execution_steps SET status = CASE WHEN v_close->>'status' = 'failed' THEN 'failed' ELSE 'cancelled' END, ended_at = v_at
         WHERE execution_id = v_id AND status = 'running';
@@ -285,16 +313,15 @@ BEGIN
     END IF;
   END IF;
 
-  IF jsonb_array_length(v_events) > 0 THEN
-    INSERT INTO execution_events (execution_id, seq, at, type, data)
-    SELECT v_id, x.last_seq + ord, v_at, ev->>'type', ev->'data'
-    FROM jsonb_array_elements(v_events) WITH ORDINALITY AS e(ev, ord);
+  IF v_count > 0 THEN
+    INSERT INTO execution_event_batches (execution_id, last_seq, at, events, ids, body)
+    VALUES (v_id, x.last_seq + v_count, v_at, v_count, COALESCE((d->>'ids')::uuid[], '{}'), '[' || v_body || ']');
   END IF;
 
   IF v_close IS NULL THEN
     UPDATE task_executions SET
       commit_no = v_no,
-      last_seq = last_seq + jsonb_array_length(v_events),
+      last_seq = last_seq + v_count,
       llm_calls = llm_calls + v_calls,
       tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
       input_tokens = input_tokens + v_in,
@@ -306,7 +333,7 @@ BEGIN
   ELSE
     UPDATE task_executions SET
       commit_no = v_no,
-      last_seq = last_seq + jsonb_array_length(v_events),
+      last_seq = last_seq + v_count,
       llm_calls = llm_calls + v_calls,
       tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
       input_tokens = input_tokens + v_in,
@@ -328,7 +355,7 @@ BEGIN
     WHERE id = v_id;
   END IF;
 
-  RETURN jsonb_build_object('outcome', 'ok', 'lastSeq', x.last_seq + jsonb_array_length(v_events), 'at', v_at, 'begin', v_begin,
+  RETURN jsonb_build_object('outcome', 'ok', 'lastSeq', x.last_seq + v_count, 'at', v_at, 'begin', v_begin,
     'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL,
     'extra', v_extra);
 END $$;
@@ -419,7 +446,12 @@ BEGIN
     UPDATE llm_calls l SET state = 'lost', error = v_reason, ended_at = clock_timestamp()
     FROM task_executions t
     WHERE t.id = p_execution AND l.execution_id = t.id AND l.state = 'started'
-    RETURNING l.id, l.step_id, l.message_id, l.provider, l.model, l.input_tokens, l.reserved_nano_usd,
+    -- What stands in a provider's batch is booked when its answer comes.
+    RETURNING l.id, l.step_id, l.message_id, l.provider, l.model, l.input_tokens,
+      CASE WHEN t.lane = 'economy' AND EXISTS (
+        SELECT FROM llm_economy_calls e
+        WHERE e.execution_id = t.id AND e.call_id = l.id AND e.state IN ('waiting', 'submitted', 'done', 'failed')
+      ) THEN 0 ELSE l.reserved_nano_usd END AS reserved_nano_usd,
       t.user_id, t.squad_id, t.lane
   LOOP
     INSERT INTO agent_messages (id, task_execution_id, step_id, role, status, model, content)
@@ -436,7 +468,7 @@ BEGIN
       cost_nano_usd = cost_nano_usd + COALESCE(c.reserved_nano_usd, 0),
       cost_incomplete = cost_incomplete OR c.reserved_nano_usd IS NULL
     WHERE id = p_execution;
-    PERFORM muster_settle(c.id, NULL);
+    PERFORM muster_settle(c.id, CASE WHEN c.reserved_nano_usd = 0 THEN 0 END);
     v_events := v_events || jsonb_build_object('type', 'message-reset',
       'data', jsonb_build_object('messageId', c.message_id, 'reason', v_reason));
   END LOOP;
@@ -449,8 +481,9 @@ DECLARE
   v_last bigint;
 BEGIN
   UPDATE task_executions SET last_seq = last_seq + jsonb_array_length(p_events) WHERE id = p_execution RETURNING last_seq INTO v_last;
-  INSERT INTO execution_events (execution_id, seq, at, type, data)
-  SELECT p_execution, v_last - jsonb_array_length(p_events) + ord, clock_timestamp(), ev->>'type', ev->'data'
-  FROM jsonb_array_elements(p_events) WITH ORDINALITY AS e(ev, ord);
+  IF jsonb_array_length(p_events) > 0 THEN
+    INSERT INTO execution_event_batches (execution_id, last_seq, at, events, ids, body)
+    VALUES (p_execution, v_last, clock_timestamp(), jsonb_array_length(p_events), '{}', '[' || muster_event_text(p_events) || ']');
+  END IF;
   RETURN v_last;
 END $$;

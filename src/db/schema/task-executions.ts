@@ -2,7 +2,6 @@ import { sql } from "drizzle-orm";
 import { bigint, boolean, index, integer, jsonb, pgTable, primaryKey, text, unique, uuid } from "drizzle-orm/pg-core";
 import {
   endReasons,
-  executionEventTypes,
   executionStatuses,
   llmLanes,
   messageStatuses,
@@ -116,18 +115,20 @@ export const agentMessages = pgTable(
   (table) => [index("idx_agent_messages_execution_id").on(table.taskExecutionId, table.id.desc().nullsFirst())],
 );
 
-export const executionEvents = pgTable(
-  "execution_events",
+/** The events of one commit; the view `execution_events` shows them one by one. */
+export const executionEventBatches = pgTable(
+  "execution_event_batches",
   {
     executionId: uuid("execution_id")
       .notNull()
       .references(() => taskExecutions.id, { onDelete: "cascade" }),
-    seq: bigint("seq", { mode: "number" }).notNull(),
+    lastSeq: bigint("last_seq", { mode: "number" }).notNull(),
     at: instant("at").notNull(),
-    type: text("type", { enum: executionEventTypes }).notNull(),
-    data: jsonb("data").$type<Record<string, unknown>>().notNull(),
+    events: integer("events").notNull(),
+    ids: uuid("ids").array().notNull(),
+    body: text("body").notNull(),
   },
-  (table) => [primaryKey({ columns: [table.executionId, table.seq] })],
+  (table) => [primaryKey({ columns: [table.executionId, table.lastSeq] })],
 );
 
 export const squadSnapshots = pgTable("squad_snapshots", {

@@ -146,8 +146,9 @@ export const statements: readonly SeedStatement[] = [
   },
   {
     what: "execution_events",
-    text: `INSERT INTO execution_events (execution_id, seq, at, type, data)
-      SELECT e.id, v.seq, e.created_at + e.took * v.seq / ${eventsPerExecution}, v.type, v.data
+    text: `INSERT INTO execution_event_batches (execution_id, last_seq, at, events, ids, body)
+      SELECT e.id, v.seq, e.created_at + e.took * v.seq / ${eventsPerExecution}, 1, '{}',
+        jsonb_build_array(jsonb_build_array(v.type, v.data))::text
       FROM seed_executions e CROSS JOIN LATERAL (
         SELECT 1 AS seq, 'execution-start' AS type, '{"epoch": 0}'::jsonb AS data
         UNION ALL

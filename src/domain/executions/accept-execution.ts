@@ -150,7 +150,7 @@ const acceptSql = `
     INSERT INTO task_executions (id, user_id, task_id, squad_id, squad_snapshot_id, task, lane, traceparent, last_seq)
     SELECT $1, $2, task.id, $4, $5, $7::jsonb, $8, $9, 1 FROM task RETURNING created_at
   ), event AS (
-    INSERT INTO execution_events (execution_id, seq, at, type, data)
-    SELECT $1, 1, clock_timestamp(), 'execution-start', '{"epoch": 0}'::jsonb FROM execution
+    INSERT INTO execution_event_batches (execution_id, last_seq, at, events, ids, body)
+    SELECT $1, 1, clock_timestamp(), 1, '{}', '[["execution-start",{"epoch":0}]]' FROM execution
   )
   SELECT created_at FROM execution`;
