@@ -104,17 +104,11 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
       for (const tag of rule.tags) unlink(flightsByTag, tag, flight);
     };
     // The value is stored before anyone who waits for it goes on, and only if nothing was written meanwhile.
-    flight.promise = flight.promise.then(
-      (value) => {
-        done();
-        if (flight.valid) store(key, value, rule, load, uses);
-        return value;
-      },
-      (error: unknown) => {
-        done();
-        throw error;
-      },
-    );
+    const loaded = flight.promise.then((value) => {
+      if (flight.valid) store(key, value, rule, load, uses);
+      return value;
+    });
+    flight.promise = loaded.finally(done);
     return flight.promise;
   }
 
