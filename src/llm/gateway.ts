@@ -1,7 +1,7 @@
 import { createSecretKey, randomBytes } from "node:crypto";
 import type { ModelInfo } from "#contracts";
 import { CallState, type GatewayCall, type GatewayHandler, type GatewayMiddleware } from "./call-state.ts";
-import type { EconomyLane } from "./economy/economy-lane.ts";
+import type { EconomyLane, EconomyLaneOptions } from "./economy/economy-lane.ts";
 import { type EmbedCall, type EmbedReply, embedder } from "./embeddings.ts";
 import { asLlmError } from "./errors.ts";
 import { BlockLedger } from "./ledger/block-ledger.ts";
@@ -53,7 +53,7 @@ export interface GatewayDeps {
   cacheStore?: CacheStore | undefined;
   /** Windows shared with other processes; absent: this process is the only one. */
   limitStore?: LimitStore | undefined;
-  economy?: ((parts: { http: HttpProvider }) => EconomyLane) | undefined;
+  economy?: ((parts: Pick<EconomyLaneOptions, "http" | "accountOf" | "book">) => EconomyLane) | undefined;
   /** The offline model; absent: `muster/offline` is not offered. */
   offline?: ProviderClient | undefined;
   observers?: readonly LlmObserver[] | undefined;
@@ -110,7 +110,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     now,
     onStoreError: onError,
   });
-  const economy = deps.economy?.({ http });
+  const economy = deps.economy?.({
+    http,
+    accountOf: async (tenantId, accountId) =>
+      (await deps.accounts.list(tenantId)).find((account) => account.id === accountId) ?? null,
+    book: (records) => store.writeUsage(records),
+  });
 
   // The order of every call, outermost first; each file begins with what it promises.
   const middleware: GatewayMiddleware[] = [

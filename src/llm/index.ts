@@ -1,5 +1,6 @@
 export { createEconomyLane, type EconomyLane, type EconomyLaneOptions } from "./economy/economy-lane.ts";
-export { type EconomyStore, memoryEconomyStore, postgresEconomyStore } from "./economy/economy-store.ts";
+export type { EconomyStore } from "./economy/economy-store.ts";
+export { postgresEconomyStore } from "./economy/postgres-economy-store.ts";
 export type { EmbedCall, EmbedReply } from "./embeddings.ts";
 export { asLlmError, describe, LlmError, type LlmErrorKind, llmErrorKinds, toAppError } from "./errors.ts";
 export { type AccountSource, createGateway, type Gateway, type GatewayDeps } from "./gateway.ts";

@@ -162,6 +162,7 @@ async function compose(
     metrics,
     logger,
     installationKey: key,
+    keepsHouse: role !== "cli",
     closers,
   });
   listener.on(budgetsChannel, (userId) => modelGateway.budgetsChanged(userId));

@@ -33,6 +33,8 @@ export async function createModelGateway(options: {
   tracer: Tracer;
   logger: Logger;
   installationKey: Buffer;
+  /** This process lasts: it goes on with deferred calls that others left. */
+  keepsHouse: boolean;
   closers: (() => Promise<unknown>)[];
 }): Promise<ModelGateway & { budgetsChanged(userId: string): void }> {
   const { sources, metrics, logger, tracer, redis } = options;
@@ -44,13 +46,16 @@ export async function createModelGateway(options: {
     // Never Redis: when it dies its windows are gone, and the quota of the minute with them (ADR 0013).
     limitStore: postgresLimitStore(query),
     ledgerStore: postgresLedgerStore(query),
-    economy: ({ http }) =>
-      createEconomyLane({
-        http,
+    economy: (parts) => {
+      const lane = createEconomyLane({
+        ...parts,
         store: postgresEconomyStore(query),
         now: Date.now,
         onError: (error) => logger.warn({ err: error }, "a provider batch met a fault; its calls go on or go live"),
-      }),
+      });
+      if (options.keepsHouse) lane.start();
+      return lane;
+    },
     offline: createOfflineProvider({ latencyMs: 0, tokensPerSecond: null }),
     observers: [{ onCall: (record) => observe(metrics, record) }],
     onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),

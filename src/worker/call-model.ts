@@ -38,6 +38,7 @@ export async function callModel(options: CallModelOptions, call: ModelCall, sign
     executionId: execution.id,
     memberId: call.memberId,
     lane: execution.lane,
+    deferKey: `${execution.id}/${call.step.id}/${call.key}`,
     cache: "auto",
     signal,
     deadlineMs: null,

@@ -50,6 +50,8 @@ export interface LoadedExecution {
   tools: RecordedTool[];
   /** Text shown of calls that were in flight when the former worker died, by message id. */
   partialTexts: Map<string, string>;
+  /** Ids of calls in flight that a provider's batch will answer. */
+  deferredCalls: Set<string>;
   /** Reasons of pauses that a user has already resumed from. */
   pausesResumed: Set<string>;
 }
@@ -103,9 +105,13 @@ export async function loadExecution(db: Database, executionId: string): Promise<
     calls: [],
     tools: [],
     partialTexts: new Map(),
+    deferredCalls: new Set(),
     pausesResumed: new Set(),
   };
-  if (head.epoch > 1) await loadPast(db, loaded);
+  if (head.epoch > 1) {
+    await loadPast(db, loaded);
+    if (head.lane === "economy") await loadDeferred(db, loaded);
+  }
   return loaded;
 }
 
@@ -139,6 +145,17 @@ async function loadPast(db: Database, loaded: LoadedExecution): Promise<void> {
     ]);
     for (const row of rows) if (row.text !== null) loaded.partialTexts.set(row.id, row.text);
   }
+}
+
+/** Calls that stand in a provider's batch: their answers will come, so that nothing of them is lost with the worker. */
+async function loadDeferred(db: Database, loaded: LoadedExecution): Promise<void> {
+  const { rows } = await db.query<{ id: string }>(
+    "execution_load_deferred",
+    `SELECT call_id AS id FROM llm_economy_calls
+     WHERE execution_id = $1 AND state IN ('waiting', 'submitted', 'done', 'failed')`,
+    [loaded.id],
+  );
+  loaded.deferredCalls = new Set(rows.map((row) => row.id));
 }
 
 type StepRow = StepRecord & { kind: StepKind; status: StepStatus };

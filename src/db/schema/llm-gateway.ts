@@ -1,5 +1,9 @@
-import { index, integer, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { batchJobStates } from "#contracts";
 import { instant } from "./column-types.ts";
+import { taskExecutions } from "./task-executions.ts";
+import { users } from "./users.ts";
 
 export const llmRateWindows = pgTable("llm_rate_windows", {
   key: text("key").primaryKey(),
@@ -19,16 +23,61 @@ export const llmRateLeases = pgTable(
   (table) => [index("idx_llm_rate_leases_key").on(table.key)],
 );
 
+export const llmBatches = pgTable(
+  "llm_batches",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    accountId: text("account_id").notNull(),
+    provider: text("provider").notNull(),
+    model: text("model").notNull(),
+    providerBatchId: text("provider_batch_id"),
+    state: text("state", { enum: batchJobStates }).notNull(),
+    calls: integer("calls").notNull(),
+    doneCalls: integer("done_calls").notNull().default(0),
+    failedCalls: integer("failed_calls").notNull().default(0),
+    attempts: integer("attempts").notNull().default(0),
+    error: text("error"),
+    deadlineAt: instant("deadline_at").notNull(),
+    submittedAt: instant("submitted_at"),
+    endedAt: instant("ended_at"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+  },
+  (table) => [
+    index("idx_llm_batches_user_id").on(table.userId, table.id.desc().nullsFirst()),
+    index("idx_llm_batches_open").on(table.state).where(sql`${table.state} IN ('submitting', 'running', 'cancelling')`),
+  ],
+);
+
 export const llmEconomyCalls = pgTable(
   "llm_economy_calls",
   {
     key: text("key").primaryKey(),
+    userId: uuid("user_id").references(() => users.id, { onDelete: "cascade" }),
+    executionId: uuid("execution_id").references(() => taskExecutions.id, { onDelete: "cascade" }),
+    callId: uuid("call_id"),
     accountId: text("account_id").notNull(),
+    provider: text("provider"),
+    model: text("model"),
+    llmBatchId: uuid("llm_batch_id").references(() => llmBatches.id, { onDelete: "set null" }),
+    /** Of the version before; `llm_batches` holds it now. */
     batchId: text("batch_id"),
-    state: text("state", { enum: ["waiting", "submitted", "done", "failed"] }).notNull(),
+    state: text("state", { enum: ["waiting", "submitted", "done", "failed", "live", "cancelled"] }).notNull(),
+    request: text("request"),
+    booking: jsonb("booking").$type<unknown>(),
     result: text("result"),
+    deadlineAt: instant("deadline_at"),
     submittedAt: instant("submitted_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
-  (table) => [index("idx_llm_economy_calls_created_at").on(table.createdAt)],
+  (table) => [
+    index("idx_llm_economy_calls_created_at").on(table.createdAt),
+    index("idx_llm_economy_calls_open")
+      .on(table.userId, table.accountId, table.model, table.createdAt)
+      .where(sql`${table.state} IN ('waiting', 'submitted')`),
+    index("idx_llm_economy_calls_batch").on(table.llmBatchId),
+    index("idx_llm_economy_calls_execution_id").on(table.executionId),
+  ],
 );

@@ -69,4 +69,6 @@ export const installation = pgTable("installation", {
   createdAt: instant("created_at").notNull().defaultNow(),
   maintainedAt: instant("maintained_at"),
   journalDays: integer("journal_days").notNull().default(30),
+  economyHolder: uuid("economy_holder"),
+  economyUntil: instant("economy_until"),
 });

@@ -9,19 +9,37 @@ export interface BatchItem {
   call: Pick<ProviderCall, "account" | "request" | "maxOutputTokens" | "cacheSeams">;
 }
 
-export type BatchStatus = "running" | "ended" | "failed";
+export interface BatchStatus {
+  state: "running" | "ended" | "failed";
+  /** Calls that have their answer, and calls that failed, so far. */
+  done: number;
+  failed: number;
+}
+
+/** What tells one of our batches from others at the provider. */
+export interface BatchMark {
+  /** Our id, sent along where the provider keeps one. */
+  label: string;
+  calls: number;
+  createdAtMs: number;
+}
 
 /** Each item's result: the answer's JSON, or what went wrong with it alone. */
 export type BatchResults = Map<string, { answer: unknown } | { error: string }>;
 
 /** A provider's Batch API. Methods reject with `LlmError`. */
 export interface BatchClient {
-  submit(account: ProviderAccount, items: readonly BatchItem[], signal: AbortSignal): Promise<string>;
+  submit(account: ProviderAccount, items: readonly BatchItem[], label: string, signal: AbortSignal): Promise<string>;
+  /** Ids of batches that may be this one: for a submission whose answer never came. */
+  find(account: ProviderAccount, mark: BatchMark, signal: AbortSignal): Promise<string[]>;
   status(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<BatchStatus>;
   results(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<BatchResults>;
   cancel(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<void>;
 }
 
+/** Where OpenAI keeps our id of a batch. */
+const labelName = "muster_batch";
+const CLOCK_DIFFERENCE_MS = 60_000;
 const timeouts = { ...defaultTimeouts, totalMs: 120_000 };
 
 function jsonLines(text: string): unknown[] {
@@ -36,6 +54,8 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
   interface Batch {
     id: string;
     status: string;
+    metadata?: Record<string, string> | null;
+    request_counts?: { completed?: number; failed?: number } | null;
     output_file_id?: string | null;
     error_file_id?: string | null;
   }
@@ -48,7 +68,7 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
       signal,
     })) as Batch;
   return {
-    async submit(account, items, signal) {
+    async submit(account, items, label, signal) {
       const lines = items.map(({ key, call }) =>
         JSON.stringify({ custom_id: key, method: "POST", url: "/v1/chat/completions", body: encodeChatBody(call) }),
       );
@@ -65,7 +85,12 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
         timeouts,
         signal,
       })) as { id: string };
-      const order = { input_file_id: file.id, endpoint: "/v1/chat/completions", completion_window: "24h" };
+      const order = {
+        input_file_id: file.id,
+        endpoint: "/v1/chat/completions",
+        completion_window: "24h",
+        metadata: { [labelName]: label },
+      };
       const batch = await http.request(account, {
         method: "POST",
         path: "/batches",
@@ -75,12 +100,17 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
       });
       return (batch as Batch).id;
     },
+    async find(account, { label }, signal) {
+      const exchange = { method: "GET", path: "/batches?limit=100", body: null, timeouts, signal } as const;
+      const { data } = (await http.request(account, exchange)) as { data?: Batch[] };
+      return (data ?? []).filter(({ metadata }) => metadata?.[labelName] === label).map(({ id }) => id);
+    },
     async status(account, batchId, signal) {
-      const { status } = await read(account, batchId, signal);
-      if (status === "completed") return "ended";
+      const { status, request_counts: counts } = await read(account, batchId, signal);
       // An expired or cancelled batch still has the results of what was done in time.
-      if (status === "expired" || status === "cancelled") return "ended";
-      return status === "failed" ? "failed" : "running";
+      const ended = status === "completed" || status === "expired" || status === "cancelled";
+      const state = ended ? "ended" : status === "failed" ? "failed" : "running";
+      return { state, done: counts?.completed ?? 0, failed: counts?.failed ?? 0 };
     },
     async results(account, batchId, signal) {
       const batch = await read(account, batchId, signal);
@@ -124,7 +154,7 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
 /** https://platform.claude.com/docs/en/build-with-claude/batch-processing */
 export function anthropicBatchClient(http: HttpProvider): BatchClient {
   return {
-    async submit(account, items, signal) {
+    async submit(account, items, _label, signal) {
       const requests = items.map(({ key, call }) => ({ custom_id: key, params: encodeMessagesBody(call) }));
       const path = "/v1/messages/batches";
       const batch = await http.request(account, {
@@ -136,10 +166,28 @@ export function anthropicBatchClient(http: HttpProvider): BatchClient {
       });
       return (batch as { id: string }).id;
     },
+    async find(account, { calls, createdAtMs }, signal) {
+      // It keeps no label: a batch of this size made since then may be ours, which its results will say.
+      const path = "/v1/messages/batches?limit=100";
+      const { data } = (await http.request(account, { method: "GET", path, body: null, timeouts, signal })) as {
+        data?: { id: string; created_at: string; request_counts: Record<string, number> }[];
+      };
+      return (data ?? [])
+        .filter(
+          ({ created_at: createdAt, request_counts: counts }) =>
+            Date.parse(createdAt) >= createdAtMs - CLOCK_DIFFERENCE_MS &&
+            Object.values(counts).reduce((sum, count) => sum + count, 0) === calls,
+        )
+        .map(({ id }) => id);
+    },
     async status(account, batchId, signal) {
       const path = `/v1/messages/batches/${batchId}`;
-      const batch = await http.request(account, { method: "GET", path, body: null, timeouts, signal });
-      return (batch as { processing_status: string }).processing_status === "ended" ? "ended" : "running";
+      const batch = (await http.request(account, { method: "GET", path, body: null, timeouts, signal })) as {
+        processing_status: string;
+        request_counts?: { succeeded?: number; errored?: number };
+      };
+      const { succeeded = 0, errored = 0 } = batch.request_counts ?? {};
+      return { state: batch.processing_status === "ended" ? "ended" : "running", done: succeeded, failed: errored };
     },
     async results(account, batchId, signal) {
       const path = `/v1/messages/batches/${batchId}/results`;

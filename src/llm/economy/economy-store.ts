@@ -1,79 +1,110 @@
-import type { Query } from "../stores/query.ts";
+import type { BatchJobState, ProviderKind } from "#contracts";
+import type { ModelPrice } from "../prices.ts";
+import type { LlmRequest } from "../types.ts";
+import type { BatchItem } from "./batch-clients.ts";
+
+/** Of one deferred call. `live`: it is (or will be) answered by the live endpoint, whatever its batch still says. */
+export type EconomyState = "waiting" | "submitted" | "done" | "failed" | "live" | "cancelled";
+
+/** A deferred call as it is kept: enough to send it and to book it without whoever asked. */
+export interface EconomyCall {
+  /** The same when the call is asked again after a restart. */
+  key: string;
+  userId: string;
+  callId: string;
+  accountId: string;
+  provider: ProviderKind;
+  /** The provider's own name. */
+  model: string;
+  request: EconomyRequest;
+  booking: EconomyBooking;
+  /** Epoch milliseconds. */
+  deadlineMs: number;
+}
+
+export interface EconomyRequest extends Omit<BatchItem["call"], "account"> {
+  request: LlmRequest;
+}
+
+export interface EconomyBooking {
+  squadId: string | null;
+  executionId: string | null;
+  memberId: string | null;
+  /** Null for accounts of the installation. */
+  accountId: string | null;
+  price: ModelPrice | null;
+}
 
 export interface EconomyEntry {
-  accountId: string;
-  state: "waiting" | "submitted" | "done" | "failed";
-  batchId: string | null;
+  state: EconomyState;
   /** Done: the answer's JSON as the provider gave it. Failed: what it said. */
   result: string | null;
+  deadlineMs: number;
+}
+
+/** A batch that is not at its end. */
+export interface OpenBatch {
+  id: string;
+  userId: string;
+  accountId: string;
+  state: Extract<BatchJobState, "submitting" | "running" | "cancelling">;
+  providerBatchId: string | null;
+  calls: number;
+  attempts: number;
+  createdAtMs: number;
+}
+
+export interface ItemOutcome {
+  key: string;
+  state: "done" | "failed";
+  result: string;
+}
+
+/** A call whose answer nobody waits for any more. */
+export interface OrphanCall {
+  key: string;
+  userId: string;
+  provider: ProviderKind;
+  model: string;
+  request: EconomyRequest;
+  booking: EconomyBooking;
 }
 
 /**
- * What the economy lane must not forget in a restart.
+ * What the economy lane must not forget in a restart, shared by all processes.
  *
- * Contract: a call that was submitted is found again by its key, so that it is not paid twice; results are kept until
- * `forget` (the caller has them then).
+ * Contract: a call is kept with its request before it is sent; it belongs to one batch at a time; only the process that
+ * has the turn hands batches over and asks after them; a result is kept until whoever asked has journalled it.
  */
 export interface EconomyStore {
-  find(key: string): Promise<EconomyEntry | null>;
-  wait(key: string, accountId: string): Promise<void>;
-  submitted(keys: readonly string[], batchId: string): Promise<void>;
-  finish(key: string, state: "done" | "failed", result: string): Promise<void>;
+  /** Keeps the call, or finds what became of it before: the entry that counts. */
+  join(call: EconomyCall): Promise<EconomyEntry>;
+  find(keys: readonly string[]): Promise<Map<string, EconomyEntry>>;
+  /** The call takes another way or nobody wants it: it leaves the lane; its batch goes on for the others. */
+  leave(key: string, state: "live" | "cancelled"): Promise<void>;
+  /** Asked again, the call starts anew; what its batch still says is booked under its old key, followed by a slash. */
+  release(key: string): Promise<void>;
+  /** Forgets the call: asked again, it starts anew. */
   forget(key: string): Promise<void>;
-}
-
-/** For a process that keeps nothing, and for tests. */
-export function memoryEconomyStore(): EconomyStore {
-  const entries = new Map<string, EconomyEntry>();
-  return {
-    find: async (key) => entries.get(key) ?? null,
-    async wait(key, accountId) {
-      entries.set(key, { accountId, state: "waiting", batchId: null, result: null });
-    },
-    async submitted(keys, batchId) {
-      for (const key of keys) {
-        const entry = entries.get(key);
-        if (entry !== undefined) entries.set(key, { ...entry, state: "submitted", batchId });
-      }
-    },
-    async finish(key, state, result) {
-      const entry = entries.get(key);
-      if (entry !== undefined) entries.set(key, { ...entry, state, result });
-    },
-    async forget(key) {
-      entries.delete(key);
-    },
-  };
-}
-
-/** In the table `llm_economy_calls`. */
-export function postgresEconomyStore(query: Query): EconomyStore {
-  return {
-    async find(key) {
-      const { rows } = await query<EconomyEntry>(
-        `SELECT account_id AS "accountId", state, batch_id AS "batchId", result FROM llm_economy_calls WHERE key = $1`,
-        [key],
-      );
-      return rows[0] ?? null;
-    },
-    async wait(key, accountId) {
-      await query(
-        `INSERT INTO llm_economy_calls (key, account_id, state) VALUES ($1, $2, 'waiting')
-         ON CONFLICT (key) DO UPDATE SET account_id = EXCLUDED.account_id, state = 'waiting', batch_id = NULL, result = NULL`,
-        [key, accountId],
-      );
-    },
-    async submitted(keys, batchId) {
-      await query(
-        "UPDATE llm_economy_calls SET state = 'submitted', batch_id = $2, submitted_at = now() WHERE key = ANY($1::text[])",
-        [keys, batchId],
-      );
-    },
-    async finish(key, state, result) {
-      await query("UPDATE llm_economy_calls SET state = $2, result = $3 WHERE key = $1", [key, state, result]);
-    },
-    async forget(key) {
-      await query("DELETE FROM llm_economy_calls WHERE key = $1", [key]);
-    },
-  };
+  /** True when there is work and this process is the one to do it, for `forMs` from now. */
+  takeTurn(holder: string, forMs: number): Promise<boolean>;
+  /** Lets another process have it. */
+  endTurn(holder: string): Promise<void>;
+  /** Makes one batch of calls that waited long enough or are enough; false when there is none to make. */
+  makeBatch(limits: { size: number; collectMs: number }): Promise<boolean>;
+  openBatches(): Promise<OpenBatch[]>;
+  /** What is to be sent; calls that left meanwhile are not among them. Counts the attempt. */
+  beginSubmit(batchId: string): Promise<{ key: string; request: EconomyRequest }[]>;
+  submitted(batchId: string, providerBatchId: string): Promise<void>;
+  /** True when a batch of ours over this account has this id of the provider. */
+  isKnown(accountId: string, providerBatchId: string): Promise<boolean>;
+  progress(batchId: string, done: number, failed: number): Promise<void>;
+  /** Calls of the batch that left it before their result came. */
+  orphans(batchId: string): Promise<OrphanCall[]>;
+  /** The batch's end: each call gets its outcome, those without one go live. */
+  deliver(batchId: string, outcomes: readonly ItemOutcome[]): Promise<void>;
+  /** The provider refused the batch: its calls go live. */
+  refused(batchId: string, error: string): Promise<void>;
+  /** Drops calls of executions that ended, cancels batches that nobody waits for, forgets what is old. */
+  prune(): Promise<void>;
 }

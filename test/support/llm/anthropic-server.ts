@@ -64,7 +64,7 @@ function createFormat(): WireFormat {
   const cachedPrefixes = new Set<string>();
   const batches = new Map<
     string,
-    { requests: { custom_id: string; params: MessagesBody }[]; pollsLeft: number; status: string }
+    { requests: { custom_id: string; params: MessagesBody }[]; pollsLeft: number; status: string; createdAt: string }
   >();
 
   function usageOf(answer: ScriptedAnswer, body: MessagesBody, options: WireServerOptions) {
@@ -227,15 +227,29 @@ function createFormat(): WireFormat {
           id,
           type: "message_batch",
           processing_status: batch?.status,
-          request_counts: { processing: 0, succeeded: 0, errored: 0, canceled: 0, expired: 0 },
+          created_at: batch?.createdAt,
+          request_counts: {
+            processing: ended ? 0 : batch?.requests.length,
+            succeeded: ended ? batch.requests.length : 0,
+            errored: 0,
+            canceled: 0,
+            expired: 0,
+          },
           results_url: ended ? `${server.root}/v1/messages/batches/${id}/results` : null,
         };
       };
       if (request.method === "POST" && path === "/v1/messages/batches") {
         const id = `msgbatch_${batches.size + 1}`;
         const { requests } = request.body as { requests: { custom_id: string; params: MessagesBody }[] };
-        batches.set(id, { requests, pollsLeft: 1, status: "in_progress" });
+        batches.set(id, { requests, pollsLeft: 1, status: "in_progress", createdAt: new Date().toISOString() });
+        if (server.options.batchAnswerLost === true) {
+          response.destroy();
+          return true;
+        }
         return send(shape(id));
+      }
+      if (request.method === "GET" && path === "/v1/messages/batches") {
+        return send({ data: [...batches.keys()].reverse().map(shape), has_more: false });
       }
       const one = /^\/v1\/messages\/batches\/([^/]+)(\/results|\/cancel)?$/.exec(path);
       const batch = batches.get(one?.[1] ?? "");

@@ -128,12 +128,23 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
         pollsLeft: 1,
       };
       batches.set(batch.id, batch);
+      if (server.options.batchAnswerLost === true) {
+        response.destroy();
+        return true;
+      }
       return send(response, visible(batch));
+    }
+    if (request.method === "GET" && path === "/v1/batches") {
+      return send(response, { object: "list", data: [...batches.values()].reverse().map(visible), has_more: false });
     }
     const one = /^\/v1\/batches\/([^/]+)(\/cancel)?$/.exec(path);
     const batch = batches.get(one?.[1] ?? "");
     if (one === null || batch === undefined) return false;
-    if (one[2] !== undefined) batch.status = "cancelled";
+    if (one[2] !== undefined) {
+      // What was done until then has its results.
+      if (server.options.batchDoneWhenCancelled === true) await run(batch, server);
+      batch.status = "cancelled";
+    } else if (server.options.batchesNeverEnd === true) batch.pollsLeft = 1;
     else if (batch.status === "in_progress" && batch.pollsLeft <= 0) await run(batch, server);
     batch.pollsLeft -= 1;
     return send(response, visible(batch));

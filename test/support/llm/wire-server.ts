@@ -20,6 +20,11 @@ export interface WireServerOptions {
   /** Tokens of a prompt; default a quarter of its JSON text's characters. */
   countPromptTokens?: (body: unknown) => number;
   models?: string[];
+  /** Batches stay in progress until they are cancelled; what was done of them by then has results, or nothing has. */
+  batchesNeverEnd?: boolean;
+  batchDoneWhenCancelled?: boolean;
+  /** The answer to a new batch is cut off: it was made, but nobody heard of it. */
+  batchAnswerLost?: boolean;
 }
 
 export interface RecordedRequest {

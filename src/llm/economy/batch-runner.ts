@@ -1,0 +1,186 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { ProviderKind } from "#contracts";
+import type { FrameSink } from "../call-state.ts";
+import { asLlmError, isRepeatable } from "../errors.ts";
+import { BATCH_DISCOUNT, costOf } from "../prices.ts";
+import { MessagesParser } from "../providers/anthropic-messages.ts";
+import type { HttpProvider } from "../providers/http-provider.ts";
+import { ChatParser } from "../providers/openai-chat.ts";
+import type { ProviderAccount } from "../providers/provider.ts";
+import type { AnswerParser } from "../providers/wire-reader.ts";
+import type { LlmCallRecord } from "../records.ts";
+import type { LlmRequest } from "../types.ts";
+import { anthropicBatchClient, type BatchClient, openAiBatchClient } from "./batch-clients.ts";
+import type { EconomyStore, ItemOutcome, OpenBatch, OrphanCall } from "./economy-store.ts";
+
+export interface BatchRunnerOptions {
+  http: HttpProvider;
+  store: EconomyStore;
+  /** The account a stored call was meant for; null when it is gone. */
+  accountOf: (userId: string, accountId: string) => Promise<ProviderAccount | null>;
+  /** Writes the bill of answers that nobody waits for any more. */
+  book: (records: LlmCallRecord[]) => Promise<void>;
+  /** Calls per batch, and how long the first waits for others. */
+  size: number;
+  collectMs: number;
+  /** How long the right to hand over and ask lasts: longer than any one exchange with a provider. */
+  turnMs: number;
+  now: () => number;
+  onError: (error: unknown) => void;
+}
+
+/** Parses the JSON of a provider's whole answer. */
+export function batchAnswerParser(kind: ProviderKind, request: LlmRequest, onFrame: FrameSink): AnswerParser {
+  return kind === "anthropic"
+    ? new MessagesParser(request, "The batch", onFrame)
+    : new ChatParser(request, "The batch", onFrame);
+}
+
+/**
+ * Hands deferred calls over in batches and brings the results home. Any number of processes may run it: one of them has
+ * the turn and does the work of all, whoever asked for the calls, so that what a dead process left is gone on with.
+ */
+export class BatchRunner {
+  readonly #options: BatchRunnerOptions;
+  readonly #clients: Partial<Record<ProviderKind, BatchClient>>;
+  readonly #id = randomUUID();
+
+  constructor(options: BatchRunnerOptions) {
+    this.#options = options;
+    this.#clients = { openai: openAiBatchClient(options.http), anthropic: anthropicBatchClient(options.http) };
+  }
+
+  serves(kind: ProviderKind): boolean {
+    return this.#clients[kind] !== undefined;
+  }
+
+  /** One round; false when there is nothing to do, or another process does it. Faults of one batch stay with it. */
+  async round(signal: AbortSignal): Promise<boolean> {
+    const { store, turnMs, size, collectMs, onError } = this.#options;
+    if (!(await store.takeTurn(this.#id, turnMs))) return false;
+    await store.prune();
+    while (await store.makeBatch({ size, collectMs }));
+    for (const batch of await store.openBatches()) {
+      // An exchange may have taken long: the turn must last through the next one.
+      if (signal.aborted || !(await store.takeTurn(this.#id, turnMs))) break;
+      await this.#goOn(batch, signal).catch(onError);
+    }
+    return true;
+  }
+
+  /** Lets another process go on at once. */
+  async close(): Promise<void> {
+    await this.#options.store.endTurn(this.#id);
+  }
+
+  async #goOn(batch: OpenBatch, signal: AbortSignal): Promise<void> {
+    const { store, accountOf } = this.#options;
+    const account = await accountOf(batch.userId, batch.accountId);
+    const client = account === null ? undefined : this.#clients[account.kind];
+    if (account === null || client === undefined) {
+      await store.refused(batch.id, "The provider account is gone.");
+    } else if (batch.providerBatchId === null) {
+      await this.#submit(batch, account, client, signal);
+    } else {
+      await this.#follow({ ...batch, providerBatchId: batch.providerBatchId }, account, client, signal);
+    }
+  }
+
+  async #submit(batch: OpenBatch, account: ProviderAccount, client: BatchClient, signal: AbortSignal): Promise<void> {
+    const { store } = this.#options;
+    if (batch.attempts > 0) {
+      const mark = { label: batch.id, calls: batch.calls, createdAtMs: batch.createdAtMs };
+      for (const found of await client.find(account, mark, signal)) {
+        if (!(await store.isKnown(account.id, found))) return store.submitted(batch.id, found);
+      }
+    }
+    const items = await store.beginSubmit(batch.id);
+    if (items.length === 0 || batch.state === "cancelling")
+      return store.refused(batch.id, "Cancelled before it was sent.");
+    try {
+      const sent = items.map(({ key, request }) => ({ key, call: { ...request, account } }));
+      const providerBatchId = await client.submit(account, sent, batch.id, signal);
+      await store.submitted(batch.id, providerBatchId);
+    } catch (thrown) {
+      const error = asLlmError(thrown);
+      // What may have arrived is looked for in the next round; a plain refusal stays one.
+      if (error.kind !== "internal" && error.kind !== "cancelled" && !isRepeatable(error)) {
+        await store.refused(batch.id, error.message);
+      }
+      throw error;
+    }
+  }
+
+  async #follow(
+    batch: OpenBatch & { providerBatchId: string },
+    account: ProviderAccount,
+    client: BatchClient,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store } = this.#options;
+    let status = await client.status(account, batch.providerBatchId, signal);
+    if (batch.state === "cancelling" && status.state === "running") {
+      await client.cancel(account, batch.providerBatchId, signal);
+      status = await client.status(account, batch.providerBatchId, signal);
+    }
+    if (status.state === "failed") return store.refused(batch.id, "The provider failed the whole batch.");
+    if (status.state === "running") return store.progress(batch.id, status.done, status.failed);
+    const results = await client.results(account, batch.providerBatchId, signal);
+    const outcomes: ItemOutcome[] = [];
+    for (const [key, result] of results) {
+      if ("answer" in result) outcomes.push({ key, state: "done", result: JSON.stringify(result.answer) });
+      else outcomes.push({ key, state: "failed", result: result.error });
+    }
+    await this.#bookOrphans(batch, results);
+    await store.deliver(batch.id, outcomes);
+  }
+
+  /** Answers of calls that were cancelled or went live meanwhile cost what they cost: the bill says so. */
+  async #bookOrphans(batch: OpenBatch, results: Map<string, { answer: unknown } | { error: string }>): Promise<void> {
+    const { store, book, now } = this.#options;
+    const records: LlmCallRecord[] = [];
+    for (const orphan of await store.orphans(batch.id)) {
+      const result = results.get(orphan.key.split("/")[0] as string);
+      if (result !== undefined && "answer" in result) records.push(recordOf(orphan, result.answer, batch.id, now()));
+    }
+    if (records.length > 0) await book(records);
+  }
+}
+
+function recordOf(orphan: OrphanCall, answer: unknown, batchId: string, atMs: number): LlmCallRecord {
+  const { booking, request, provider, model, userId } = orphan;
+  const parser = batchAnswerParser(provider, request.request, () => {});
+  parser.body(answer);
+  const { usage } = parser.answer();
+  return {
+    callId: stableId(batchId, orphan.key),
+    tenantId: userId,
+    squadId: booking.squadId,
+    executionId: booking.executionId,
+    memberId: booking.memberId,
+    lane: "economy",
+    provider,
+    model,
+    accountId: booking.accountId,
+    outcome: "cancelled",
+    errorKind: "cancelled",
+    cacheResult: "bypass",
+    usage,
+    costNanoUsd: booking.price === null ? null : costOf(booking.price, usage, BATCH_DISCOUNT),
+    savedNanoUsd: null,
+    attempts: 1,
+    durationMs: 0,
+    timeToFirstTokenMs: null,
+    rateWaitMs: 0,
+    addedMs: 0,
+    billedElsewhere: false,
+    atMs,
+  };
+}
+
+/** The same for the same answer, so that a result that is read twice is booked once (UUID version 8, RFC 9562). */
+function stableId(...parts: string[]): string {
+  const hex = createHash("sha256").update(parts.join("\n")).digest("hex");
+  const variant = ((Number.parseInt(hex[16] as string, 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}

@@ -1,0 +1,229 @@
+import { randomUUID } from "node:crypto";
+import type { Query } from "../stores/query.ts";
+import type {
+  EconomyEntry,
+  EconomyRequest,
+  EconomyState,
+  EconomyStore,
+  ItemOutcome,
+  OpenBatch,
+  OrphanCall,
+} from "./economy-store.ts";
+
+const entryColumns = `key, state, result, extract(epoch FROM deadline_at)::double precision * 1000 AS "deadlineMs"`;
+const openBatch = "('submitting', 'running', 'cancelling')";
+/** Executions in these states ask for none of their calls again, or begin them anew. */
+const endedExecution = "('completed', 'failed', 'cancelled')";
+
+type EntryRow = { key: string; state: EconomyState; result: string | null; deadlineMs: number };
+
+function entryOf({ state, result, deadlineMs }: EntryRow): EconomyEntry {
+  return { state, result, deadlineMs };
+}
+
+/** In the tables `llm_economy_calls` and `llm_batches`; whose turn it is stands in `installation`. */
+export function postgresEconomyStore(query: Query): EconomyStore {
+  return { ...callsOf(query), ...turnsOf(query), ...batchesOf(query), ...endsOf(query) };
+}
+
+function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "leave" | "release" | "forget"> {
+  return {
+    async join(call) {
+      // An entry of the version before (without a request) is as good as none; so is one whose answer went another way.
+      const { rows } = await query<EntryRow>(
+        `INSERT INTO llm_economy_calls AS c
+           (key, user_id, execution_id, call_id, account_id, provider, model, state, request, booking, deadline_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, to_timestamp($10::double precision / 1000))
+         ON CONFLICT (key) DO UPDATE SET call_id = EXCLUDED.call_id,
+           state = CASE WHEN c.request IS NULL THEN 'waiting' ELSE c.state END,
+           llm_batch_id = CASE WHEN c.request IS NULL THEN NULL ELSE c.llm_batch_id END,
+           user_id = EXCLUDED.user_id, execution_id = EXCLUDED.execution_id, model = COALESCE(c.model, EXCLUDED.model),
+           provider = COALESCE(c.provider, EXCLUDED.provider), request = COALESCE(c.request, EXCLUDED.request),
+           booking = COALESCE(c.booking, EXCLUDED.booking), deadline_at = COALESCE(c.deadline_at, EXCLUDED.deadline_at)
+         RETURNING ${entryColumns}`,
+        [
+          call.key,
+          call.userId,
+          call.booking.executionId,
+          call.callId,
+          call.accountId,
+          call.provider,
+          call.model,
+          JSON.stringify(call.request),
+          JSON.stringify(call.booking),
+          call.deadlineMs,
+        ],
+      );
+      return entryOf(rows[0] as EntryRow);
+    },
+    async find(keys) {
+      const { rows } = await query<EntryRow>(
+        `SELECT ${entryColumns} FROM llm_economy_calls WHERE key = ANY($1::text[])`,
+        [keys],
+      );
+      return new Map(rows.map((row) => [row.key, entryOf(row)]));
+    },
+    async leave(key, state) {
+      await query("UPDATE llm_economy_calls SET state = $2 WHERE key = $1 AND state IN ('waiting', 'submitted')", [
+        key,
+        state,
+      ]);
+    },
+    async release(key) {
+      await query("UPDATE llm_economy_calls SET key = key || '/' || gen_random_uuid() WHERE key = $1", [key]);
+    },
+    async forget(key) {
+      await query("DELETE FROM llm_economy_calls WHERE key = $1", [key]);
+    },
+  };
+}
+
+function turnsOf(query: Query): Pick<EconomyStore, "takeTurn" | "endTurn" | "prune"> {
+  return {
+    async takeTurn(holder, forMs) {
+      const { rowCount } = await query(
+        `UPDATE installation SET economy_holder = $1, economy_until = clock_timestamp() + make_interval(secs => $2 / 1000.0)
+         WHERE (economy_holder = $1 OR economy_until IS NULL OR economy_until < clock_timestamp())
+           AND (EXISTS (SELECT FROM llm_economy_calls WHERE state IN ('waiting', 'submitted'))
+             OR EXISTS (SELECT FROM llm_batches WHERE state IN ${openBatch}))`,
+        [holder, forMs],
+      );
+      return rowCount === 1;
+    },
+    async endTurn(holder) {
+      await query("UPDATE installation SET economy_until = NULL WHERE economy_holder = $1", [holder]);
+    },
+    async prune() {
+      await query(
+        `UPDATE llm_economy_calls c SET state = 'cancelled' FROM task_executions t
+         WHERE t.id = c.execution_id AND c.state IN ('waiting', 'submitted') AND t.status IN ${endedExecution}`,
+        [],
+      );
+      // A batch is cancelled when the last of its calls has left it.
+      await query(
+        `UPDATE llm_batches b SET state = 'cancelling' WHERE state IN ('submitting', 'running')
+           AND NOT EXISTS (SELECT FROM llm_economy_calls c WHERE c.llm_batch_id = b.id AND c.state = 'submitted')`,
+        [],
+      );
+      await query(
+        `DELETE FROM llm_economy_calls c USING llm_economy_calls d
+         LEFT JOIN task_executions t ON t.id = d.execution_id LEFT JOIN llm_batches b ON b.id = d.llm_batch_id
+         WHERE c.key = d.key AND d.state NOT IN ('waiting', 'submitted')
+           AND (b.id IS NULL OR b.state NOT IN ${openBatch})
+           AND (t.status IN ${endedExecution} OR d.created_at < now() - interval '30 days')`,
+        [],
+      );
+      await query(
+        `DELETE FROM llm_batches WHERE created_at < now() - interval '90 days' AND state NOT IN ${openBatch}`,
+        [],
+      );
+    },
+  };
+}
+
+function batchesOf(
+  query: Query,
+): Pick<EconomyStore, "makeBatch" | "openBatches" | "beginSubmit" | "submitted" | "isKnown" | "progress"> {
+  return {
+    async makeBatch({ size, collectMs }) {
+      // One model to a batch: OpenAI takes no other.
+      const { rowCount } = await query(
+        `WITH due AS (
+           SELECT user_id, account_id, model FROM llm_economy_calls WHERE state = 'waiting' AND request IS NOT NULL
+           GROUP BY user_id, account_id, model
+           HAVING count(*) >= $2 OR min(created_at) <= clock_timestamp() - make_interval(secs => $3 / 1000.0) LIMIT 1
+         ), picked AS (
+           SELECT c.key, c.user_id, c.account_id, c.model, c.provider, c.deadline_at
+           FROM llm_economy_calls c JOIN due USING (user_id, account_id, model)
+           WHERE c.state = 'waiting' AND c.request IS NOT NULL ORDER BY c.created_at LIMIT $2 FOR UPDATE OF c
+         ), made AS (
+           INSERT INTO llm_batches (id, user_id, account_id, provider, model, state, calls, deadline_at)
+           SELECT $1, user_id, account_id, min(provider), model, 'submitting', count(*), min(deadline_at)
+           FROM picked GROUP BY user_id, account_id, model RETURNING id
+         )
+         UPDATE llm_economy_calls c SET state = 'submitted', llm_batch_id = made.id, submitted_at = clock_timestamp()
+         FROM picked, made WHERE c.key = picked.key`,
+        [randomUUID(), size, collectMs],
+      );
+      return (rowCount ?? 0) > 0;
+    },
+    async openBatches() {
+      const { rows } = await query<OpenBatch>(
+        `SELECT id, user_id AS "userId", account_id AS "accountId", state, provider_batch_id AS "providerBatchId", calls,
+           attempts, extract(epoch FROM created_at)::double precision * 1000 AS "createdAtMs"
+         FROM llm_batches WHERE state IN ${openBatch} ORDER BY id`,
+        [],
+      );
+      return rows;
+    },
+    async beginSubmit(batchId) {
+      await query("UPDATE llm_batches SET attempts = attempts + 1 WHERE id = $1", [batchId]);
+      const { rows } = await query<{ key: string; request: string }>(
+        "SELECT key, request FROM llm_economy_calls WHERE llm_batch_id = $1 AND state = 'submitted' ORDER BY key",
+        [batchId],
+      );
+      return rows.map(({ key, request }) => ({ key, request: JSON.parse(request) as EconomyRequest }));
+    },
+    async submitted(batchId, providerBatchId) {
+      // Cancelled while it was handed over: it stays so, and the provider is told with the id that is known now.
+      await query(
+        `UPDATE llm_batches SET state = CASE WHEN state = 'submitting' THEN 'running' ELSE state END,
+           provider_batch_id = $2, submitted_at = clock_timestamp() WHERE id = $1`,
+        [batchId, providerBatchId],
+      );
+    },
+    async isKnown(accountId, providerBatchId) {
+      const { rowCount } = await query("SELECT 1 FROM llm_batches WHERE account_id = $1 AND provider_batch_id = $2", [
+        accountId,
+        providerBatchId,
+      ]);
+      return (rowCount ?? 0) > 0;
+    },
+    async progress(batchId, done, failed) {
+      await query("UPDATE llm_batches SET done_calls = $2, failed_calls = $3 WHERE id = $1", [batchId, done, failed]);
+    },
+  };
+}
+
+function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refused"> {
+  return {
+    async orphans(batchId) {
+      const { rows } = await query<Omit<OrphanCall, "request"> & { request: string }>(
+        `SELECT key, user_id AS "userId", provider, model, request, booking FROM llm_economy_calls
+         WHERE llm_batch_id = $1 AND state IN ('live', 'cancelled')`,
+        [batchId],
+      );
+      return rows.map((row) => ({ ...row, request: JSON.parse(row.request) as EconomyRequest }));
+    },
+    async deliver(batchId, outcomes: readonly ItemOutcome[]) {
+      await query(
+        `WITH outcome AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) AS o(key, state, result)),
+         ended AS (
+           UPDATE llm_batches SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'ended' END,
+             done_calls = (SELECT count(*) FROM outcome WHERE state = 'done'),
+             failed_calls = (SELECT count(*) FROM outcome WHERE state = 'failed'), ended_at = clock_timestamp()
+           WHERE id = $1
+         )
+         UPDATE llm_economy_calls c SET state = COALESCE(o.state, 'live'), result = o.result
+         FROM llm_economy_calls d LEFT JOIN outcome o ON o.key = d.key
+         WHERE c.key = d.key AND d.llm_batch_id = $1 AND d.state = 'submitted'`,
+        [
+          batchId,
+          outcomes.map(({ key }) => key),
+          outcomes.map(({ state }) => state),
+          outcomes.map(({ result }) => result),
+        ],
+      );
+    },
+    async refused(batchId, error) {
+      await query(
+        `WITH ended AS (
+           UPDATE llm_batches SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'failed' END,
+             error = $2, ended_at = clock_timestamp() WHERE id = $1
+         )
+         UPDATE llm_economy_calls SET state = 'live' WHERE llm_batch_id = $1 AND state = 'submitted'`,
+        [batchId, error],
+      );
+    },
+  };
+}
