@@ -12,12 +12,15 @@ import { createReadStores, type ReadStores } from "./read-store.ts";
 import { registerRoutes } from "./register-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
+import type { ResumableStreams } from "./sse.ts";
 import { createValidation } from "./validation.ts";
 
 declare module "fastify" {
   interface FastifyInstance {
     /** Every route with its policy and schemas, for the security tests and the generated reference. */
     routeTable: readonly AnyRoute[];
+    /** Streams whose clients come back for the rest, sent away when the server stops. */
+    resumableStreams: ResumableStreams;
   }
 }
 
@@ -25,7 +28,7 @@ declare module "fastify" {
 const receiveTimeoutMs = 30_000;
 const headersTimeoutMs = 10_000;
 const keepAliveMs = 65_000;
-/** What is still open this long after the server began to close is cut: event streams, which resume elsewhere by id. */
+/** What is still open this long after the server began to close is cut: answers that take their time. */
 const drainMs = 2_000;
 
 /** The HTTP server of Muster, ready for `listen` or `inject`. */
@@ -54,6 +57,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
     },
   });
   app.decorate("routeTable", routes);
+  app.decorate("resumableStreams", new Set() as ResumableStreams);
   acceptJson(app);
   refuseUndeclared(app);
   app.addHook("onRequest", (request, reply, done) => {
@@ -78,6 +82,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   let cut: NodeJS.Timeout | undefined;
   app.addHook("preClose", async () => {
     cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
+    for (const stream of [...app.resumableStreams]) stream.sendAway();
   });
   app.addHook("onClose", async () => {
     clearTimeout(cut);

@@ -9,6 +9,11 @@ const maxBehindMs = 2_000;
 const maxBufferedBytes = 8 * 1_024 * 1_024;
 const heartbeatMs = 15_000;
 const opened = Buffer.from(": open\n\n");
+/** A reader whose connection breaks comes back after about this time; browsers would wait 3 s and more. */
+const retryMs = 1_000;
+const resumableOpened = Buffer.from(`retry: ${retryMs}\n: open\n\n`);
+/** Readers that are sent away come back within this time, each at a moment of its own. */
+const sendAwayOverMs = 1_500;
 const heartbeat = Buffer.from(": heartbeat\n\n");
 
 /** An open Server-Sent Events answer (WHATWG HTML, section 9.2). */
@@ -17,17 +22,26 @@ export interface SseStream {
   write(frames: Buffer | string): void;
   /** Ends the answer after what was written. */
   end(): void;
+  /** Ends the answer and tells the client when to come back: this process stops, another (or the next) goes on. */
+  sendAway(): void;
   /** True once the client is gone or the answer ended. */
   closed(): boolean;
   /** Called once, however it ends. */
   onClose(fn: () => void): void;
 }
 
+/** The open streams of one server that can be resumed elsewhere. */
+export type ResumableStreams = Set<SseStream>;
+
 /**
  * Begins the answer and keeps it open with a comment every 15 seconds. Nothing between may hold it back: no-transform
- * keeps proxies from compressing it, X-Accel-Buffering from collecting it.
+ * keeps proxies from compressing it, X-Accel-Buffering from collecting it. A stream that is given `resumable` belongs to
+ * a client that can come back for the rest: it is sent away when the server stops.
  */
-export function openSse(reply: FastifyReply, headers: Record<string, string> = {}): SseStream {
+export function openSse(
+  reply: FastifyReply,
+  { headers = {}, resumable }: { headers?: Record<string, string>; resumable?: ResumableStreams } = {},
+): SseStream {
   const { raw } = reply;
   reply.hijack();
   raw.writeHead(200, {
@@ -39,7 +53,7 @@ export function openSse(reply: FastifyReply, headers: Record<string, string> = {
     connection: "keep-alive",
   });
   // Opens the stream at the client at once, before there is an event.
-  raw.write(opened);
+  raw.write(resumable ? resumableOpened : opened);
   let open = true;
   let behindSince: number | null = null;
   const closers: (() => void)[] = [];
@@ -50,6 +64,7 @@ export function openSse(reply: FastifyReply, headers: Record<string, string> = {
     if (!open) return;
     open = false;
     clearInterval(timer);
+    resumable?.delete(stream);
     for (const fn of closers) fn();
   }
 
@@ -72,17 +87,22 @@ export function openSse(reply: FastifyReply, headers: Record<string, string> = {
   });
   // A reset connection is the client's way of leaving.
   raw.once("error", finish);
-  return {
+  function end(last?: string): void {
+    if (!open) return;
+    finish();
+    raw.end(last);
+  }
+
+  const stream: SseStream = {
     write,
-    end() {
-      if (!open) return;
-      finish();
-      raw.end();
-    },
+    end: () => end(),
+    sendAway: () => end(`retry: ${Math.ceil(Math.random() * sendAwayOverMs)}\n: come back\n\n`),
     closed: () => !open,
     onClose(fn) {
       if (open) closers.push(fn);
       else fn();
     },
   };
+  resumable?.add(stream);
+  return stream;
 }

@@ -103,6 +103,117 @@ test("a reader that catches up gets every event of a long stream once, in order"
   await reader.cancel();
 });
 
+/** Reads until the pattern has come; `rest` reads to the end and answers with all of it. */
+async function readOn(response: Response, pattern: RegExp): Promise<{ rest(): Promise<string> }> {
+  const chunks = (response.body as ReadableStream<Uint8Array>).values();
+  const decoder = new TextDecoder();
+  let text = "";
+  while (!pattern.test(text)) {
+    const { value, done } = await chunks.next();
+    assert.ok(!done, `the stream ended with ${text}`);
+    text += decoder.decode(value, { stream: true });
+  }
+  return {
+    async rest() {
+      for await (const bytes of chunks) text += decoder.decode(bytes, { stream: true });
+      return text;
+    },
+  };
+}
+
+/** The ids that a reader gets who comes with this Last-Event-ID, while the execution writes on, until it got one. */
+async function readIds(executionId: string, lastEventId: string): Promise<number[]> {
+  const { port } = api.app.server.address() as AddressInfo;
+  const { pool } = api.database.db;
+  const leave = new AbortController();
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/executions/${executionId}/events`, {
+    headers: { authorization: `Bearer ${user.token}`, "last-event-id": lastEventId },
+    signal: leave.signal,
+  });
+  assert.equal(response.status, 200);
+  const writing = setInterval(() => {
+    void pool
+      .query("SELECT muster_append($1, $2::jsonb) AS last", [
+        executionId,
+        JSON.stringify([{ type: "execution-resume", data: { by: "user" } }]),
+      ])
+      .then(({ rows }) => api.events.announce(executionId, Number(rows[0].last)));
+  }, 100);
+  let text = "";
+  const decoder = new TextDecoder();
+  try {
+    for await (const bytes of response.body as ReadableStream<Uint8Array>) {
+      text += decoder.decode(bytes, { stream: true });
+      const seen = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id));
+      if (text.endsWith("\n\n") && seen.length > 0) return seen;
+    }
+    assert.fail("the stream ended");
+  } finally {
+    clearInterval(writing);
+    leave.abort();
+  }
+}
+
+test("a stream resumes behind any Last-Event-ID: old, of the end, from the future; what is no number is refused", async () => {
+  const executionId = await makeExecution(20, 10);
+  const contiguous = (ids: number[], from: number) => {
+    assert.deepEqual(
+      ids,
+      ids.map((_, index) => from + index),
+    );
+  };
+  contiguous(await readIds(executionId, "0"), 1);
+  contiguous(await readIds(executionId, "18"), 19);
+  contiguous(await readIds(executionId, "21"), 22);
+  // Of another execution or installation, with a higher number than this one has: it goes on from its end.
+  const ids = await readIds(executionId, "999999");
+  assert.ok((ids[0] ?? 0) > 22, String(ids));
+  contiguous(ids, ids[0] ?? 0);
+  for (const forged of ["-1", "1e3", "1 OR 1=1", "9999999999999999", "1,2", "0x10"]) {
+    const answer = await user.call("GET", `/api/v1/executions/${executionId}/events`, undefined, {
+      "last-event-id": forged,
+    });
+    assert.equal(answer.status, 400, forged);
+    assert.match(answer.body.detail, /Last-Event-ID must be/);
+  }
+});
+
+test("nobody reads the stream of another's execution, whatever number they name", async () => {
+  const executionId = await makeExecution(5, 10);
+  const other = await createUser(api.app, api.database.db);
+  const answer = await other.call("GET", `/api/v1/executions/${executionId}/events`, undefined, {
+    "last-event-id": "3",
+  });
+  assert.equal(answer.status, 404);
+});
+
+test("a server that stops sends its readers away with a time to come back, each its own", async () => {
+  const executionId = await makeExecution(3, 10);
+  const stopping = await startTestApi({ beside: api });
+  await stopping.app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = stopping.app.server.address() as AddressInfo;
+  const streams = await Promise.all(
+    Array.from({ length: 5 }, async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/api/v1/executions/${executionId}/events`, {
+        headers: { authorization: `Bearer ${user.token}` },
+      });
+      return readOn(response, /^id: 4$/m);
+    }),
+  );
+  assert.equal(stopping.app.resumableStreams.size, 5);
+  const rest = Promise.all(streams.map(({ rest }) => rest()));
+  await stopping.close();
+  const times = (await rest).map((text) => {
+    assert.match(text, /^retry: 1000$/m);
+    return /retry: (\d+)\n: come back\n\n$/.exec(text)?.[1];
+  });
+  assert.ok(
+    times.every((time) => Number(time) > 0 && Number(time) <= 1_500),
+    String(times),
+  );
+  assert.ok(new Set(times).size > 1, "not all in the same moment");
+});
+
 test("a reader that takes nothing is cut off, and the server's memory with it", async () => {
   const executionId = await makeExecution(40_000, 1_000);
   const { port } = api.app.server.address() as AddressInfo;
@@ -128,9 +239,9 @@ test("revoking a key ends its streams at once", async () => {
   const response = await fetch(`http://127.0.0.1:${port}/api/v1/executions/${execution.id}/events`, {
     headers: { authorization: `Bearer ${other.token}` },
   });
-  const ended = response.text();
+  const { rest } = await readOn(response, /^id: 1$/m);
   await other.call("DELETE", `/api/v1/api-keys/${other.apiKeyId}`);
-  assert.match(await ended, /^id: 1$/m);
+  await rest();
 });
 
 test("a process with too much to do refuses at once and says when to come back", async () => {

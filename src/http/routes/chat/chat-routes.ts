@@ -58,7 +58,7 @@ async function streamChat(parts: ChatParts): Promise<void> {
   let text = "";
   const open = (): SseStream => {
     if (!stream) {
-      stream = openSse(reply, { "x-muster-conversation": conversationId });
+      stream = openSse(reply, { headers: { "x-muster-conversation": conversationId } });
       stream.onClose(() => abort.abort());
     }
     return stream;

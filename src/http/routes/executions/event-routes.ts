@@ -23,7 +23,7 @@ export function executionEventRoutes(authenticator: Authenticator): AnyRoute[] {
       handle: async ({ db, caller, params: { executionId }, query, deps, request, reply }) => {
         expectFound((await ownsExecution(db, caller, executionId)) || null, "execution");
         const after = lastEventId(request.headers["last-event-id"]) ?? query.after ?? 0;
-        const stream = openSse(reply);
+        const stream = openSse(reply, { resumable: reply.server.resumableStreams });
         deps.metrics.sseClients(1);
         const unsubscribe = deps.events.subscribe(executionId, after, {
           onEvents: (events) => {

@@ -113,7 +113,7 @@ async function stream(
   let sse: SseStream | null = null;
   const open = (): SseStream => {
     if (sse) return sse;
-    sse = openSse(reply, headers);
+    sse = openSse(reply, { headers });
     sse.write(toChunk(head, { role: "assistant", content: "" }));
     return sse;
   };
