@@ -2,6 +2,7 @@
 export { uuidv7 as newId } from "#db";
 export * from "./api-keys/index.ts";
 export * from "./avatars/index.ts";
+export * from "./batch-jobs/index.ts";
 export * from "./budgets/index.ts";
 export type { SquadCatalog } from "./catalog.ts";
 export {

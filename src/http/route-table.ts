@@ -4,6 +4,7 @@ import { apiKeyRoutes } from "./routes/account/api-key-routes.ts";
 import { authRoutes } from "./routes/account/auth-routes.ts";
 import { peopleRoutes } from "./routes/account/people-routes.ts";
 import { avatarRoutes } from "./routes/avatars/avatar-routes.ts";
+import { batchJobRoutes } from "./routes/batch-jobs/batch-job-routes.ts";
 import { budgetRoutes } from "./routes/budgets/budget-routes.ts";
 import { catalogRoutes } from "./routes/catalog/catalog-routes.ts";
 import { chatRoutes } from "./routes/chat/chat-routes.ts";
@@ -13,6 +14,7 @@ import { executionControlRoutes } from "./routes/executions/control-routes.ts";
 import { executionEventRoutes } from "./routes/executions/event-routes.ts";
 import { executionRoutes } from "./routes/executions/execution-routes.ts";
 import { executionFileRoutes } from "./routes/executions/file-routes.ts";
+import { toolCallRoutes } from "./routes/executions/tool-call-routes.ts";
 import { openAiRoutes } from "./routes/openai/openai-routes.ts";
 import { docsRoutes } from "./routes/operations/docs-routes.ts";
 import { operationRoutes } from "./routes/operations/operation-routes.ts";
@@ -37,10 +39,12 @@ export function createRouteTable(authenticator: Authenticator): AnyRoute[] {
     ...executionRoutes(),
     ...executionControlRoutes(),
     ...executionFileRoutes(),
+    ...toolCallRoutes(),
     ...executionEventRoutes(authenticator),
     ...chatRoutes(),
     ...conversationRoutes(),
     ...usageRoutes(),
+    ...batchJobRoutes(),
     ...budgetRoutes(),
     ...providerAccountRoutes(),
     ...openAiRoutes(),

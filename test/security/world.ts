@@ -43,7 +43,8 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
   const pictured = await user.call("PUT", "/api/v1/me/avatar", { imageBase64: onePixelPng });
   await user.call("PUT", `/api/v1/budgets/squads/${squad.id}`, { limitNanoUsd: 1_000_000 });
   await user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd: 1_000_000 });
-  const [notificationId, conversationId, messageId, stepId, invitationId] = Array.from({ length: 5 }, () => uuidv7());
+  const made = Array.from({ length: 7 }, () => uuidv7());
+  const [notificationId, conversationId, messageId, stepId, invitationId, toolCallId, batchJobId] = made;
   const insert = (label: string, text: string, values: unknown[]) => db.query(`world_${label}`, text, values);
   await insert("notification", "INSERT INTO notifications (id, user_id, kind, title) VALUES ($1, $2, 'system', $3)", [
     notificationId,
@@ -65,6 +66,24 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
     "INSERT INTO invitations (id, invited_by, email, token_hash, expires_at) VALUES ($1, $2, $3, $4, now() + interval '1 day')",
     [invitationId, user.id, `guest-of-${name}@example.org`, Buffer.from(randomUUID())],
   );
+  await insert(
+    "tool_call",
+    `INSERT INTO tool_calls (id, execution_id, step_id, key, epoch, member_id, tool, class, arguments, state, result, ended_at)
+     VALUES ($1, $2, $3, 'turn-1/tool-1', 1, $4, 'write_file', 'idempotent', $5, 'done', 'Wrote it.', now())`,
+    [
+      toolCallId,
+      execution.id,
+      stepId,
+      squad.members[1]?.id,
+      JSON.stringify({ path: "report.md", content: `secret of ${name}` }),
+    ],
+  );
+  await insert(
+    "batch",
+    `INSERT INTO llm_batches (id, user_id, account_id, provider, model, state, calls, deadline_at)
+     VALUES ($1, $2, $3, 'openai', 'secret-model', 'running', 1, now() + interval '1 day')`,
+    [batchJobId, user.id, account.id],
+  );
   return {
     user,
     ids: {
@@ -75,6 +94,8 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
       attachmentId: task.attachments[0]?.id ?? "",
       executionId: execution.id,
       stepId: stepId ?? "",
+      toolCallId: toolCallId ?? "",
+      batchJobId: batchJobId ?? "",
       providerAccountId: account.id,
       conversationId: conversationId ?? "",
       notificationId: notificationId ?? "",
@@ -102,6 +123,7 @@ export function knownValues(): Known {
     kind: "ollama",
     page: "/squads/[id]",
     asset: "start.js",
+    path: "report.md",
     "*": "report.md",
     messages: [{ role: "user", content: "hi" }],
     input: "hi",

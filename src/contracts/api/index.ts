@@ -1,5 +1,6 @@
 export * from "./account.ts";
 export * from "./avatars.ts";
+export * from "./batch-jobs.ts";
 export * from "./budgets.ts";
 export * from "./catalog.ts";
 export * from "./chat.ts";
@@ -12,4 +13,5 @@ export * from "./projects.ts";
 export * from "./provider-accounts.ts";
 export * from "./squads.ts";
 export * from "./tasks.ts";
+export * from "./tool-calls.ts";
 export * from "./usage.ts";

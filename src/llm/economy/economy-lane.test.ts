@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { cancelBatchJob, listBatchJobs } from "#domain";
 import type { LlmError, Query } from "#llm";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/database.ts";
 import { economyGateway, insertUser } from "../../../test/support/llm/economy-fixture.ts";
@@ -233,8 +234,10 @@ test("a batch that its owner cancels ends its calls; asked again they start anew
     () => batchesOf(tenantId),
     ([first]) => first?.state === "running",
   );
-  await query("UPDATE llm_batches SET state = 'cancelling' WHERE id = $1", [batch?.id]);
-  await query("UPDATE llm_economy_calls SET state = 'cancelled' WHERE llm_batch_id = $1", [batch?.id]);
+  const other = { userId: await insertUser(query) };
+  assert.equal((await cancelBatchJob(database.db, other, batch?.id ?? "")).outcome, "not_found");
+  const told = await cancelBatchJob(database.db, { userId: tenantId }, batch?.id ?? "");
+  assert.ok(told.outcome === "ok" && told.batchJob.state === "cancelling" && told.batchJob.leftCalls === 1);
   assert.equal((await cancelled).kind, "cancelled");
   await until(
     () => batchesOf(tenantId),
@@ -247,6 +250,16 @@ test("a batch that its owner cancels ends its calls; asked again they start anew
     () => batchesOf(tenantId),
     (batches) => batches.length === 2,
   );
+  const seen = await listBatchJobs(database.db, { userId: tenantId }, {});
+  assert.deepEqual(
+    seen.data.map(({ calls, model: name, state }) => [calls, name, state === "cancelled"]),
+    [
+      [1, model, false],
+      [1, model, true],
+    ],
+  );
+  assert.ok(Date.parse(seen.data[0]?.deadlineAt ?? "") > Date.now());
+  assert.deepEqual((await listBatchJobs(database.db, other, {})).data, []);
   await gateway.close();
   await assert.rejects(again, { kind: "cancelled" });
   await server.close();

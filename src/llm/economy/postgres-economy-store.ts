@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { v7 as uuidv7 } from "uuid";
 import type { Query } from "../stores/query.ts";
 import type {
   EconomyEntry,
@@ -143,7 +143,7 @@ function batchesOf(
          )
          UPDATE llm_economy_calls c SET state = 'submitted', llm_batch_id = made.id, submitted_at = clock_timestamp()
          FROM picked, made WHERE c.key = picked.key`,
-        [randomUUID(), size, collectMs],
+        [uuidv7(), size, collectMs],
       );
       return (rowCount ?? 0) > 0;
     },

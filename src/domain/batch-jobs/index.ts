@@ -1,0 +1,1 @@
+export { type CancelBatchJobOutcome, cancelBatchJob, listBatchJobs } from "./batch-jobs.ts";
