@@ -1,13 +1,13 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError } from "#contracts";
 import type { Caller } from "#domain";
 import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
+import { createKeptAnswers, keptAnswerKey } from "./kept-answers.ts";
 import { type Authenticator, type Credential, credentialOf, isCrossSite } from "./plugins/authenticate.ts";
 import type { LoadShedder } from "./plugins/load-shedding.ts";
 import { createRateLimiter } from "./plugins/rate-limit.ts";
-import { prepareBrotli } from "./response-cache.ts";
 import type { AnyRoute, Policy } from "./route.ts";
-import { sendStored } from "./send-answer.ts";
 
 /** Wide enough for a whole load test from one key; a runaway script or a scanner meets them. */
 export const admissionDefaults: AdmissionLimits = {
@@ -33,7 +33,12 @@ export interface Admission {
   /** What was learned of the request. */
   of(request: FastifyRequest): Admitted | undefined;
   /** The key of a caller's answer in the response cache. */
-  cacheKey(caller: Caller, request: FastifyRequest): string;
+  cacheKey(caller: Caller, request: { url: string }): string;
+  /**
+   * Answers a GET of this route if it is a plain hit: a caller known for the moment, whom policy and rate let in, and an
+   * answer that is kept and fresh. Else false, and nothing was done.
+   */
+  answerKept(request: IncomingMessage, response: ServerResponse, route: AnyRoute): boolean;
 }
 
 const unsafe = new Set(["POST", "PUT", "PATCH", "DELETE"]);
@@ -44,11 +49,14 @@ export function createAdmission(
   authenticator: Authenticator,
   shedder: LoadShedder,
   limits: AdmissionLimits,
+  /** Told of every GET of a route whose answers are kept, once its caller was let in. */
+  onKeepable: (url: string, route: AnyRoute) => void = () => undefined,
 ): Admission {
   const admitted = new WeakMap<FastifyRequest, Admitted>();
   const callers = createRateLimiter(limits.perCaller);
   const addresses = createRateLimiter(limits.perAddress);
   const guesses = createRateLimiter(limits.signIn);
+  const kept = createKeptAnswers(deps);
 
   function limited(waitSeconds: number, what: string): void {
     if (waitSeconds === 0) return;
@@ -63,7 +71,13 @@ export function createAdmission(
     }
     allow(route.policy, caller);
     if (caller !== null) limited(callers.take(caller.userId), "Too many requests.");
-    if (caller !== null && answerFromCache(request, reply, route, caller)) return;
+    if (caller !== null && route.cache && request.method === "GET") {
+      onKeepable(request.url, route);
+      if (kept.send(request.raw, reply.raw, route, caller)) {
+        reply.hijack();
+        return;
+      }
+    }
     if (shedder.overloaded() && route.tag !== "operations") {
       throw new AppError("unavailable", "Muster has more to do than it can. Try again in a moment.", {
         retryAfterSeconds: 1,
@@ -93,29 +107,6 @@ export function createAdmission(
     deps.metrics.httpInFlight(-1);
   }
 
-  function answerFromCache(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, caller: Caller): boolean {
-    if (!route.cache || !deps.cache.usable()) return false;
-    const startedAt = performance.now();
-    const answer = deps.cache.answers.fresh(cacheKey(caller, request));
-    if (!answer) return false;
-    const status = sendStored(request, reply, answer);
-    if (!answer.br && request.headers["accept-encoding"]?.includes("br")) {
-      prepareBrotli(answer, (error) => deps.logger.warn({ err: error }, "an answer could not be compressed"));
-    }
-    deps.metrics.observeCache("responses", "hit");
-    deps.metrics.observeHttp({
-      method: request.method,
-      route: route.path,
-      status,
-      durationMs: performance.now() - startedAt,
-    });
-    return true;
-  }
-
-  function cacheKey(caller: Caller, request: FastifyRequest): string {
-    return `${caller.userId} ${request.url}`;
-  }
-
   return {
     admit(request, reply, route) {
       const credential = credentialOf(request);
@@ -132,13 +123,20 @@ export function createAdmission(
       }
       const known = authenticator.recall(credential);
       if (known !== undefined) {
+        if (known !== null) authenticator.noteHeaders(request.headers, credential);
         enter(request, reply, route, known);
         return undefined;
       }
       return findAndEnter(request, reply, route, credential);
     },
     of: (request) => admitted.get(request),
-    cacheKey,
+    cacheKey: (caller, request) => keptAnswerKey(caller, request.url),
+    answerKept(request, response, route) {
+      const caller = authenticator.recallHeaders(request.headers);
+      // What is refused is refused on the ordinary way, with its reason.
+      if (caller === undefined || !permits(route.policy, caller) || callers.take(caller.userId) !== 0) return false;
+      return kept.send(request, response, route, caller);
+    },
   };
 
   async function findAndEnter(
@@ -152,6 +150,11 @@ export function createAdmission(
     if (caller === null) limited(addresses.take(request.ip), "Too many requests without a valid credential.");
     enter(request, reply, route, caller);
   }
+}
+
+/** Whether `allow` lets this caller in. */
+function permits(policy: Policy, caller: Caller): boolean {
+  return !((policy === "session" && caller.kind !== "session") || (policy === "owner" && caller.role !== "owner"));
 }
 
 function allow(policy: Policy, caller: Caller | null): void {

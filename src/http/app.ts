@@ -4,6 +4,7 @@ import { AppError, sizeLimits } from "#contracts";
 import { admissionDefaults, createAdmission } from "./admission.ts";
 import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
 import { createErrorHandler, sendProblem } from "./error-handler.ts";
+import { createExpressLane, createLanedServer } from "./express-lane.ts";
 import { handleNotFound } from "./not-found.ts";
 import { type Authenticator, createAuthenticator } from "./plugins/authenticate.ts";
 import { createLoadShedder } from "./plugins/load-shedding.ts";
@@ -36,7 +37,8 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   const limits: AdmissionLimits = { ...admissionDefaults, ...deps.limits };
   const authenticator = createAuthenticator(deps.db);
   const shedder = createLoadShedder(limits, () => deps.db.poolState().waiting);
-  const admission = createAdmission(deps, authenticator, shedder, limits);
+  const admission = createAdmission(deps, authenticator, shedder, limits, (url, route) => lane.remember(url, route));
+  const lane = createExpressLane(admission);
   const ui = deps.webRoot === null ? null : await openStaticUi(deps.webRoot);
   const routes = createRouteTable(authenticator);
   const app = fastify({
@@ -49,6 +51,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: "idle",
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
+    serverFactory: (handler, options) => createLanedServer(lane.answer, handler, options),
     routerOptions: { maxParamLength: 1_000, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
     exposeHeadRoutes: true,
     return503OnClosing: true,
@@ -81,6 +84,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   ui?.inlineWith((request, url) => readAs(app, request, url));
   let cut: NodeJS.Timeout | undefined;
   app.addHook("preClose", async () => {
+    lane.close();
     cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
     for (const stream of [...app.resumableStreams]) stream.sendAway();
   });

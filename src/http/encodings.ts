@@ -31,10 +31,12 @@ export function acceptedEncodings(header: string | undefined): { br: boolean; gz
   // What nearly every client sends, without parsing.
   if (header === "gzip, deflate, br, zstd" || header === "gzip, deflate, br" || header === "br, gzip, deflate")
     return both;
+  if (header === "gzip") return onlyGzip;
   return { br: accepts(header, "br"), gzip: accepts(header, "gzip") };
 }
 
 const none = Object.freeze({ br: false, gzip: false });
+const onlyGzip = Object.freeze({ br: false, gzip: true });
 const both = Object.freeze({ br: true, gzip: true });
 
 function accepts(header: string, coding: string): boolean {

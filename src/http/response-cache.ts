@@ -12,7 +12,8 @@ export interface StoredAnswer {
   br?: Buffer;
   /** Brotli is being made; until then gzip is sent. */
   brUnderWay?: boolean;
-  headers: Partial<Record<Encoding | "notModified", Record<string, string | number>>>;
+  /** Names and values in turn, made at the first use of a form. */
+  headers: Partial<Record<Encoding | "notModified", string[]>>;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { acceptedEncodings, compressFromBytes, type Encoding, toGzip } from "./encodings.ts";
 import { apiHeaders } from "./plugins/security-headers.ts";
@@ -19,46 +20,52 @@ export function matchesEtag(header: string | undefined, etag: string): boolean {
   return header.split(",").some((one) => one.trim().replace(/^W\//, "") === opaque);
 }
 
-/**
- * Sends kept bytes without passing through Fastify's reply: the compressed form that is there, or 304. Used for hits of
- * the response cache, where everything else would cost more than the answer itself.
- */
+/** Sends kept bytes without passing through Fastify's reply, where everything else would cost more than the answer. */
 export function sendStored(request: FastifyRequest, reply: FastifyReply, answer: StoredAnswer): number {
-  const { raw } = reply;
   reply.hijack();
-  if (matchesEtag(request.headers["if-none-match"], answer.etag)) {
-    raw.writeHead(304, headersOf(answer, "notModified"));
-    raw.end();
+  return writeStored(request.raw, reply.raw, answer);
+}
+
+/** Writes kept bytes: the compressed form that is there, or 304. Returns the status. */
+export function writeStored(request: IncomingMessage, response: ServerResponse, answer: StoredAnswer): number {
+  const { headers } = request;
+  if (matchesEtag(headers["if-none-match"], answer.etag)) {
+    response.writeHead(304, headersOf(answer, "notModified"));
+    response.end();
     return 304;
   }
-  const encoding = chooseEncoding(request, answer);
+  const encoding = chooseEncoding(headers["accept-encoding"], answer);
   const bytes = encoding === "br" ? answer.br : encoding === "gzip" ? answer.gzip : answer.identity;
-  raw.writeHead(200, headersOf(answer, encoding));
-  raw.end(request.method === "HEAD" ? undefined : bytes);
+  response.writeHead(200, headersOf(answer, encoding));
+  response.end(request.method === "HEAD" ? undefined : bytes);
   return 200;
 }
 
-function chooseEncoding(request: FastifyRequest, answer: StoredAnswer): Encoding {
+function chooseEncoding(header: string | undefined, answer: StoredAnswer): Encoding {
   if (answer.identity.length < compressFromBytes) return "identity";
-  const accepted = acceptedEncodings(request.headers["accept-encoding"]);
+  const accepted = acceptedEncodings(header);
   if (accepted.br && answer.br) return "br";
   return accepted.gzip && answer.gzip ? "gzip" : "identity";
 }
 
-function headersOf(answer: StoredAnswer, form: Encoding | "notModified"): Record<string, string | number> {
+/** Names and values in turn: what Node writes with the least work. */
+function headersOf(answer: StoredAnswer, form: Encoding | "notModified"): string[] {
   const known = answer.headers[form];
   if (known) return known;
-  const bytes = form === "br" ? answer.br : form === "gzip" ? answer.gzip : answer.identity;
-  const headers: Record<string, string | number> = {
-    ...apiHeaders,
-    "cache-control": "private, no-cache",
-    vary: "Accept-Encoding, Authorization, Cookie",
-    etag: answer.etag,
-  };
+  const headers = [
+    "cache-control",
+    "private, no-cache",
+    "vary",
+    "Accept-Encoding, Authorization, Cookie",
+    "etag",
+    answer.etag,
+  ];
+  // A 304 updates the headers of the answer that the client has; those that never change need not come again (RFC 9110, section 15.4.5).
   if (form !== "notModified") {
-    headers["content-type"] = answer.contentType;
-    headers["content-length"] = bytes?.length ?? 0;
-    if (form !== "identity") headers["content-encoding"] = form;
+    const bytes = form === "br" ? answer.br : form === "gzip" ? answer.gzip : answer.identity;
+    headers.push("content-type", answer.contentType, "content-length", String(bytes?.length ?? 0));
+    if (form !== "identity") headers.push("content-encoding", form);
+    for (const [name, value] of Object.entries(apiHeaders)) headers.push(name, value);
   }
   answer.headers[form] = headers;
   return headers;

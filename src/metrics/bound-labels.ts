@@ -2,27 +2,34 @@
 export const overflowLabel = "other";
 
 /**
- * Children of a labelled metric, made once per combination and then found by one map look-up. Past `maxChildren`
- * combinations every new one shares a child whose labels all read "other": a caller that puts an id into a label costs
- * resolution, not memory.
+ * Children of a labelled metric (up to three labels), made once per combination and then found by one look-up a label. Past
+ * `maxChildren` combinations every new one shares a child whose labels all read "other": a caller that puts an id into a
+ * label costs resolution, not memory.
  */
 export function boundLabels<Child>(
   maxChildren: number,
   labelCount: number,
   make: (values: string[]) => Child,
-): (...values: string[]) => Child {
-  const children = new Map<string, Child>();
+): (first?: string, second?: string, third?: string) => Child {
+  const children = new Map<string, Map<string, Map<string, Child>>>();
+  let count = 0;
   let overflow: Child | undefined;
-  return (...values) => {
-    const key = values.length === 1 ? (values[0] ?? "") : values.join("\u0000");
-    const known = children.get(key);
-    if (known !== undefined) return known;
-    if (children.size >= maxChildren) {
+
+  function add(first: string, second: string, third: string): Child {
+    if (count >= maxChildren) {
       overflow ??= make(new Array<string>(labelCount).fill(overflowLabel));
       return overflow;
     }
-    const child = make(values);
-    children.set(key, child);
+    count += 1;
+    const child = make([first, second, third].slice(0, labelCount));
+    const seconds = children.get(first) ?? new Map<string, Map<string, Child>>();
+    const thirds = seconds.get(second) ?? new Map<string, Child>();
+    children.set(first, seconds);
+    seconds.set(second, thirds);
+    thirds.set(third, child);
     return child;
-  };
+  }
+
+  return (first = "", second = "", third = "") =>
+    children.get(first)?.get(second)?.get(third) ?? add(first, second, third);
 }

@@ -1,19 +1,11 @@
-import {
-  Counter,
-  collectDefaultMetrics,
-  Gauge,
-  Histogram,
-  type MetricObjectWithValues,
-  type MetricValue,
-  Registry,
-} from "prom-client";
+import { collectDefaultMetrics, Gauge, type MetricObjectWithValues, type MetricValue, Registry } from "prom-client";
 import type { ExecutionStatus, PerformanceReport, WebVitalName } from "#contracts";
 import { NANO_USD } from "#contracts";
-import { boundLabels } from "./bound-labels.ts";
 import type { CallContext } from "./call-context.ts";
 import { type MetricDefinition, type MetricName, metricDefinitions } from "./definitions.ts";
 import { LiveFigures, type LiveState } from "./live-figures.ts";
 import { buildPerformanceReport } from "./performance-report.ts";
+import { type CounterSeries, counterSeries, type HistogramSeries, histogramSeries, type SeriesOf } from "./series.ts";
 
 export interface MetricsOptions {
   /** What this process does; kept for logs and traces, not a label (the scraper adds its own). */
@@ -103,18 +95,21 @@ function isOperations(route: string): boolean {
   return route === "/metrics" || route.startsWith("/health");
 }
 
-type Built<Name extends MetricName> = (typeof metricDefinitions)[Name]["type"] extends "histogram"
-  ? Histogram
-  : (typeof metricDefinitions)[Name]["type"] extends "gauge"
-    ? Gauge
-    : Counter;
+type NameOf<Type extends MetricDefinition["type"]> = {
+  [Name in MetricName]: (typeof metricDefinitions)[Name]["type"] extends Type ? Name : never;
+}[MetricName];
 
-function build<Name extends MetricName>(registry: Registry, name: Name): Built<Name> {
-  const definition: MetricDefinition = metricDefinitions[name];
-  const config = { name, help: definition.help, labelNames: [...definition.labels], registers: [registry] };
-  if (definition.type === "counter") return new Counter(config) as Built<Name>;
-  if (definition.type === "gauge") return new Gauge(config) as Built<Name>;
-  return new Histogram({ ...config, buckets: [...(definition.buckets ?? [])] }) as Built<Name>;
+function gauge(registry: Registry, name: NameOf<"gauge">): Gauge {
+  const { help, labels }: MetricDefinition = metricDefinitions[name];
+  return new Gauge({ name, help, labelNames: [...labels], registers: [registry] });
+}
+
+function counter(registry: Registry, name: NameOf<"counter">, most = 1): SeriesOf<CounterSeries> {
+  return counterSeries(registry, name, metricDefinitions[name], most);
+}
+
+function histogram(registry: Registry, name: NameOf<"histogram">, most = 1): SeriesOf<HistogramSeries> {
+  return histogramSeries(registry, name, metricDefinitions[name], most);
 }
 
 /** The registry of one process: exactly the metrics of `metricDefinitions` and Node's defaults. */
@@ -138,44 +133,44 @@ export function createMetrics(options: MetricsOptions): Metrics {
 }
 
 function httpMetrics(registry: Registry, live: LiveFigures) {
-  const inFlight = build(registry, "http_requests_in_flight");
-  const duration = build(registry, "http_request_duration_seconds");
-  const child = boundLabels(maxSeries.routes, 3, (labels) => duration.labels(...labels));
-  const clients = build(registry, "sse_clients");
-  const cache = build(registry, "cache_requests_total");
-  const cacheChild = boundLabels(maxSeries.caches, 2, (labels) => cache.labels(...labels));
-  const vital = build(registry, "web_vital");
-  const vitalChild = boundLabels(20, 1, (labels) => vital.labels(...labels));
+  let inFlight = 0;
+  const inFlightGauge = gauge(registry, "http_requests_in_flight") as Gauge & { collect?: () => void };
+  inFlightGauge.collect = () => inFlightGauge.set(inFlight);
+  const duration = histogram(registry, "http_request_duration_seconds", maxSeries.routes);
+  const clients = gauge(registry, "sse_clients");
+  const cache = counter(registry, "cache_requests_total", maxSeries.caches);
+  const vital = histogram(registry, "web_vital", 20);
   return {
-    httpInFlight: (change: 1 | -1) => inFlight.inc(change),
+    httpInFlight: (change: 1 | -1) => {
+      inFlight += change;
+    },
     observeHttp: ({ method, route, status, durationMs }: Parameters<Metrics["observeHttp"]>[0]) => {
       if (isOperations(route)) return;
       const verb = knownMethods.has(method) ? method : "OTHER";
-      child(verb, route, String(status)).observe(durationMs / 1000);
+      duration(verb, route, status === 200 ? "200" : String(status)).observe(durationMs / 1000);
       live.record("httpDuration", durationMs);
       if (status >= 500) live.httpError();
     },
     sseClients: (change: 1 | -1) => clients.inc(change),
     observeCache: (name: string, result: string) => {
-      cacheChild(name, result).inc();
+      cache(name, result).inc();
       if (result !== "bypass") live.cache(name, cacheHits.has(result));
     },
     observeWebVital: ({ name, value, page }: Parameters<Metrics["observeWebVital"]>[0]) => {
-      vitalChild(name).observe(name === "CLS" ? value : value / 1000);
+      vital(name).observe(name === "CLS" ? value : value / 1000);
       live.vitals.add(page, name, value);
     },
   };
 }
 
 function databaseMetrics(registry: Registry, live: LiveFigures, context: CallContext | undefined) {
-  const duration = build(registry, "db_query_duration_seconds");
-  const child = boundLabels(maxSeries.queries, 1, (labels) => duration.labels(...labels));
-  const wait = build(registry, "db_pool_wait_seconds");
-  const slow = build(registry, "db_slow_queries_total");
-  const connections = build(registry, "db_pool_connections");
+  const duration = histogram(registry, "db_query_duration_seconds", maxSeries.queries);
+  const wait = histogram(registry, "db_pool_wait_seconds")();
+  const slow = counter(registry, "db_slow_queries_total")();
+  const connections = gauge(registry, "db_pool_connections");
   return {
     observeQuery: (query: string, durationMs: number) => {
-      child(query).observe(durationMs / 1000);
+      duration(query).observe(durationMs / 1000);
       live.record("dbQuery", durationMs);
     },
     observePoolWait: (waitMs: number) => {
@@ -199,27 +194,24 @@ function databaseMetrics(registry: Registry, live: LiveFigures, context: CallCon
 }
 
 function llmMetrics(registry: Registry, live: LiveFigures) {
-  const duration = build(registry, "llm_request_duration_seconds");
-  const durationChild = boundLabels(maxSeries.models, 2, (labels) => duration.labels(...labels));
-  const firstToken = build(registry, "llm_time_to_first_token_seconds");
-  const tokens = build(registry, "llm_tokens_total");
-  const tokenChild = boundLabels(maxSeries.spend, 3, (labels) => tokens.labels(...labels));
-  const cost = build(registry, "llm_cost_total");
-  const costChild = boundLabels(maxSeries.spend, 2, (labels) => cost.labels(...labels));
-  const rateWait = build(registry, "llm_rate_limit_wait_seconds");
+  const duration = histogram(registry, "llm_request_duration_seconds", maxSeries.models);
+  const firstToken = histogram(registry, "llm_time_to_first_token_seconds")();
+  const tokens = counter(registry, "llm_tokens_total", maxSeries.spend);
+  const cost = counter(registry, "llm_cost_total", maxSeries.spend);
+  const rateWait = histogram(registry, "llm_rate_limit_wait_seconds")();
   const countTokens = (squadId: string, model: string, usage: ObservedUsage) => {
-    const kinds = {
-      input: usage.inputTokens - usage.cacheReadTokens - usage.cacheWriteTokens,
-      cache_read: usage.cacheReadTokens,
-      cache_write: usage.cacheWriteTokens,
-      output: usage.outputTokens - usage.reasoningTokens,
-      reasoning: usage.reasoningTokens,
+    const add = (kind: string, count: number): void => {
+      if (count > 0) tokens(squadId, model, kind).inc(count);
     };
-    for (const [kind, count] of Object.entries(kinds)) if (count > 0) tokenChild(squadId, model, kind).inc(count);
+    add("input", usage.inputTokens - usage.cacheReadTokens - usage.cacheWriteTokens);
+    add("cache_read", usage.cacheReadTokens);
+    add("cache_write", usage.cacheWriteTokens);
+    add("output", usage.outputTokens - usage.reasoningTokens);
+    add("reasoning", usage.reasoningTokens);
   };
   return {
     observeLlmCall: (call: ObservedLlmCall) => {
-      durationChild(call.provider, call.model).observe(call.durationMs / 1000);
+      duration(call.provider, call.model).observe(call.durationMs / 1000);
       if (call.timeToFirstTokenMs !== null) {
         firstToken.observe(call.timeToFirstTokenMs / 1000);
         live.record("timeToFirstToken", call.timeToFirstTokenMs);
@@ -232,20 +224,20 @@ function llmMetrics(registry: Registry, live: LiveFigures) {
       const squadId = call.squadId ?? "";
       if (call.usage !== null) countTokens(squadId, call.model, call.usage);
       if (call.costNanoUsd !== null && call.costNanoUsd > 0) {
-        costChild(squadId, call.model).inc(call.costNanoUsd / NANO_USD);
+        cost(squadId, call.model).inc(call.costNanoUsd / NANO_USD);
       }
     },
   };
 }
 
 function executionMetrics(registry: Registry, live: LiveFigures) {
-  const total = build(registry, "executions_total");
-  const duration = build(registry, "execution_duration_seconds");
-  const queueWait = build(registry, "queue_wait_seconds");
-  const depth = build(registry, "queue_depth");
+  const total = counter(registry, "executions_total", maxSeries.caches);
+  const duration = histogram(registry, "execution_duration_seconds")();
+  const queueWait = histogram(registry, "queue_wait_seconds")();
+  const depth = gauge(registry, "queue_depth");
   return {
     observeExecution: ({ status, durationMs }: Parameters<Metrics["observeExecution"]>[0]) => {
-      total.inc({ status });
+      total(status).inc();
       if (durationMs !== null) duration.observe(durationMs / 1000);
     },
     observeQueueWait: (waitMs: number) => {

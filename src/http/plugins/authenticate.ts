@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyRequest } from "fastify";
 import { type Caller, findApiKey, findSession, hashToken, type Queryable } from "#domain";
 
@@ -14,6 +15,10 @@ export interface Credential {
 export interface Authenticator {
   /** What is remembered: the caller, null for a credential known to be bad, undefined when the database must be asked. */
   recall(credential: Credential): Caller | null | undefined;
+  /** The remembered caller behind these headers, by their very text: no parsing and no digest. Undefined: not known. */
+  recallHeaders(headers: IncomingHttpHeaders): Caller | undefined;
+  /** These headers carry this remembered credential. */
+  noteHeaders(headers: IncomingHttpHeaders, credential: Credential): void;
   find(credential: Credential): Promise<Caller | null>;
   /** Forgets a session or key, or all of a user, by id. */
   forget(which: { credentialId: string } | { userId: string }): void;
@@ -24,6 +29,9 @@ export interface Authenticator {
 
 const rememberMs = 1_000;
 const maxRemembered = 20_000;
+/** Cookies of other programs on this host may come along: long headers are not remembered. */
+const maxHeaderCharacters = 1_000;
+const maxHeaders = 5_000;
 /** How often the credentials of open streams are looked at; at once where they are revoked in this process. */
 const watchMs = 5_000;
 
@@ -38,6 +46,9 @@ export function createAuthenticator(db: Queryable, now: () => number = () => per
   const watched = new Map<string, { credential: Credential; listeners: Set<() => void> }>();
   const timer = setInterval(checkWatched, watchMs);
   timer.unref();
+  /** Credentials as they stand in headers; the text is in memory with every request anyway, here for a second more. */
+  const byAuthorization = new Map<string, { caller: Caller; until: number }>();
+  const byCookie = new Map<string, { caller: Caller; until: number }>();
   let revocations = 0;
 
   function keyOf(credential: Credential): { key: string; digest: Buffer } {
@@ -86,9 +97,24 @@ export function createAuthenticator(db: Queryable, now: () => number = () => per
       const known = remembered.get(keyOf(credential).key);
       return known !== undefined && known.until > now() ? known.caller : undefined;
     },
+    recallHeaders({ authorization, cookie }) {
+      // As in `credentialOf`: a bad Authorization header is not made good by a cookie.
+      const known = authorization !== undefined ? byAuthorization.get(authorization) : byCookie.get(cookie as string);
+      return known !== undefined && known.until > now() ? known.caller : undefined;
+    },
+    noteHeaders({ authorization, cookie }, credential) {
+      const known = remembered.get(keyOf(credential).key);
+      const text = authorization ?? cookie;
+      if (!known?.caller || text === undefined || text.length > maxHeaderCharacters) return;
+      const headers = authorization !== undefined ? byAuthorization : byCookie;
+      if (headers.size >= maxHeaders) headers.clear();
+      headers.set(text, { caller: known.caller, until: known.until });
+    },
     forget(which) {
       revocations++;
       asking.clear();
+      byAuthorization.clear();
+      byCookie.clear();
       for (const [key, { caller }] of remembered) {
         if (caller === null) continue;
         const same = "userId" in which ? caller.userId === which.userId : caller.credentialId === which.credentialId;

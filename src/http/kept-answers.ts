@@ -1,0 +1,35 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Caller } from "#domain";
+import type { HttpDependencies } from "./dependencies.ts";
+import { prepareBrotli } from "./response-cache.ts";
+import type { AnyRoute } from "./route.ts";
+import { writeStored } from "./send-answer.ts";
+
+/** The answers of reads that are kept, for callers who were let in. */
+export interface KeptAnswers {
+  /** Sends the kept answer of this address; false when there is none that may be shown. */
+  send(request: IncomingMessage, response: ServerResponse, route: AnyRoute, caller: Caller): boolean;
+}
+
+/** The key of a caller's answer: nobody is shown what was made for someone else. */
+export function keptAnswerKey(caller: Caller, url: string): string {
+  return `${caller.userId} ${url}`;
+}
+
+export function createKeptAnswers(deps: Pick<HttpDependencies, "cache" | "metrics" | "logger">): KeptAnswers {
+  const { cache, metrics, logger } = deps;
+  const onError = (error: unknown): void => logger.warn({ err: error }, "an answer could not be compressed");
+  return {
+    send(request, response, route, caller) {
+      if (!cache.usable()) return false;
+      const startedAt = performance.now();
+      const answer = cache.answers.fresh(keptAnswerKey(caller, request.url as string));
+      if (!answer) return false;
+      const status = writeStored(request, response, answer);
+      if (!answer.br && request.headers["accept-encoding"]?.includes("br")) prepareBrotli(answer, onError);
+      metrics.observeCache("responses", "hit");
+      metrics.observeHttp({ method: "GET", route: route.path, status, durationMs: performance.now() - startedAt });
+      return true;
+    },
+  };
+}

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { startTestApi, type TestApi } from "../support/api-app.ts";
+import { createUser, signInCookie, type TestUser } from "../support/api-client.ts";
+
+let api: TestApi;
+let origin: string;
+
+before(async () => {
+  api = await startTestApi({
+    deps: { limits: { perCaller: { perSecond: 0.001, burst: 600 } } },
+  });
+  origin = await api.app.listen({ host: "127.0.0.1", port: 0 });
+});
+after(() => api.close());
+
+const page = "/api/v1/squads";
+
+/** Over a socket, since what is tested stands before the framework. */
+async function get(
+  user: Pick<TestUser, "token"> | null,
+  url: string,
+  headers: Record<string, string> = {},
+  method = "GET",
+): Promise<{ status: number; body: string; headers: Headers }> {
+  const authorization: Record<string, string> = user === null ? {} : { authorization: `Bearer ${user.token}` };
+  const response = await fetch(`${origin}${url}`, { method, headers: { ...authorization, ...headers } });
+  return { status: response.status, body: await response.text(), headers: response.headers };
+}
+
+async function userWithSquads(count: number): Promise<TestUser> {
+  const user = await createUser(api.app, api.database.db);
+  for (let index = 0; index < count; index++) await user.call("POST", page, { template: "pair" });
+  return user;
+}
+
+async function hits(): Promise<number> {
+  const text = await api.deps.metrics.text();
+  return Number(/cache_requests_total\{cache="responses",result="hit"\} (\d+)/.exec(text)?.[1] ?? 0);
+}
+
+test("kept answers over the socket are those of the ordinary way, headers and all, and are counted", async () => {
+  const user = await userWithSquads(3);
+  const first = await get(user, page);
+  const before = await hits();
+  const again = await get(user, page);
+  const inTree = await user.call("GET", page);
+  assert.equal((await hits()) - before, 2);
+  assert.deepEqual([again.status, again.body], [200, first.body]);
+  assert.deepEqual(JSON.parse(again.body), inTree.body);
+  const names = ["content-type", "cache-control", "vary", "etag", "content-security-policy", "x-content-type-options"];
+  for (const name of names) assert.equal(again.headers.get(name), inTree.headers[name] ?? null, name);
+  const etag = String(again.headers.get("etag"));
+  const revalidated = await get(user, page, { "if-none-match": etag });
+  assert.deepEqual([revalidated.status, revalidated.body, revalidated.headers.get("etag")], [304, "", etag]);
+  assert.deepEqual([(await get(user, page, {}, "HEAD")).body, (await get(user, `${page}?page=2`)).status], ["", 200]);
+});
+
+test("one address, two users: each gets their own, and nobody reads behind their own write", async () => {
+  const users = [await userWithSquads(2), await userWithSquads(2)] as const;
+  const own = users.map(() => new Set<string>());
+  for (const [index, user] of users.entries()) {
+    for (const { id } of JSON.parse((await get(user, page)).body).data) own[index]?.add(id);
+  }
+  for (let round = 0; round < 60; round++) {
+    const index = round % 2;
+    const user = users[index] as TestUser;
+    if (round % 7 === 0) {
+      const { squad } = (await user.call("POST", page, { template: "pair" })).body;
+      own[index]?.add(squad.id);
+    }
+    const { data } = JSON.parse((await get(user, page)).body);
+    assert.deepEqual(new Set(data.map((squad: { id: string }) => squad.id)), own[index], `round ${round}`);
+  }
+});
+
+test("a credential that was revoked or never was gets nothing of what is kept", async () => {
+  const user = await userWithSquads(1);
+  const cookie = await signInCookie(api.app, user.email);
+  for (let index = 0; index < 3; index++) {
+    assert.equal((await get(user, page)).status, 200);
+    assert.equal((await get(null, page, { cookie })).status, 200);
+  }
+  assert.equal((await get({ token: `${user.token}x` }, page)).status, 401);
+  assert.equal(
+    (await get({ token: "mst_wrong" }, page, { cookie })).status,
+    401,
+    "a bad key is not made good by a cookie",
+  );
+  assert.equal((await get(null, page)).status, 401);
+  const revoked = await api.app.inject({
+    method: "DELETE",
+    url: `/api/v1/api-keys/${user.apiKeyId}`,
+    headers: { cookie },
+  });
+  assert.equal(revoked.statusCode, 204);
+  assert.equal((await get(user, page)).status, 401);
+  assert.equal((await get(null, page, { cookie })).status, 200);
+  await api.app.inject({ method: "POST", url: "/api/v1/auth/sign-out", headers: { cookie } });
+  assert.equal((await get(null, page, { cookie })).status, 401);
+});
+
+test("kept answers count against the caller's rate", async () => {
+  const user = await userWithSquads(1);
+  let refused = 0;
+  for (let index = 0; index < 610; index++) if ((await get(user, page)).status === 429) refused++;
+  assert.ok(refused >= 10 && refused <= 12, String(refused));
+});
+
+test("a server that closes does not answer from the lane any more", async () => {
+  const other = await startTestApi({ beside: api });
+  try {
+    const user = await userWithSquads(1);
+    const at = await other.app.listen({ host: "127.0.0.1", port: 0 });
+    const headers = { authorization: `Bearer ${user.token}` };
+    for (let index = 0; index < 3; index++) await (await fetch(`${at}${page}`, { headers })).text();
+    await other.app.close();
+    await assert.rejects(fetch(`${at}${page}`, { headers }));
+  } finally {
+    await other.close();
+  }
+});
