@@ -67,7 +67,7 @@ export function serverFigures(beforeText: string, afterText: string): ServerFigu
   const http = rows("http_request_duration_seconds_bucket");
   const queries = sum(rows("db_query_duration_seconds_count"));
   const cache = (accept: (result: string) => boolean) =>
-    sum(rows("cache_requests_total", (l) => !l.cache?.startsWith("llm") && accept(l.result ?? "")));
+    sum(rows("cache_requests_total", (l) => !/^llm|_redis$/.test(l.cache ?? "") && accept(l.result ?? "")));
   const looked = cache((result) => result !== "bypass");
   return {
     requests: sum(rows("http_request_duration_seconds_count")),

@@ -5,6 +5,7 @@ export {
   type InvalidationBus,
   type InvalidationBusOptions,
 } from "./invalidation-bus.ts";
+export { createTagHistory, type Stamp, type TagHistory } from "./tag-history.ts";
 export {
   type CacheOutcome,
   type CacheRule,

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { TagHistory } from "./tag-history.ts";
 
 /** The connection to the database that hears notifications; `openListener` of the db module. */
 export interface BusListener {
@@ -22,6 +23,8 @@ export interface InvalidationBusOptions {
   /** Something may have been missed: forget everything. */
   onReset: () => void;
   onError: (error: unknown) => void;
+  /** Learns in which order invalidations were heard; absent when nothing is kept outside this process. */
+  history?: TagHistory | undefined;
   /** Milliseconds that never go back. */
   now?: () => number;
 }
@@ -42,6 +45,8 @@ export interface InvalidationBus {
   publish(tags: readonly string[]): Promise<void>;
   /** Ids of the other processes, for tests and `muster doctor`. */
   peers(): string[];
+  /** Begins an era of the history: what was stamped before is not accepted any more. */
+  beginEra(): void;
   close(): Promise<void>;
 }
 
@@ -57,14 +62,21 @@ const resendMs = 100;
 const maxPayloadBytes = 7_000;
 
 type Message =
-  | { type: "hello" | "here" | "quit"; serves: boolean }
+  | { type: "here" | "quit"; serves: boolean }
+  | { type: "hello" | "era"; serves: boolean; era: string }
   | { type: "beat"; serves: boolean; at: number }
-  | { type: "drop"; serves: boolean; number: number; tags: string[] }
+  | { type: "drop"; serves: boolean; number: number; id: string; tags: string[] }
   | { type: "done"; serves: boolean; to: string; number: number };
 
 interface Peer {
   serves: boolean;
   heardAt: number;
+}
+
+/** What is remembered of an invalidation of our own until its message comes back. */
+interface Sent {
+  tags: readonly string[];
+  mark: number;
 }
 
 interface Waiting {
@@ -86,6 +98,8 @@ class NotifyBus implements InvalidationBus {
   #outbox: { message: Message; resolve: () => void }[] = [];
   #sending: Promise<void> | null = null;
   #number = 0;
+  #eras = 0;
+  readonly #sent = new Map<number, Sent>();
   #connected = true;
   /** When the last heartbeat that came back was sent; -Infinity while none did. */
   #provenAt = Number.NEGATIVE_INFINITY;
@@ -124,8 +138,25 @@ class NotifyBus implements InvalidationBus {
     // While the connection is down nobody's confirmation is heard: only time helps, so it waits for itself.
     if (!this.#connected) left.add(this.#options.processId);
     const confirmed = left.size === 0 ? Promise.resolve() : this.#confirmed(number, left);
-    void this.#post({ type: "drop", serves: this.#options.serves, number, tags: [...tags] });
+    const { history, processId, serves } = this.#options;
+    if (history) this.#sent.set(number, { tags, mark: history.mark() });
+    void this.#post({ type: "drop", serves, number, id: `${processId}:${number}`, tags: [...tags] });
     await confirmed;
+  }
+
+  beginEra(): void {
+    if (!this.#closed) void this.#post({ type: "era", serves: this.#options.serves, era: this.#nextEra() });
+  }
+
+  #nextEra(): string {
+    return `${this.#options.processId}:${++this.#eras}`;
+  }
+
+  /** What was heard may have a gap. */
+  #reset(): void {
+    this.#options.history?.reset();
+    this.#sent.clear();
+    this.#options.onReset();
   }
 
   async close(): Promise<void> {
@@ -155,7 +186,7 @@ class NotifyBus implements InvalidationBus {
   }
 
   #join(): void {
-    this.#options.onReset();
+    this.#reset();
     this.#connected = true;
     this.#provenAt = Number.NEGATIVE_INFINITY;
     this.#usableFrom = Number.POSITIVE_INFINITY;
@@ -166,14 +197,14 @@ class NotifyBus implements InvalidationBus {
   #sayHello(): void {
     if (this.#closed || this.#usableFrom !== Number.POSITIVE_INFINITY) return;
     clearTimeout(this.#helloTimer);
-    void this.#post({ type: "hello", serves: this.#options.serves });
+    void this.#post({ type: "hello", serves: this.#options.serves, era: this.#nextEra() });
     this.#helloTimer = setTimeout(() => this.#sayHello(), resendMs);
     this.#helloTimer.unref();
   }
 
   #interrupted(): void {
     this.#connected = false;
-    this.#options.onReset();
+    this.#reset();
   }
 
   #hear(payload: string): void {
@@ -191,7 +222,8 @@ class NotifyBus implements InvalidationBus {
     } catch (error) {
       // Not one of ours; whatever it was, nothing kept is sure any more.
       this.#options.onError(error);
-      this.#options.onReset();
+      this.#reset();
+      this.beginEra();
       return [];
     }
   }
@@ -199,6 +231,13 @@ class NotifyBus implements InvalidationBus {
   #hearOwn(message: Message): void {
     if (message.type === "hello") this.#usableFrom = Math.min(this.#usableFrom, this.#now() + leaseMs);
     else if (message.type === "beat") this.#provenAt = Math.max(this.#provenAt, message.at);
+    if ("era" in message) this.#options.history?.beginEra(message.era);
+    if (message.type !== "drop") return;
+    // Parts of a long one have the number 0; after an interruption nothing is remembered: both count like another's.
+    const sent = this.#sent.get(message.number);
+    this.#sent.delete(message.number);
+    if (sent) this.#options.history?.heardOwn(sent.tags, message.id, sent.mark);
+    else this.#options.history?.heard(message.tags, message.id);
   }
 
   #hearOther(from: string, message: Message): void {
@@ -209,12 +248,14 @@ class NotifyBus implements InvalidationBus {
     const isNew = !this.#peers.has(from);
     this.#peers.set(from, { serves: message.serves, heardAt: this.#now() });
     if (isNew) this.#beginBeating();
+    if ("era" in message) this.#options.history?.beginEra(message.era);
     switch (message.type) {
       case "hello":
         void this.#post({ type: "here", serves: this.#options.serves });
         break;
       case "drop":
         this.#options.onInvalidate(message.tags);
+        this.#options.history?.heard(message.tags, message.id);
         if (this.#options.serves && message.number > 0) {
           void this.#post({ type: "done", serves: true, to: from, number: message.number });
         }
@@ -263,7 +304,8 @@ class NotifyBus implements InvalidationBus {
       if (at - peer.heardAt <= silenceMs) continue;
       this.#forget(id);
       // It may have committed something and died before it could say so.
-      this.#options.onReset();
+      this.#reset();
+      this.beginEra();
     }
   }
 

@@ -14,3 +14,4 @@ export { buildOpenApi } from "./openapi.ts";
 export { type AnswerCache, type AnswerCacheOptions, createAnswerCache, type Invalidations } from "./response-cache.ts";
 export type { AnyRoute, Policy } from "./route.ts";
 export { createRouteTable } from "./route-table.ts";
+export { type ByteStore, createSecondLevel } from "./second-level.ts";

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
-import { createTaggedCache, type Renewal, type TaggedCache } from "#cache";
+import { createTaggedCache, type Renewal, type TaggedCache, type TagHistory } from "#cache";
 import { type Encoding, toBrotli } from "./encodings.ts";
+import type { SecondLevel } from "./second-level.ts";
 
 /** An answer of status 200 as bytes, with the compressed forms that were asked for so far. */
 export interface StoredAnswer {
@@ -10,6 +11,8 @@ export interface StoredAnswer {
   identity: Buffer;
   gzip?: Buffer;
   br?: Buffer;
+  /** It came from the second level. */
+  loadedElsewhere?: boolean;
   /** Brotli is being made; until then gzip is sent. */
   brUnderWay?: boolean;
   /** Names and values in turn, made at the first use of a form. */
@@ -25,6 +28,8 @@ export interface AnswerCache {
   /** False while this process may have missed invalidations of others: nothing may be shown from `answers` then. */
   usable(): boolean;
   invalidate(tags: readonly string[]): Promise<void>;
+  /** What other processes loaded; absent without a store for it. */
+  readonly secondLevel?: SecondLevel | undefined;
   /** Hears of every invalidation, of this process and of others. */
   onInvalidated(listener: (tags: readonly string[]) => void): () => void;
 }
@@ -40,6 +45,8 @@ export interface AnswerCacheOptions {
   maxBytes?: number;
   /** Joins the other processes; absent: there are none. */
   connect?: (handlers: { onInvalidate: (tags: string[]) => void; onReset: () => void }) => Invalidations;
+  /** A level behind the memory of this process, and the history that tells what in it is still true. */
+  secondLevel?: { level: SecondLevel; history: TagHistory } | undefined;
 }
 
 /** Of the answers that one write makes old, so many of those in use are made anew at once. */
@@ -60,13 +67,18 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
     for (const listener of listeners) listener(tags);
     return renewals;
   };
+  const dropOwn = (tags: readonly string[]): Renewal[] => {
+    options.secondLevel?.history.invalidated(tags);
+    return drop(tags);
+  };
   const others = options.connect?.({ onInvalidate: drop, onReset: () => kept.clear() });
   return {
-    answers: { ...kept, invalidate: (tags) => drop([...tags]) },
+    answers: { ...kept, invalidate: (tags) => dropOwn([...tags]) },
+    secondLevel: options.secondLevel?.level,
     usable: () => others?.usable() ?? true,
     async invalidate(tags) {
       if (tags.length === 0) return;
-      const renewals = drop(tags);
+      const renewals = dropOwn(tags);
       await others?.publish(tags);
       // The page that the writer looks at is asked for next: it is there by then. After the answer to the write is on its way.
       if (renewals.length > 0) setImmediate(renew, renewals);

@@ -44,6 +44,29 @@ function repeatableLoad({ route, deps, reads, request }: Handling, caller: Calle
     handle({ params, query, body: undefined, caller, db: reads.for(caller.userId), deps, ...noRequest, ...atOnce });
 }
 
+/** Takes what another process loaded, if it is still true; else loads and leaves the answer to the others. */
+function throughSecondLevel(
+  deps: HttpDependencies,
+  key: string,
+  rule: { ttlMs: number; tags: readonly string[] },
+  load: () => Promise<unknown>,
+): () => Promise<StoredAnswer> {
+  const level = deps.cache.secondLevel;
+  if (!level) return async () => toStoredAnswer(await load());
+  let first = true;
+  return async () => {
+    // Loaded again (expired, renewed after a write), what is kept there is no newer than what was kept here.
+    const found = first && deps.cache.usable() ? await level.read(key, rule.tags) : null;
+    if (first) deps.metrics.observeCache("responses_redis", found ? "hit" : "miss");
+    first = false;
+    if (found) return { ...found, loadedElsewhere: true };
+    const keep = level.willWrite(key, rule.tags, rule.ttlMs);
+    const answer = toStoredAnswer(await load());
+    keep(answer);
+    return answer;
+  };
+}
+
 /** Calls a route's handler. */
 export function callHandler(handling: Handling, db: Store, afterwards: Afterwards): Promise<unknown> {
   const { route, deps, request, reply } = handling;
@@ -64,11 +87,10 @@ export async function runRead(handling: Handling): Promise<void> {
     const own = (cache.tags as ((params: unknown) => string[]) | undefined)?.(request.params) ?? [];
     const tags = [...cache.areas.map((area) => areaTag(caller.userId, area)), ...own];
     const rule = { ttlMs: cache.seconds * 1_000, tags, repeatable: true };
-    const load = repeatableLoad(handling, caller);
-    const got = await deps.cache.answers.get(admission.cacheKey(caller, request), rule, async () =>
-      toStoredAnswer(await load()),
-    );
-    deps.metrics.observeCache("responses", got.result);
+    const key = admission.cacheKey(caller, request);
+    const load = throughSecondLevel(deps, key, rule, repeatableLoad(handling, caller));
+    const got = await deps.cache.answers.get(key, rule, load);
+    deps.metrics.observeCache("responses", got.result === "miss" && got.value.loadedElsewhere ? "hit" : got.result);
     answer = got.value;
   } else {
     answer = toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { allTools, loadRoles, loadSquadTemplates } from "#agents";
 import type { Config } from "#config";
@@ -30,7 +30,7 @@ import {
 } from "#metrics";
 import { controlChannel, queueChannel } from "#queue";
 import { createModelGateway } from "./model-gateway.ts";
-import { openRedis } from "./open-redis.ts";
+import { answerStore, openRedis } from "./open-redis.ts";
 import {
   accountsFromEnvironment,
   createProviderSources,
@@ -40,6 +40,7 @@ import {
 import { installationKey } from "./secret-key.ts";
 import { createSharedAnswers, type SharedAnswers } from "./shared-answers.ts";
 import { type RunningWorker, startWorkerPart } from "./start-worker.ts";
+import { musterVersion } from "./version.ts";
 import { createWorkspaceReader } from "./workspace-reader.ts";
 
 /** Everything that a server, a worker and a command line have in common: one database, one gateway, one hub. */
@@ -88,12 +89,6 @@ export interface CoreOptions {
 const accountsChannel = "muster_accounts";
 const budgetsChannel = "muster_budgets";
 
-/** Version of this Muster, from package.json. */
-export function musterVersion(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
-
 /**
  * Composes the parts: data folder, database (embedded unless DATABASE_URL is set; migrated), gateway, hub. The only
  * place that constructs them. Rejects with one clear error when something essential is missing; closes what it opened.
@@ -139,15 +134,15 @@ async function compose(
   const hub = createEventHub({ db, listener, processId, notify: notifier.notify });
   closers.push(() => hub.close());
   const serves = role === "all" || role === "api";
-  const answers = createSharedAnswers({ db, listener, processId, serves, logger });
+  const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, logger);
+  if (redis) closers.push(async () => redis.disconnect());
+  const answers = createSharedAnswers({ db, listener, processId, serves, logger, store: redis && answerStore(redis) });
   closers.push(() => answers.close());
   const hints: ExecutionHints = {
     queued: () => notifier.notify(queueChannel, processId),
     control: (executionId, wish) => notifier.notify(controlChannel, `${executionId}:${wish}`),
     events: (executionId, lastSeq) => hub.announce(executionId, lastSeq),
   };
-  const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, logger);
-  if (redis) closers.push(async () => redis.disconnect());
   const configured = accountsFromEnvironment(config);
   const shared = configured.length > 0 ? configured : await findLocalServers();
   const sources = createProviderSources({ db, secretBox, shared, logger });

@@ -1,5 +1,7 @@
 import { Redis } from "ioredis";
+import type { ByteStore } from "#http";
 import type { Logger } from "#metrics";
+import { musterVersion } from "./version.ts";
 
 /**
  * Opens Redis for the caches and the shared windows. Muster is correct without it: a command fails at once while the
@@ -23,4 +25,13 @@ export function openRedis(url: string, logger: Logger): Redis {
     reported = false;
   });
   return redis;
+}
+
+/** Redis as the second level of the answers; versions of Muster keep apart, since answers may look different. */
+export function answerStore(redis: Redis): { bytes: ByteStore; prefix: string } {
+  const bytes: ByteStore = {
+    get: (key) => redis.getBuffer(key),
+    set: (key, value, ttlMs) => redis.set(key, value, "PX", Math.max(1, Math.round(ttlMs))),
+  };
+  return { bytes, prefix: `muster:${musterVersion()}:answers:` };
 }

@@ -1,7 +1,7 @@
-import { createInvalidationBus, type InvalidationBus } from "#cache";
+import { createInvalidationBus, createTagHistory, type InvalidationBus } from "#cache";
 import type { Database, Listener } from "#db";
 import { executionChangeTags } from "#domain";
-import { type AnswerCache, createAnswerCache } from "#http";
+import { type AnswerCache, type ByteStore, createAnswerCache, createSecondLevel } from "#http";
 import type { Logger } from "#metrics";
 
 /** What a worker's commit changed. */
@@ -31,9 +31,15 @@ export function createSharedAnswers(options: {
   processId: string;
   serves: boolean;
   logger: Logger;
+  /** Where answers lie that all processes of this version share; null: each has only its own. */
+  store: { bytes: ByteStore; prefix: string } | null;
 }): SharedAnswers {
   let bus: InvalidationBus | undefined;
+  const store = options.serves ? options.store : null;
+  const history = store ? createTagHistory(() => bus?.beginEra()) : undefined;
+  const level = store && history ? createSecondLevel({ store: store.bytes, history, prefix: store.prefix }) : undefined;
   const cache = createAnswerCache({
+    secondLevel: level && history ? { level, history } : undefined,
     connect: (handlers) => {
       bus = createInvalidationBus({
         ...handlers,
@@ -41,6 +47,7 @@ export function createSharedAnswers(options: {
         listener: options.listener,
         query: (text, values) => options.db.pool.query(text, values),
         serves: options.serves,
+        history,
         onError: (error) => options.logger.warn({ err: error }, notSent),
       });
       return bus;

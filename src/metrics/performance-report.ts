@@ -6,7 +6,8 @@ import { addSums, maximum, mean, percentile, slotCount, slotMs, type WindowSlot,
 
 const shownSlowQueries = 50;
 /** The caches of answers of the API; those of LLM calls are shown, never promised. */
-const isApiCache = (cache: string) => !cache.startsWith("llm");
+// The second level is asked only after the first one missed: an answer of it counts as a hit of the first.
+const isApiCache = (cache: string) => !cache.startsWith("llm") && !cache.endsWith("_redis");
 
 interface Figure {
   value: number | null;

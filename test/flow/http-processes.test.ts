@@ -4,12 +4,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import { executionChangeTags, executionTag } from "#domain";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { call, createUser, type TestUser } from "../support/api-client.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
 
-// Three API processes (each with its own pool, listener, cache and server) on one database.
+// Three API processes (each with its own pool, listener, cache and server) on one database, with the second level of the cache
+// in Redis.
 
 let apis: TestApi[];
 let user: TestUser;
 let squadUrl: string;
+let redis: TestRedis;
 
 const ask = (api: TestApi | undefined, method: string, url: string, body?: unknown, who = user) =>
   call((api as TestApi).app, method, url, { body, headers: { authorization: `Bearer ${who.token}` } });
@@ -26,14 +29,17 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 const allUsable = () => apis.every((api) => api.bus.peers().length === apis.length - 1 && api.deps.cache.usable());
 
 before(async () => {
-  const first = await startTestApi();
-  apis = [first, await startTestApi({ beside: first }), await startTestApi({ beside: first })];
+  redis = await startRedis();
+  const redisUrl = redis.url;
+  const first = await startTestApi({ redisUrl });
+  apis = [first, await startTestApi({ beside: first, redisUrl }), await startTestApi({ beside: first, redisUrl })];
   user = await createUser(first.app, first.database.db);
   await until("all processes know each other", allUsable);
   squadUrl = `/api/v1/squads/${(await ask(first, "POST", "/api/v1/squads", { template: "pair" })).body.squad.id}`;
 });
 after(async () => {
   for (const api of apis.toReversed()) await api.close();
+  await redis.stop();
 });
 
 test("a caller never reads behind its own write, whichever process answers", async () => {
@@ -57,6 +63,57 @@ test("a caller never reads behind its own write, whichever process answers", asy
     }
   }
   assert.ok(hits > 20, `${hits} reads came from the caches, so the test looked at them`);
+});
+
+test("what one process loaded another takes from Redis, and not after a write", async () => {
+  const [first, second, third] = apis as [TestApi, TestApi, TestApi];
+  await ask(first, "PATCH", squadUrl, { goal: "shared" });
+  const statements: string[] = [];
+  const query = second.database.db.pool.query.bind(second.database.db.pool) as (...all: unknown[]) => unknown;
+  (second.database.db.pool as { query: unknown }).query = (statement: { name?: string }, ...rest: unknown[]) => {
+    statements.push(statement.name ?? "unnamed");
+    return query(statement, ...rest);
+  };
+  const loads = () => statements.filter((name) => name.startsWith("squad_")).length;
+  const url = "/api/v1/squads?pageSize=7";
+  const loaded = await ask(first, "GET", squadUrl);
+  await ask(first, "GET", url);
+  // The first keeps it there in the background.
+  const deadline = performance.now() + 5_000;
+  for (;;) {
+    second.deps.cache.answers.clear();
+    statements.length = 0;
+    const taken = await ask(second, "GET", squadUrl);
+    assert.deepEqual([taken.body, taken.headers.etag], [loaded.body, loaded.headers.etag]);
+    if (loads() === 0) break;
+    assert.ok(performance.now() < deadline, "it was never taken from Redis");
+  }
+  assert.match(await second.deps.metrics.text(), /cache_requests_total\{cache="responses_redis",result="hit"\} [1-9]/);
+  await ask(third, "PATCH", squadUrl, { goal: "changed" });
+  statements.length = 0;
+  assert.equal((await ask(second, "GET", squadUrl)).body.squad.goal, "changed");
+  assert.ok(loads() > 0);
+});
+
+test("Redis dies and comes back: nobody notices but the database", async () => {
+  const { port } = redis;
+  await redis.stop();
+  const roundOf = async (number: number) => {
+    for (const [index, writer] of apis.entries()) {
+      const goal = `${number} by ${index}`;
+      assert.equal((await ask(writer, "PATCH", squadUrl, { goal })).status, 200);
+      for (const api of apis) assert.equal((await ask(api, "GET", squadUrl)).body.squad.goal, goal);
+    }
+  };
+  for (let number = 0; number < 10; number++) await roundOf(number);
+  redis = await startRedis(port);
+  for (let number = 10; number < 30; number++) await roundOf(number);
+  // Frozen, it answers nothing and breaks no connection.
+  redis.process.kill("SIGSTOP");
+  const startedAt = performance.now();
+  for (let number = 30; number < 33; number++) await roundOf(number);
+  assert.ok(performance.now() - startedAt < 5_000);
+  redis.process.kill("SIGCONT");
 });
 
 test("readers on one process beside a writer on another: nothing older than a finished write, nothing older again", async () => {

@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
-import { createInvalidationBus, type InvalidationBus } from "#cache";
+import { Redis } from "ioredis";
+import { createInvalidationBus, createTagHistory, type InvalidationBus } from "#cache";
 import { createNotifier, openDatabase, openListener } from "#db";
 import { createSecretBox, type ExecutionHints } from "#domain";
 import { createEventHub, type EventHub } from "#events";
-import { createAnswerCache, createApp, type HttpDependencies, type ModelGateway } from "#http";
+import { createAnswerCache, createApp, createSecondLevel, type HttpDependencies, type ModelGateway } from "#http";
 import { createCallContext, createLogger, createMetrics } from "#metrics";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
 
@@ -28,6 +29,8 @@ export interface TestApi {
 export interface TestApiOptions {
   deps?: Partial<HttpDependencies>;
   beside?: TestApi;
+  /** Answers are kept there too. */
+  redisUrl?: string | undefined;
 }
 
 /** Another pool on the database of an API, as another process would have. */
@@ -120,6 +123,19 @@ const role = (slug: string) => ({
   instructions: `You are a ${slug}.`,
 });
 
+function openTestRedis(url: string | undefined) {
+  if (url === undefined) return undefined;
+  const redis = new Redis(url, { enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy: () => 50 });
+  redis.on("error", () => undefined);
+  return {
+    store: {
+      get: (key: string) => redis.getBuffer(key),
+      set: (key: string, value: Buffer, ttlMs: number) => redis.set(key, value, "PX", ttlMs),
+    },
+    close: () => redis.disconnect(),
+  };
+}
+
 /** Starts the API on a database of its own, or beside another API on the same one. Call `close` in `after`. */
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const database = options.beside ? await joinTestDatabase(options.beside) : await createTestDatabase();
@@ -130,13 +146,18 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   );
   const processId = randomBytes(8).toString("hex");
   let bus: InvalidationBus | undefined;
+  const redis = openTestRedis(options.redisUrl);
+  const history = redis && createTagHistory(() => bus?.beginEra());
   const cache = createAnswerCache({
+    secondLevel: redis &&
+      history && { level: createSecondLevel({ store: redis.store, history, prefix: "t:" }), history },
     connect: (handlers) => {
       bus = createInvalidationBus({
         processId,
         listener,
         query: (text, values) => database.db.pool.query(text, values),
         serves: true,
+        history,
         onError: (error) => void errors.push(error),
         ...handlers,
       });
@@ -210,6 +231,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       await bus?.close();
       await listener.close();
       await notifier.close();
+      redis?.close();
       await database.drop();
     },
   };
