@@ -42,6 +42,8 @@ function build(route: AnyRoute, ids: Record<string, string>, extra: Record<strin
   const known: Known = { ...knownValues(), ...ids };
   const path = route.path.replace(/:(\w+)|\*$/g, (_, name: string | undefined) => String(known[name ?? "*"]));
   const search = new URLSearchParams();
+  const required = route.query ? (sample(route.query as TSchema, known) as Record<string, unknown>) : {};
+  for (const [name, value] of Object.entries(required)) search.set(name, String(value));
   for (const name of idFields(route.query)) if (extra[name] !== undefined) search.set(name, extra[name]);
   const body =
     route.body === undefined
