@@ -54,5 +54,6 @@ export function cacheKey(secret: KeyObject, tenantId: string, candidate: Candida
   const hmac = createHmac("sha256", secret).update(JSON.stringify(fields));
   if (request.tools !== undefined) for (const tool of request.tools) hmac.update(`\n${toolText(tool)}`);
   if (request.responseFormat !== undefined) hmac.update(`\nformat${canonicalJson(request.responseFormat)}`);
+  if (request.form !== undefined) hmac.update(`\nform ${request.form}`);
   return hmac.digest("base64url");
 }

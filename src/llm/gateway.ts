@@ -20,6 +20,7 @@ import { traceMiddleware } from "./middleware/trace.ts";
 import { usageMiddleware } from "./middleware/usage.ts";
 import { createModelLister } from "./models.ts";
 import { PriceTable } from "./prices.ts";
+import { PromptBatches } from "./prompt-batches.ts";
 import { HttpProvider } from "./providers/http-provider.ts";
 import { HttpTransport } from "./providers/http-transport.ts";
 import {
@@ -116,6 +117,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       (await deps.accounts.list(tenantId)).find((account) => account.id === accountId) ?? null,
     book: (records) => store.writeUsage(records),
   });
+  const prompts = new PromptBatches({ ...deps.microBatch, governor, timeouts });
 
   // The order of every call, outermost first; each file begins with what it promises.
   const middleware: GatewayMiddleware[] = [
@@ -126,7 +128,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     budgetMiddleware({ ledger }),
     rateGovernorMiddleware({ governor, observers, now }),
     retryMiddleware({ ...defaultRetry, ...deps.retry, random: deps.random ?? Math.random, now }),
-    batchLaneMiddleware({ economy }),
+    batchLaneMiddleware({ economy, prompts }),
     usageMiddleware(),
   ];
   const provider = providerHandler({ timeouts, onLimits: (candidate, limits) => governor.learn(candidate, limits) });
@@ -159,6 +161,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   async function close(): Promise<void> {
     governor.close();
     await economy?.close();
+    prompts.flush();
     await http.close();
     await deps.offline?.close();
     await ledger.close().catch(onError);

@@ -36,6 +36,11 @@ export interface LlmRequest {
     | { type: "text" }
     | { type: "json_object" }
     | { type: "json_schema"; name: string; schema: Record<string, unknown> };
+  /**
+   * `completion`: the one user message is a bare prompt, asked of the provider's text completions where it has them (else
+   * as a chat). Default: chat.
+   */
+  form?: "completion";
   /** Models to try, in order, when `model` fails before its first token. */
   fallbackModels?: string[];
 }

@@ -18,8 +18,9 @@ export function rateGovernorMiddleware(options: {
 }): GatewayMiddleware {
   return (next) => (call, onFrame) => {
     call.state.acquire = () => acquire(call, onFrame, options);
-    // A batch needs no place in the windows; the batch lane takes one for what goes live.
-    if (call.context.lane === "economy") return next(call, onFrame);
+    // A place is taken by what is sent; the batch lane takes one for a call that goes alone.
+    const { lane } = call.context;
+    if (lane === "economy" || lane === "micro_batch") return next(call, onFrame);
     const waiting = call.state.acquire();
     return waiting === undefined ? next(call, onFrame) : waitThenGo(waiting, next, call, onFrame);
   };

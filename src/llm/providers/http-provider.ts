@@ -1,10 +1,17 @@
 import { asLlmError, LlmError } from "../errors.ts";
 import { requestTokens } from "../tokens.ts";
-import type { LlmFrame, LlmUsage } from "../types.ts";
+import type { LlmFrame, LlmRequest, LlmUsage } from "../types.ts";
 import { MessagesParser } from "./anthropic-messages.ts";
 import { encodeMessagesRequest } from "./anthropic-request.ts";
 import type { HttpTransport } from "./http-transport.ts";
 import { ChatParser, encodeChatRequest, readUsage } from "./openai-chat.ts";
+import {
+  CompletionParser,
+  encodeCompletionBody,
+  promptOf,
+  readPromptsAnswer,
+  takesPromptArrays,
+} from "./openai-completions.ts";
 import type {
   ProviderAccount,
   ProviderAnswer,
@@ -13,6 +20,8 @@ import type {
   ProviderEmbeddingAnswer,
   ProviderEmbeddingCall,
   ProviderModel,
+  ProviderPromptsAnswer,
+  ProviderPromptsCall,
 } from "./provider.ts";
 import { defaultTimeouts } from "./provider.ts";
 import { requestJson } from "./request-json.ts";
@@ -72,6 +81,37 @@ function headersOf(account: ProviderAccount, hasBody: boolean): Record<string, s
   return headers;
 }
 
+/** One wire format: where a request goes, how it is written and how the answer is read. */
+interface Wire {
+  path: string;
+  encode(call: ProviderCall): string;
+  parser(request: LlmRequest, label: string, onFrame: (frame: LlmFrame) => void): AnswerParser;
+}
+
+const messagesWire: Wire = {
+  path: "/v1/messages",
+  encode: encodeMessagesRequest,
+  parser: (request, label, onFrame) => new MessagesParser(request, label, onFrame),
+};
+const chatWire: Wire = {
+  path: "/chat/completions",
+  encode: encodeChatRequest,
+  parser: (request, label, onFrame) => new ChatParser(request, label, onFrame),
+};
+const completionWire: Wire = {
+  path: "/completions",
+  encode({ request, maxOutputTokens, stream }) {
+    const body = encodeCompletionBody(request, promptOf(request), maxOutputTokens);
+    return JSON.stringify(stream ? { ...body, stream, stream_options: { include_usage: true } } : body);
+  },
+  parser: (request, label, onFrame) => new CompletionParser(request, label, onFrame),
+};
+
+function wireOf(account: ProviderAccount, request: LlmRequest): Wire {
+  if (account.kind === "anthropic") return messagesWire;
+  return request.form === "completion" && takesPromptArrays(account, request.model) ? completionWire : chatWire;
+}
+
 interface PreparedAccount {
   endpoint: Endpoint;
   postHeaders: Record<string, string>;
@@ -89,7 +129,7 @@ export class HttpProvider implements ProviderClient {
   async complete(call: ProviderCall, onFrame: (frame: LlmFrame) => void): Promise<ProviderAnswer> {
     const { account, request } = call;
     const { endpoint, postHeaders } = this.#prepare(account);
-    const anthropic = account.kind === "anthropic";
+    const wire = wireOf(account, request);
     const startedAt = performance.now();
     let firstAt = 0;
     const emit = call.stream
@@ -98,19 +138,17 @@ export class HttpProvider implements ProviderClient {
           onFrame(frame);
         }
       : ignoreFrame;
-    const parser: AnswerParser = anthropic
-      ? new MessagesParser(request, endpoint.label, emit)
-      : new ChatParser(request, endpoint.label, emit);
+    const parser = wire.parser(request, endpoint.label, emit);
     const reader = new WireReader(parser, endpoint.label, call);
     try {
       await this.#transport.send(
         {
           label: endpoint.label,
           origin: endpoint.origin,
-          path: `${endpoint.basePath}${anthropic ? "/v1/messages" : "/chat/completions"}`,
+          path: endpoint.basePath + wire.path,
           method: "POST",
           headers: postHeaders,
-          body: anthropic ? encodeMessagesRequest(call) : encodeChatRequest(call),
+          body: wire.encode(call),
           allowPrivateAddress: account.allowPrivateAddress,
           timeouts: call.timeouts,
           stream: call.stream,
@@ -128,6 +166,13 @@ export class HttpProvider implements ProviderClient {
     const answer = parser.answer() as ProviderAnswer;
     answer.timeToFirstTokenMs = (firstAt === 0 ? performance.now() : firstAt) - startedAt;
     return answer;
+  }
+
+  async completePrompts(call: ProviderPromptsCall): Promise<ProviderPromptsAnswer> {
+    const { account, request, prompts, maxOutputTokens, signal, timeouts, onLimits } = call;
+    const body = JSON.stringify(encodeCompletionBody(request, prompts, maxOutputTokens));
+    const exchange = { method: "POST", path: "/completions", body, signal, timeouts, onLimits } as const;
+    return readPromptsAnswer(await this.request(account, exchange), prompts.length);
   }
 
   async embed(call: ProviderEmbeddingCall): Promise<ProviderEmbeddingAnswer> {

@@ -86,6 +86,24 @@ export interface ProviderAnswer {
   timeToFirstTokenMs: number;
 }
 
+export interface ProviderPromptsCall {
+  account: ProviderAccount;
+  /** Its parameters; the prompts stand beside it. */
+  request: LlmRequest;
+  prompts: string[];
+  maxOutputTokens: number;
+  timeouts: ProviderTimeouts;
+  signal: AbortSignal;
+  onLimits?: (limits: ProviderLimits) => void;
+}
+
+export interface ProviderPromptsAnswer {
+  /** In the order of the prompts; null where the provider left one out. */
+  answers: ({ text: string; finishReason: LlmFinishReason } | null)[];
+  /** Of all together; null when the provider did not say. */
+  usage: LlmUsage | null;
+}
+
 export interface ProviderEmbeddingCall {
   account: ProviderAccount;
   model: string;
@@ -121,6 +139,8 @@ export interface ProviderModel {
  */
 export interface ProviderClient {
   complete(call: ProviderCall, onFrame: (frame: LlmFrame) => void): Promise<ProviderAnswer>;
+  /** Several prompts in one request, where `takesPromptArrays` says so. */
+  completePrompts?(call: ProviderPromptsCall): Promise<ProviderPromptsAnswer>;
   embed?(call: ProviderEmbeddingCall): Promise<ProviderEmbeddingAnswer>;
   /** What the account offers now; rejects with `LlmError` when it cannot be asked. */
   listModels(account: ProviderAccount, signal: AbortSignal): Promise<ProviderModel[]>;

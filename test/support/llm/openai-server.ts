@@ -128,6 +128,7 @@ function createFormat(): WireFormat {
         return true;
       }
       if (path === "/v1/embeddings" && request.method === "POST") return embed(request, response, server);
+      if (path === "/v1/completions" && request.method === "POST") return complete(request, response, server);
       return batches.handle(request, response, server);
     },
   };
@@ -173,6 +174,60 @@ function embed(
     model: body.model,
     usage: { prompt_tokens: prompt, total_tokens: prompt },
   });
+  return true;
+}
+
+/**
+ * Text completions: choices in any order, by index. A prompt "FAIL" fails the whole request, as one bad prompt does;
+ * a prompt "SKIP" is left out of the answer.
+ */
+function complete(
+  request: RecordedRequest,
+  response: ServerResponse,
+  server: Parameters<WireFormat["other"]>[2],
+): boolean {
+  const body = request.body as ChatBody;
+  const prompts = [body.prompt ?? ""].flat();
+  if (prompts.includes("FAIL")) {
+    response.writeHead(400, { "content-type": "application/json" });
+    const error = { message: "A prompt is invalid", type: "invalid_request_error", param: "prompt", code: null };
+    response.end(JSON.stringify({ error }));
+    return true;
+  }
+  const texts = prompts.map((prompt) => `You said: ${prompt}`);
+  const count = (list: string[]): number => list.reduce((sum, text) => sum + pieces(text).length, 0);
+  const usage = { prompt_tokens: count(prompts), completion_tokens: count(texts) };
+  server.ledger.push({
+    requestIndex: server.ledger.length,
+    model: String(body.model),
+    inputTokens: usage.prompt_tokens,
+    cachedTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: usage.completion_tokens,
+    outcome: "complete",
+  });
+  const head = { id: "cmpl-1", object: "text_completion", created: 1_790_000_000, model: body.model };
+  const full = { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens };
+  const choice = (text: string, index: number, reason: string | null) => ({
+    text,
+    index,
+    logprobs: null,
+    finish_reason: reason,
+  });
+  if (body.stream === true) {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    for (const text of pieces(texts[0] as string)) {
+      response.write(`data: ${JSON.stringify({ ...head, choices: [choice(text, 0, null)] })}\n\n`);
+    }
+    response.write(`data: ${JSON.stringify({ ...head, choices: [choice("", 0, "stop")] })}\n\n`);
+    response.write(`data: ${JSON.stringify({ ...head, choices: [], usage: full })}\n\n`);
+    response.end("data: [DONE]\n\n");
+    return true;
+  }
+  const choices = texts
+    .map((text, index) => choice(text, index, "stop"))
+    .filter((_, index) => prompts[index] !== "SKIP");
+  sendJson(response, { ...head, choices: choices.reverse(), usage: full });
   return true;
 }
 
