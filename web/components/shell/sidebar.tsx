@@ -13,7 +13,7 @@ import { NotificationsLink } from "./notifications-link.tsx";
 export function Sidebar({ onSearch, onNavigate }: { onSearch: () => void; onNavigate?: () => void }) {
   return (
     <div className="flex h-full flex-col gap-3 px-2.5 py-3">
-      <div className="flex items-center justify-between pr-0.5 pl-1.5">
+      <div className="flex h-7 items-center justify-between pr-0.5 pl-1.5">
         <AppLink href="/" onClick={onNavigate} className="flex items-center gap-2 rounded-md font-semibold text-base">
           <Logo className="size-5.5" />
           Muster

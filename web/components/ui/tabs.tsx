@@ -6,7 +6,8 @@ export interface Tab<Name extends string> {
   name: Name;
   label: string;
   icon?: ReactNode;
-  count?: number | undefined;
+  /** Shown behind the label; null where it is not known yet: its place is kept. */
+  count?: number | null | undefined;
 }
 
 interface TabsProps<Name extends string> {
@@ -56,7 +57,9 @@ export function Tabs<Name extends string>({ label, tabs, value, onChange, classN
           >
             {tab.icon}
             {tab.label}
-            {tab.count !== undefined && <span className="tabular text-faint text-xs">{tab.count}</span>}
+            {tab.count !== undefined && (
+              <span className="tabular min-w-3.5 text-left text-faint text-xs">{tab.count}</span>
+            )}
           </button>
         );
       })}

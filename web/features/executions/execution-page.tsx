@@ -14,6 +14,8 @@ import { ExecutionTotals } from "./execution-totals.tsx";
 import { useFollow } from "./use-follow.ts";
 
 const ExecutionViewer = dynamic(() => import("./execution-viewer.tsx"), { ssr: false, loading: ViewerSkeleton });
+// Asked for as soon as this code runs, not when first drawn: it arrives while the document is hydrated. A failure shows there.
+if (typeof window !== "undefined") import("./execution-viewer.tsx").catch(() => undefined);
 
 /** `/executions/ID`: one run, live. */
 export function ExecutionPage() {
@@ -36,6 +38,7 @@ export function ExecutionPage() {
         </AppLink>
       }
       title={execution?.task.title ?? "Execution"}
+      pending={!execution}
       actions={
         execution ? (
           <>

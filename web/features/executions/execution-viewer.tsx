@@ -38,7 +38,7 @@ export default function ExecutionViewer({
       name: "files",
       label: "Files",
       icon: <FileText aria-hidden className="size-3.5" />,
-      count: files.data?.data.length,
+      count: files.data?.data.length ?? null,
     },
     {
       name: "calls",

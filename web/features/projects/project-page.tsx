@@ -14,6 +14,8 @@ import { BoardSkeleton } from "../tasks/board-skeleton.tsx";
 import { ProjectActions } from "./project-actions.tsx";
 
 const Board = dynamic(() => import("../tasks/board.tsx"), { ssr: false, loading: BoardSkeleton });
+// Asked for as soon as this code runs, not when first drawn: it arrives while the document is hydrated. A failure shows there.
+if (typeof window !== "undefined") import("../tasks/board.tsx").catch(() => undefined);
 const NewTaskDialog = dynamic(() => import("../tasks/new-task-dialog.tsx"), { ssr: false });
 const TaskDialog = dynamic(() => import("../tasks/task-dialog.tsx"), { ssr: false });
 
@@ -43,6 +45,7 @@ export function ProjectPage() {
       fill
       className="flex flex-col"
       title={project?.name ?? "Project"}
+      pending={!project}
       before={
         <AppLink
           href="/projects"

@@ -17,6 +17,8 @@ import { SquadExecutions } from "./squad-executions.tsx";
 import { formFromSquad } from "./squad-form.ts";
 
 const SquadBuilder = dynamic(() => import("./squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton });
+// Asked for as soon as this code runs, not when first drawn: it arrives while the document is hydrated. A failure shows there.
+if (typeof window !== "undefined") import("./squad-builder.tsx").catch(() => undefined);
 
 /** `/squads/ID`: the squad in the builder, and what it did last. */
 export function SquadPage() {

@@ -24,7 +24,7 @@ export function TaskCard({ task, squad, lifted = false }: TaskCardProps) {
       )}
     >
       <span className="line-clamp-3 font-medium [overflow-wrap:anywhere]">{task.title}</span>
-      <span className="mt-auto flex items-center gap-2 text-faint text-xs">
+      <span className="mt-auto flex h-6 items-center gap-2 text-faint text-xs">
         <PriorityIcon priority={task.priority} />
         {task.lastExecution && <StatusIcon status={task.lastExecution.status} className="size-3.5" />}
         {task.attachmentCount > 0 && (
@@ -34,11 +34,12 @@ export function TaskCard({ task, squad, lifted = false }: TaskCardProps) {
             <span className="sr-only"> attachments</span>
           </span>
         )}
-        <span className="ml-auto flex min-w-0 items-center gap-1.5">
+        {/* The squads may come after the tasks: their faces then are new here, nothing moves. */}
+        <span key={squad?.id ?? "none"} className="ml-auto flex min-w-0 items-center gap-1.5">
           {squad ? (
             <AvatarStack members={squad.members} max={3} size={20} />
           ) : (
-            <span className="truncate">No squad</span>
+            !task.squadId && <span className="truncate">No squad</span>
           )}
         </span>
       </span>
