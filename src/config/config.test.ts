@@ -81,6 +81,16 @@ test("contradictions are refused", () => {
   assert.match(problemsOf({ DATABASE_READ_URL: "postgres://a/b" })[0] ?? "", /needs its primary/);
 });
 
+test("trusted proxies are addresses and networks", () => {
+  const config = readConfig({ MUSTER_TRUSTED_PROXIES: "10.0.0.7, 172.16.0.0/12,::1" });
+  assert.deepEqual(config.trustedProxies, ["10.0.0.7", "172.16.0.0/12", "::1"]);
+  assert.deepEqual(readConfig({}).trustedProxies, []);
+  assert.deepEqual(problemsOf({ MUSTER_TRUSTED_PROXIES: "10.0.0.0/33" }), [
+    'MUSTER_TRUSTED_PROXIES: "10.0.0.0/33" is no address and no network',
+  ]);
+  assert.equal(problemsOf({ MUSTER_TRUSTED_PROXIES: "everybody" }).length, 1);
+});
+
 test(".env.example is what the schema says and is a valid environment", () => {
   const text = readFileSync(new URL("../../.env.example", import.meta.url), "utf8");
   assert.equal(text, renderEnvExample());

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 import { Value } from "typebox/value";
 import { type Environment, environmentSchema, type logLevels, type roles } from "./variables.ts";
@@ -14,6 +15,8 @@ export interface Config {
   role: (typeof roles)[number];
   /** API processes on this machine. */
   processes: number;
+  /** Addresses and networks whose X-Forwarded-For is believed; empty: nobody's. */
+  trustedProxies: string[];
   database: {
     /** Null: the embedded server. */
     url: string | null;
@@ -31,6 +34,8 @@ export interface Config {
   anthropic: { apiKey: string | null; baseUrl: string | null };
   google: { apiKey: string | null };
   ollama: { baseUrl: string | null };
+  /** Embeddings and prompts that share a request. */
+  microBatch: { size: number; waitMs: number };
   otlpEndpoint: string | null;
 }
 
@@ -107,7 +112,23 @@ function contradictions(environment: Environment): string[] {
   if (environment.DATABASE_READ_URL !== undefined && environment.DATABASE_URL === undefined) {
     problems.push("DATABASE_READ_URL: a replica needs its primary; set DATABASE_URL too");
   }
+  for (const proxy of listOf(environment.MUSTER_TRUSTED_PROXIES)) {
+    if (!isNetwork(proxy))
+      problems.push(`MUSTER_TRUSTED_PROXIES: ${JSON.stringify(proxy)} is no address and no network`);
+  }
   return problems;
+}
+
+function listOf(text: string | undefined): string[] {
+  return (text ?? "").split(",").flatMap((part) => part.trim() || []);
+}
+
+/** An address, or one with the length of a prefix (RFC 4632, RFC 4291). */
+function isNetwork(text: string): boolean {
+  const [address = "", length, ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128));
 }
 
 /**
@@ -125,6 +146,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string = process.cwd()):
     dataDir: resolve(cwd, environment.MUSTER_DATA_DIR),
     role: environment.MUSTER_ROLE,
     processes: environment.MUSTER_PROCESSES,
+    trustedProxies: listOf(environment.MUSTER_TRUSTED_PROXIES),
     database: {
       url: environment.DATABASE_URL ?? null,
       readUrl: environment.DATABASE_READ_URL ?? null,
@@ -141,6 +163,7 @@ export function readConfig(env: NodeJS.ProcessEnv, cwd: string = process.cwd()):
     anthropic: { apiKey: environment.ANTHROPIC_API_KEY ?? null, baseUrl: environment.ANTHROPIC_BASE_URL ?? null },
     google: { apiKey: environment.GOOGLE_API_KEY ?? null },
     ollama: { baseUrl: environment.OLLAMA_BASE_URL ?? null },
+    microBatch: { size: environment.MUSTER_BATCH_SIZE, waitMs: environment.MUSTER_BATCH_WAIT_MS },
     otlpEndpoint: environment.OTEL_EXPORTER_OTLP_ENDPOINT ?? null,
   };
 }

@@ -57,6 +57,13 @@ export const environmentSchema = Type.Object({
     description: "API processes on this machine",
     expected: "a whole number from 1 to 256",
   }),
+  MUSTER_TRUSTED_PROXIES: Type.Optional(
+    Type.String({
+      pattern: "^[0-9a-fA-F.:/]+( *, *[0-9a-fA-F.:/]+)*$",
+      description: "Proxies whose X-Forwarded-For is believed: addresses or networks, e.g. 10.0.0.7, 172.16.0.0/12",
+      expected: "addresses or networks (10.0.0.7, 172.16.0.0/12) with commas between them",
+    }),
+  ),
   DATABASE_URL: url("postgres|postgresql", "PostgreSQL 15 or newer; without it Muster runs its own"),
   DATABASE_READ_URL: url("postgres|postgresql", "A replica for reads that may lag"),
   DATABASE_POOL_MIN: Type.Integer({
@@ -85,6 +92,14 @@ export const environmentSchema = Type.Object({
       expected: "at least 32 characters",
     }),
   ),
+  MUSTER_BATCH_SIZE: Type.Integer({
+    minimum: 1,
+    maximum: 2048,
+    default: 10,
+    description: "Embeddings or prompts that are sent in one request, where calls may wait for each other",
+    expected: "a whole number from 1 to 2048",
+  }),
+  MUSTER_BATCH_WAIT_MS: milliseconds(500, "How long the first of them waits for others"),
   LOG_LEVEL: oneOf(logLevels, "info", "The least severe messages that are logged"),
   OPENAI_API_KEY: secret("Key of OpenAI or of a compatible provider"),
   OPENAI_BASE_URL: url(

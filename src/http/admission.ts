@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError } from "#contracts";
-import type { Caller } from "#domain";
+import { type Caller, takeSignInTry } from "#domain";
 import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
 import { createKeptAnswers, keptAnswerKey } from "./kept-answers.ts";
 import { type Authenticator, type Credential, credentialOf, isCrossSite } from "./plugins/authenticate.ts";
@@ -116,18 +116,8 @@ export function createAdmission(
           "A page of another site sent this request. Open Muster itself and do it there.",
         );
       }
-      if (route.guessable) limited(guesses.take(request.ip), "Too many tries from this address.");
-      if (!credential) {
-        enter(request, reply, route, null);
-        return undefined;
-      }
-      const known = authenticator.recall(credential);
-      if (known !== undefined) {
-        if (known !== null) authenticator.noteHeaders(request.headers, credential);
-        enter(request, reply, route, known);
-        return undefined;
-      }
-      return findAndEnter(request, reply, route, credential);
+      if (!route.guessable) return admitCaller(request, reply, route, credential);
+      return countGuess(request.ip).then(() => admitCaller(request, reply, route, credential));
     },
     of: (request) => admitted.get(request),
     cacheKey: (caller, request) => keptAnswerKey(caller, request.url),
@@ -138,6 +128,26 @@ export function createAdmission(
       return kept.send(request, response, route, caller);
     },
   };
+
+  /** Here first, so that a flood of tries costs the database nothing; then by what all processes have seen. */
+  async function countGuess(address: string): Promise<void> {
+    const refusal = "Too many tries from this address.";
+    limited(guesses.take(address), refusal);
+    limited(await takeSignInTry(deps.db, address, limits.signIn), refusal);
+  }
+
+  function admitCaller(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    route: AnyRoute,
+    credential: Credential | null,
+  ): undefined | Promise<void> {
+    const known = credential === null ? null : authenticator.recall(credential);
+    if (credential !== null && known === undefined) return findAndEnter(request, reply, route, credential);
+    if (credential !== null && known) authenticator.noteHeaders(request.headers, credential);
+    enter(request, reply, route, known ?? null);
+    return undefined;
+  }
 
   async function findAndEnter(
     request: FastifyRequest,

@@ -14,6 +14,7 @@ import { registerRoutes } from "./register-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
 import type { ResumableStreams } from "./sse.ts";
+import { createUserChanges } from "./user-changes.ts";
 import { createValidation } from "./validation.ts";
 
 declare module "fastify" {
@@ -40,12 +41,13 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   const admission = createAdmission(deps, authenticator, shedder, limits, (url, route) => lane.remember(url, route));
   const lane = createExpressLane(admission);
   const ui = deps.webRoot === null ? null : await openStaticUi(deps.webRoot);
-  const routes = createRouteTable(authenticator);
+  const changes = createUserChanges(deps);
+  const routes = createRouteTable(authenticator, changes);
   const app = fastify({
     logger: false,
     genReqId: () => randomUUID(),
     requestIdHeader: false,
-    trustProxy: false,
+    trustProxy: deps.trustedProxies ?? false,
     bodyLimit: sizeLimits.bodyBytes,
     requestTimeout: receiveTimeoutMs,
     keepAliveTimeout: keepAliveMs,
@@ -91,6 +93,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   app.addHook("onClose", async () => {
     clearTimeout(cut);
     unsubscribe();
+    changes.close();
     reads.close();
     shedder.close();
     authenticator.close();

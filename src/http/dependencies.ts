@@ -1,7 +1,7 @@
-import type { ModelInfo, RoleTemplate, SquadTemplate, ToolClass } from "#contracts";
+import type { CacheResult, ModelInfo, RoleTemplate, SquadTemplate, ToolClass } from "#contracts";
 import type { Database, ExecutionHints, ProviderCredentials, SecretBox } from "#domain";
 import type { EventHub } from "#events";
-import type { LlmCallContext, LlmHandler, LlmUsage, ProviderModel } from "#llm";
+import type { CacheFilter, LlmCallContext, LlmHandler, LlmUsage, ProviderModel } from "#llm";
 import type { CallContext, Logger, Metrics, MetricsSnapshot, Tracer } from "#metrics";
 import type { AnswerCache } from "./response-cache.ts";
 
@@ -13,6 +13,8 @@ export interface ModelGateway {
   listModels(userId: string): Promise<ModelInfo[]>;
   /** The model that a member gets when none is named. */
   defaultModel(userId: string): Promise<string>;
+  /** Forgets the user's cached answers of a squad, a model or all, in every process; how many it was. */
+  purgeCache(filter: CacheFilter): Promise<number>;
   /** Asks the account's provider what it offers; rejects with `LlmError`. */
   testAccount(account: ProviderCredentials, signal: AbortSignal): Promise<ProviderModel[]>;
 }
@@ -29,6 +31,7 @@ export interface EmbeddingReply {
   model: string;
   usage: LlmUsage;
   costNanoUsd: number | null;
+  cacheResult?: CacheResult;
 }
 
 /** The files of executions, each workspace by itself. */
@@ -83,6 +86,8 @@ export interface HttpDependencies {
   version: string;
   /** Folder of the built web UI; null serves the API alone. */
   webRoot: string | null;
+  /** Addresses or networks of proxies whose X-Forwarded-For tells the client's address; absent: nobody is believed. */
+  trustedProxies?: string[] | undefined;
   /** Called when provider accounts were changed, so that the gateway reads them again. */
   onProviderAccountsChanged?: (userId: string) => void;
   /** Called when a budget was set, so that the gateway's next plain call asks for it. */

@@ -91,6 +91,7 @@ async function startApi(core: Core, worker: RunningWorker | null, options: Start
     tools: core.tools,
     version: core.version,
     webRoot: existsSync(webRoot) ? webRoot : null,
+    ...(config.trustedProxies.length > 0 ? { trustedProxies: config.trustedProxies } : {}),
     ...(options.otherProcesses ? { otherProcesses: options.otherProcesses } : {}),
     onProviderAccountsChanged: (userId) => core.sources.forget(userId),
     onBudgetsChanged: (userId) => core.budgetsChanged(userId),

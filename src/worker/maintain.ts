@@ -34,6 +34,7 @@ async function forgetExpired(db: Database): Promise<number> {
     ["maintenance_vitals", "DELETE FROM web_vitals WHERE at < now() - interval '30 days'"],
     ["maintenance_sessions", "DELETE FROM sessions WHERE expires_at < now()"],
     ["maintenance_invitations", "DELETE FROM invitations WHERE expires_at < now() - interval '30 days'"],
+    ["maintenance_sign_in_tries", "DELETE FROM sign_in_tries WHERE at < now() - interval '1 hour'"],
     ["maintenance_llm_cache", "DELETE FROM llm_cache WHERE expires_at < now()"],
   ];
   await sweepIdempotencyKeys(db);

@@ -219,3 +219,20 @@ test("health, metrics, description and docs are public", async () => {
 });
 
 test("nothing was logged as a fault", () => assert.deepEqual(api.logged, []));
+
+test("the client's address comes from X-Forwarded-For only where a trusted proxy says so", async () => {
+  const limits = { perAddress: { perSecond: 0.001, burst: 2 } };
+  const statusesOf = async (trustedProxies: string[] | undefined) => {
+    const behind = await startTestApi({ beside: api, deps: { limits, trustedProxies } });
+    try {
+      const from = (address: string) =>
+        call(behind.app, "GET", "/api/v1/me", { headers: { "x-forwarded-for": address } }).then(({ status }) => status);
+      return [await from("192.0.2.1"), await from("192.0.2.1"), await from("192.0.2.1"), await from("192.0.2.2")];
+    } finally {
+      await behind.close();
+    }
+  };
+  assert.deepEqual(await statusesOf(["127.0.0.1", "10.0.0.0/8"]), [401, 401, 429, 401]);
+  assert.deepEqual(await statusesOf(["10.0.0.0/8"]), [401, 401, 429, 429]);
+  assert.deepEqual(await statusesOf(undefined), [401, 401, 429, 429]);
+});

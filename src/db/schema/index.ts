@@ -9,6 +9,7 @@ export * from "./notifications.ts";
 export * from "./projects.ts";
 export * from "./provider-accounts.ts";
 export * from "./relations.ts";
+export * from "./sign-in-tries.ts";
 export * from "./squads.ts";
 export * from "./task-executions.ts";
 export * from "./tasks.ts";

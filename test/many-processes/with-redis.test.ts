@@ -1,0 +1,3 @@
+import { behavesAsOne } from "./suite.ts";
+
+behavesAsOne(true);
