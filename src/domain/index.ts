@@ -15,6 +15,7 @@ export {
   spendTags,
   squadTag,
 } from "./change-tags.ts";
+export * from "./changes/index.ts";
 export * from "./conversations/index.ts";
 export { readDashboard } from "./dashboard/read-dashboard.ts";
 export * from "./executions/index.ts";

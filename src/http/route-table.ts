@@ -7,6 +7,7 @@ import { avatarRoutes } from "./routes/avatars/avatar-routes.ts";
 import { batchJobRoutes } from "./routes/batch-jobs/batch-job-routes.ts";
 import { budgetRoutes } from "./routes/budgets/budget-routes.ts";
 import { catalogRoutes } from "./routes/catalog/catalog-routes.ts";
+import { changeRoutes } from "./routes/changes/change-routes.ts";
 import { chatRoutes } from "./routes/chat/chat-routes.ts";
 import { conversationRoutes } from "./routes/chat/conversation-routes.ts";
 import { dashboardRoutes } from "./routes/dashboard/dashboard-routes.ts";
@@ -23,15 +24,17 @@ import { providerAccountRoutes } from "./routes/provider-accounts/provider-accou
 import { squadRoutes } from "./routes/squads/squad-routes.ts";
 import { taskRoutes } from "./routes/tasks/task-routes.ts";
 import { usageRoutes } from "./routes/usage/usage-routes.ts";
+import type { UserChanges } from "./user-changes.ts";
 
 /** Every route of Muster, each with its policy and schemas. The OpenAPI document and the security tests walk this table. */
-export function createRouteTable(authenticator: Authenticator): AnyRoute[] {
+export function createRouteTable(authenticator: Authenticator, changes: UserChanges): AnyRoute[] {
   const table: AnyRoute[] = [
     ...authRoutes(),
     ...apiKeyRoutes(),
     ...peopleRoutes(),
     ...avatarRoutes(),
     ...dashboardRoutes(),
+    ...changeRoutes(authenticator, changes),
     ...squadRoutes(),
     ...catalogRoutes(),
     ...projectRoutes(),

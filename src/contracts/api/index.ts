@@ -3,6 +3,7 @@ export * from "./avatars.ts";
 export * from "./batch-jobs.ts";
 export * from "./budgets.ts";
 export * from "./catalog.ts";
+export * from "./changes.ts";
 export * from "./chat.ts";
 export * from "./common.ts";
 export * from "./dashboard.ts";

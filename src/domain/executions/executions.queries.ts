@@ -43,16 +43,46 @@ function listSql(filters: { squadId: boolean; taskId: boolean; status: boolean }
   if (filters.status) where.push(`t.status = $${next++}`);
   return {
     name: `executions_list_${filters.squadId ? "s" : ""}${filters.taskId ? "t" : ""}${filters.status ? "x" : ""}`,
-    text: `
+    text: itemsSql(`${where.join(" AND ")} ORDER BY t.id DESC LIMIT $3`),
+  };
+}
+
+/** The list items of the executions that a condition (with order and limit) chooses. */
+function itemsSql(chosen: string): string {
+  return `
       SELECT t.id, t.task_id, t.squad_id, t.status, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at,
         t.task->>'title' AS task_title, COALESCE(s.name, '') AS squad_name, t.input_tokens, t.output_tokens,
         t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended
-      FROM (SELECT * FROM task_executions t WHERE ${where.join(" AND ")} ORDER BY t.id DESC LIMIT $3) t
+      FROM (SELECT * FROM task_executions t WHERE ${chosen}) t
       LEFT JOIN squads s ON s.id = t.squad_id
       CROSS JOIN LATERAL (SELECT count(*)::int AS total, (count(*) FILTER (WHERE e.ended_at IS NOT NULL))::int AS ended
         FROM execution_steps e WHERE e.execution_id = t.id) st
-      ORDER BY t.id DESC`,
-  };
+      ORDER BY t.id DESC`;
+}
+
+/** The caller's among the named executions, newest first, at most 100. */
+export async function readExecutionItems(
+  db: Queryable,
+  scope: Scope,
+  executionIds: readonly string[],
+): Promise<ExecutionListItem[]> {
+  const { rows } = await db.query<ListRow>(
+    "execution_items",
+    itemsSql("t.user_id = $1 AND t.id = ANY($2::uuid[]) ORDER BY t.id DESC LIMIT 100"),
+    [scope.userId, executionIds],
+  );
+  return rows.map(toListItem);
+}
+
+/** What runs or waits for the caller, newest first, at most 50. */
+export async function listLiveExecutions(db: Queryable, scope: Scope): Promise<ExecutionListItem[]> {
+  const { rows } = await db.query<ListRow>(
+    "executions_live",
+    itemsSql(`t.user_id = $1 AND t.status IN ('queued', 'running', 'paused', 'awaiting_approval')
+        ORDER BY t.id DESC LIMIT 50`),
+    [scope.userId],
+  );
+  return rows.map(toListItem);
 }
 
 /** The caller's executions, newest first. */

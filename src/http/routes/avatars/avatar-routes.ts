@@ -58,7 +58,7 @@ export function avatarRoutes(): AnyRoute[] {
       body: AvatarBody,
       bodyLimitBytes,
       answer: SquadAnswer,
-      changes: ["squads", "executions"],
+      changes: ["squads", "history"],
       handle: async ({ db, caller, params, body }) => ({
         squad: expectOk(await changeMemberAvatar(db, caller, params, body, encode)).squad,
       }),
@@ -72,7 +72,7 @@ export function avatarRoutes(): AnyRoute[] {
       policy: "user",
       params: SquadMemberParams,
       answer: SquadAnswer,
-      changes: ["squads", "executions"],
+      changes: ["squads", "history"],
       handle: async ({ db, caller, params }) => ({
         squad: expectOk(await changeMemberAvatar(db, caller, params, null, encode)).squad,
       }),

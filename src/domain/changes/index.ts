@@ -1,0 +1,1 @@
+export { readUserChange, readUserSnapshot } from "./read-user-change.ts";
