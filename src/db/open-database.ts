@@ -35,7 +35,7 @@ export interface PoolState {
 
 export interface Database extends Queryable {
   readonly pool: pg.Pool;
-  /** For reads that may lag a little: the replica when there is one, else the same database. */
+  /** For reads that may lag a little: the replica when there is one (it may be away), else this very object's `query`. */
   readonly read: Queryable;
   /**
    * Runs `work` in one transaction and commits, or rolls back and rejects with what it threw.
@@ -130,7 +130,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     return closed;
   };
   try {
-    await Promise.all([main.warm(), replica?.warm()]);
+    await main.warm();
+    // Without its replica the database is slower, not away: reads go to the primary.
+    await replica?.warm().catch((error: Error) => options.onError?.(error));
   } catch (error) {
     await close();
     throw error;

@@ -1,12 +1,13 @@
 import type { Database, Queryable, Store } from "#domain";
 
-/**
- * After a change of a user's, their reads go to the primary for this long; a replica that lags by more than half of it is
- * not read from at all.
- */
+/** After a change of a user's, their reads go to the primary for this long. */
 const settleMs = 5_000;
-const lagCheckMs = 1_000;
+/** A replica is read from while it is proven to be behind by less than this; below `settleMs`, so that nobody misses their own write. */
+const maxLagMs = 3_000;
+const checkIntervalMs = 500;
 const maxUsers = 50_000;
+/** Answers of the database that another server would give as well (SQLSTATE classes: data, constraint, syntax and access). */
+const sameEverywhere = /^(22|23|42)/;
 
 /** Chooses where reads go: a replica when there is one and it cannot be behind what its reader knows of. */
 export interface ReadStores {
@@ -16,24 +17,54 @@ export interface ReadStores {
   close(): void;
 }
 
-/** Watches the replica's lag (asked of it once a second while there are reads); without a replica all reads are equal. */
+/** Where the primary was at a moment of this process's clock. */
+interface Mark {
+  at: number;
+  position: number;
+}
+
+/**
+ * Watches how far the replica is. Its own word on its lag is not enough: one that is cut off from the primary believes to have
+ * everything. So the primary's position is noted, and the replica is as fresh as the last note that it has reached. What
+ * the replica cannot answer (it stopped, or cancels reads in favour of replay) is asked of the primary.
+ */
 export function createReadStores(db: Database, onError: (error: unknown) => void): ReadStores {
   const primary: Store = db;
-  const replica: Store = { query: db.read.query, orm: db.read.orm, transaction: db.transaction };
   const changedAt = new Map<string, number>();
-  let isReplica: boolean | null = null;
-  let fresh = false;
+  let marks: Mark[] = [];
+  /** The replica has everything that was committed before this moment. */
+  let provenAt = Number.NEGATIVE_INFINITY;
   let checkedAt = Number.NEGATIVE_INFINITY;
+  let watched = db.read.query !== db.query;
   let checking = false;
+
+  const query: Queryable["query"] = async (name, text, values) => {
+    try {
+      return await db.read.query(name, text, values);
+    } catch (error) {
+      if (sameEverywhere.test(String((error as { code?: unknown }).code))) throw error;
+      provenAt = Number.NEGATIVE_INFINITY;
+      marks = [];
+      onError(error);
+      return db.query(name, text, values);
+    }
+  };
+  const replica: Store = { query, orm: db.orm, transaction: db.transaction };
 
   async function check(): Promise<void> {
     checking = true;
     try {
-      const lagMs = await readLag(db.read);
-      isReplica = lagMs !== null;
-      fresh = lagMs !== null && lagMs < settleMs / 2;
+      const mark = { at: performance.now(), position: await positionOf(db, "pg_current_wal_lsn()") };
+      const reached = await positionOf(db.read, "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END");
+      if (mark.position === null || reached === null) {
+        watched = false;
+        return;
+      }
+      marks.push({ ...mark, position: mark.position });
+      const past = marks.filter(({ position }) => position <= reached);
+      provenAt = past.at(-1)?.at ?? provenAt;
+      marks = marks.slice(past.length).slice(-100);
     } catch (error) {
-      fresh = false;
       onError(error);
     } finally {
       checkedAt = performance.now();
@@ -43,13 +74,15 @@ export function createReadStores(db: Database, onError: (error: unknown) => void
 
   return {
     for(userId) {
+      if (!watched) return primary;
       const at = performance.now();
-      if (isReplica !== false && !checking && at - checkedAt > lagCheckMs) void check();
-      if (isReplica !== true || !fresh || at - checkedAt > 3 * lagCheckMs) return primary;
+      if (!checking && at - checkedAt > checkIntervalMs) void check();
+      if (at - provenAt > maxLagMs) return primary;
       const changed = userId === null ? undefined : changedAt.get(userId);
       return changed !== undefined && at - changed < settleMs ? primary : replica;
     },
     changed(userId) {
+      if (!watched) return;
       changedAt.delete(userId);
       if (changedAt.size >= maxUsers) {
         const oldest = changedAt.keys().next();
@@ -57,17 +90,18 @@ export function createReadStores(db: Database, onError: (error: unknown) => void
       }
       changedAt.set(userId, performance.now());
     },
-    close: () => changedAt.clear(),
+    close: () => {
+      watched = false;
+      changedAt.clear();
+    },
   };
 }
 
-/** Milliseconds the replica is behind, 0 when it has replayed all it received; null when it is no replica. */
-async function readLag(db: Queryable): Promise<number | null> {
-  const { rows } = await db.query<{ lag_ms: number | null }>(
-    "replica_lag",
-    `SELECT CASE WHEN NOT pg_is_in_recovery() THEN NULL
-       WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-       ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000 END::double precision AS lag_ms`,
+/** A position in the log as a number (exact up to 8 PB); null when the server has none (it is no replica). */
+async function positionOf(db: Queryable, lsn: string): Promise<number | null> {
+  const { rows } = await db.query<{ position: number | null }>(
+    lsn.startsWith("CASE") ? "replica_position" : "primary_position",
+    `SELECT pg_wal_lsn_diff(${lsn}, '0/0')::double precision AS position`,
   );
-  return rows[0]?.lag_ms ?? null;
+  return rows[0]?.position ?? null;
 }
