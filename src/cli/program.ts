@@ -4,6 +4,7 @@ import { type Config, readCommandEnvironment } from "#config";
 import { backupCommand, restoreCommand } from "./commands/backup.ts";
 import { benchCommand } from "./commands/bench.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { executionCommand } from "./commands/execution.ts";
 import { migrateCommand } from "./commands/migrate.ts";
 import { runCommand } from "./commands/run.ts";
 import { seedCommand } from "./commands/seed.ts";
@@ -22,6 +23,7 @@ export interface CommandContext {
 const commands = [
   upCommand,
   runCommand,
+  executionCommand,
   migrateCommand,
   seedCommand,
   doctorCommand,

@@ -25,7 +25,18 @@ describe("the commands beside run", () => {
     const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)]
       .map((match) => match[1] ?? "")
       .filter((name) => name !== "help");
-    assert.deepEqual(names, ["up", "run", "migrate", "seed", "doctor", "token", "backup", "restore", "bench"]);
+    assert.deepEqual(names, [
+      "up",
+      "run",
+      "execution",
+      "migrate",
+      "seed",
+      "doctor",
+      "token",
+      "backup",
+      "restore",
+      "bench",
+    ]);
     const helps = await Promise.all(names.map((name) => muster([name, "--help"])));
     for (const [index, help] of helps.entries()) {
       assert.equal(help.code, 0);
@@ -53,6 +64,48 @@ describe("the commands beside run", () => {
     assert.equal(answer.status, 200);
     assert.ok(((await answer.json()) as { total: number }).total >= 3);
     server.child.kill("SIGTERM");
+    const { code, stderr } = await server.finished;
+    assert.equal(code, 0, stderr);
+  });
+
+  it("steer an execution from the terminal, and say what may not be done", async () => {
+    const token = (await muster(["token", "create"])).stdout.trim();
+    const server = startMusterCommand(["up"], { ...environment, MUSTER_ROLE: "api" });
+    const [, url = ""] = await server.untilStdout(/^Muster listens on (\S+)$/m);
+    const post = async (path: string, body: object) => {
+      const answer = await fetch(url + path, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/json", connection: "close" },
+        body: JSON.stringify(body),
+      });
+      assert.ok(answer.ok, `${path}: ${answer.status}`);
+      return (await answer.json()) as Record<string, { id: string }>;
+    };
+    try {
+      const { squad } = await post("/api/v1/squads", { template: "research-report" });
+      const { task } = await post("/api/v1/tasks", { title: "Steer me", squadId: squad?.id });
+      const { execution } = await post(`/api/v1/tasks/${task?.id}/executions`, {});
+      const id = execution?.id ?? "";
+      const says = async (args: string[], pattern: RegExp, code = 0) => {
+        const answer = await muster(["execution", ...args]);
+        assert.equal(answer.code, code, answer.stderr);
+        assert.match(code === 0 ? answer.stdout : answer.stderr, pattern);
+      };
+      await says(["list", "--status", "queued"], new RegExp(`^${id}  queued .*Steer me$`, "m"));
+      await says(["pause", id], /is paused$/m);
+      await says(["pause", id], /is paused$/m);
+      await says(["resume", id, "--budget", "1.50"], /is queued/);
+      await says(["show", id], /spend {4}\$0 of \$1\.50[\s\S]*may be {3}cancel, pause/);
+      await says(["cancel", id], /is cancelled$/m);
+      await says(["resume", id], /is cancelled; only a paused one can be resumed/, 1);
+      await says(["retry", id], /is queued/);
+      await says(["approve", id], /is queued/);
+      await says(["cancel", id.replace(/^.{8}/, "00000000")], /there is no execution 00000000-/, 1);
+      await says(["cancel", "42"], /"42" is not the id of an execution/, 2);
+      await says(["show", id, "--user", "nobody@example.com"], /nobody here has the e-mail/, 1);
+    } finally {
+      server.child.kill("SIGTERM");
+    }
     const { code, stderr } = await server.finished;
     assert.equal(code, 0, stderr);
   });

@@ -1,10 +1,10 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { loadConfig, readCommandEnvironment } from "#config";
-import { NANO_USD } from "#contracts";
 import { usageError } from "../exit.ts";
 import type { CommandContext } from "../program.ts";
 import { readFiles } from "../run/read-files.ts";
 import type { RunOptions } from "../run/run-execution.ts";
+import { parseBudget, parseExecutionId } from "../typed.ts";
 
 const examples = `
 Examples:
@@ -20,17 +20,6 @@ Ctrl-C cancels: the model's socket is closed, what was written and used is kept.
 {"type":"summary", …}; nothing else goes to standard output.
 
 Exit code: 0 completed · 1 not completed · 2 wrong use or configuration · 130 cancelled · 143 stopped by SIGTERM`;
-
-const maxBudgetUsd = 1_000_000;
-
-/** US dollars as typed, to nano-USD. */
-function parseBudget(text: string): number {
-  if (!/^\d{1,7}(\.\d{1,9})?$/.test(text)) throw new InvalidArgumentError("Give US dollars, for example 0.50.");
-  const [whole = "0", fraction = ""] = text.split(".");
-  const nanoUsd = Number(whole) * NANO_USD + Number(fraction.padEnd(9, "0"));
-  if (nanoUsd > maxBudgetUsd * NANO_USD) throw new InvalidArgumentError("At most 1000000.");
-  return nanoUsd;
-}
 
 interface TypedOptions {
   squad: string;
@@ -83,9 +72,7 @@ function toRunOptions(task: string | undefined, typed: TypedOptions): Omit<RunOp
     if (task === undefined || task.trim() === "") throw usageError('say what is to be done: muster run "TASK"');
   } else {
     if (task !== undefined) throw usageError("--resume goes on with the task that the execution has: leave out TASK");
-    if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(resume)) {
-      throw usageError(`"${resume}" is not the id of an execution`);
-    }
+    parseExecutionId(resume);
     if (typed.file.length > 0 || typed.model !== undefined) throw usageError("--resume takes no --file and no --model");
   }
   return {
