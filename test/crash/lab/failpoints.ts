@@ -45,7 +45,11 @@ export interface Failpoint {
 }
 
 /** Commands to a process under test, and what it reports. */
-export type Command = { command: "arm"; failpoint: Failpoint } | { command: "block"; forMs: number };
+export type Command =
+  | { command: "arm"; failpoint: Failpoint }
+  | { command: "block"; forMs: number }
+  /** The process's wall clock shows this much more (or less) from now on; its monotonic one goes on as it was. */
+  | { command: "clock"; shiftMs: number };
 export type Report = { report: "struck"; failpoint: Failpoint };
 
 interface Batch {

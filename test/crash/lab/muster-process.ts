@@ -37,6 +37,8 @@ export interface MusterProcess {
   thaw(): void;
   arm(failpoint: Failpoint): Promise<void>;
   block(forMs: number): void;
+  /** Moves the process's wall clock this far from the true one. */
+  moveClock(shiftMs: number): void;
   /** Resolves when a failure point was struck without killing the process. */
   struck(): Promise<Failpoint>;
   /** Resolves when the process has ended, whoever ended it. */
@@ -148,6 +150,9 @@ export function startMusterProcess(options: MusterOptions): MusterProcess {
     },
     block(forMs) {
       void tell({ command: "block", forMs });
+    },
+    moveClock(shiftMs) {
+      void tell({ command: "clock", shiftMs });
     },
     struck() {
       const first = struck.shift();

@@ -1,5 +1,5 @@
-// Loaded into a Muster under test with `--import`: failure points round its database driver, and a way to block its
-// event loop. See failpoints.ts.
+// Loaded into a Muster under test with `--import`: failure points round its database driver, and ways to block its
+// event loop and to move its clock. See failpoints.ts.
 import { isMainThread } from "node:worker_threads";
 import pg from "pg";
 import { type Command, type Failpoint, type Report, type TransactionName, transactionsOf } from "./failpoints.ts";
@@ -15,6 +15,7 @@ const armed: (Failpoint & { seen: number })[] = [];
 /** Transactions that stand open on a connection; they are struck at their COMMIT. */
 const open = new WeakMap<pg.Client, TransactionName[]>();
 const poison = process.env.CRASH_LAB_POISON;
+const trueNow = Date.now;
 const original = pg.Client.prototype.query as unknown as Query;
 
 function strike(found: readonly TransactionName[]): Failpoint | null {
@@ -94,10 +95,20 @@ const query: Query = function (this: pg.Client, statement, ...rest) {
   return point ? act(this, point, run) : run();
 };
 
+/** What an administrator (or a time service) does with the clock of the machine, for this process alone. */
+function moveClock(shiftMs: number): void {
+  Date.now = () => trueNow() + shiftMs;
+  globalThis.Date = new Proxy(Date, {
+    construct: (target, args, newTarget) =>
+      Reflect.construct(target, args.length === 0 ? [target.now()] : args, newTarget),
+  });
+}
+
 if (isMainThread) {
   pg.Client.prototype.query = query as unknown as typeof pg.Client.prototype.query;
   process.on("message", (message: Command) => {
     if (message.command === "arm") armed.push({ ...message.failpoint, seen: 0 });
+    else if (message.command === "clock") moveClock(message.shiftMs);
     else {
       const until = performance.now() + message.forMs;
       while (performance.now() < until);

@@ -133,7 +133,7 @@ ${notShown.map((line) => `- ${line}`).join("\n")}
 }
 
 const notShown = [
-  "A clock that is moved: leases use the database's clock and the system's monotonic one, no round moves it.",
+  "A moved clock of the database's machine: `moved-clock` moves those of Muster's processes; leases compare the database's clock with itself.",
   "A really full disk below PostgreSQL: its refusal (53100) is injected at every transaction instead.",
   "A worker in another container or on another machine that dies is taken over after its lease (10 s); the rounds run on one machine, where neighbours see the process gone.",
 ];

@@ -7,6 +7,7 @@ import { handOver } from "./hand-over.ts";
 import { killApi } from "./kill-api.ts";
 import { killWorkers } from "./kill-workers.ts";
 import { longCall } from "./long-call.ts";
+import { movedClock } from "./moved-clock.ts";
 import { poison } from "./poison.ts";
 import { databaseNetwork, lostAnswers, postgresRestarts } from "./postgres-faults.ts";
 import { providerFaults } from "./provider-faults.ts";
@@ -29,6 +30,7 @@ export const scenarios: readonly Scenario[] = [
   lostAnswers,
   databaseNetwork,
   redisFaults,
+  movedClock,
   providerFaults,
   budgets,
   cancels,
