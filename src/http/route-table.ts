@@ -21,8 +21,10 @@ import { docsRoutes } from "./routes/operations/docs-routes.ts";
 import { operationRoutes } from "./routes/operations/operation-routes.ts";
 import { projectRoutes } from "./routes/projects/project-routes.ts";
 import { providerAccountRoutes } from "./routes/provider-accounts/provider-account-routes.ts";
+import { settingsRoutes } from "./routes/settings/settings-routes.ts";
 import { squadRoutes } from "./routes/squads/squad-routes.ts";
 import { taskRoutes } from "./routes/tasks/task-routes.ts";
+import { llmCacheRoutes } from "./routes/usage/llm-cache-routes.ts";
 import { usageRoutes } from "./routes/usage/usage-routes.ts";
 import type { UserChanges } from "./user-changes.ts";
 
@@ -47,9 +49,11 @@ export function createRouteTable(authenticator: Authenticator, changes: UserChan
     ...chatRoutes(),
     ...conversationRoutes(),
     ...usageRoutes(),
+    ...llmCacheRoutes(),
     ...batchJobRoutes(),
     ...budgetRoutes(),
     ...providerAccountRoutes(),
+    ...settingsRoutes(),
     ...openAiRoutes(),
     ...docsRoutes(),
     ...operationRoutes(() => table),

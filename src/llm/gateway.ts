@@ -33,9 +33,9 @@ import {
 } from "./providers/provider.ts";
 import type { LimitStore } from "./rate/leased-quota.ts";
 import { RateGovernor } from "./rate/rate-governor.ts";
-import type { LlmObserver } from "./records.ts";
+import type { LlmCallRecord, LlmObserver } from "./records.ts";
 import { Router } from "./routing.ts";
-import type { CacheStore } from "./stores/cache-store.ts";
+import type { CacheFilter, CacheStore } from "./stores/cache-store.ts";
 import { MemoryCache } from "./stores/memory-cache.ts";
 import type { LlmCall, LlmFrame, LlmHandler, LlmReply } from "./types.ts";
 
@@ -80,7 +80,10 @@ export interface Gateway {
   models(tenantId: string): Promise<ModelInfo[]>;
   /** Asks the account for its models: tells whether address and key are good. Rejects with `LlmError`. */
   testAccount(account: ProviderAccount, signal: AbortSignal): Promise<ProviderModel[]>;
-  purgeCache(filter: { tenantId: string; squadId?: string; model?: string }): Promise<number>;
+  /** Forgets answers in both levels; of the other processes' memories only `forgetCached` there. */
+  purgeCache(filter: CacheFilter): Promise<number>;
+  /** Forgets answers in this process's memory: another process purged. */
+  forgetCached(filter: CacheFilter): void;
   /** A budget was set or changed: the next plain call asks for it. */
   budgetsChanged(tenantId: string): void;
   /** Ends running calls as cancelled, writes what is open, closes all sockets. Safe to call twice. */
@@ -111,12 +114,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     now,
     onStoreError: onError,
   });
-  const economy = deps.economy?.({
-    http,
-    accountOf: async (tenantId, accountId) =>
-      (await deps.accounts.list(tenantId)).find((account) => account.id === accountId) ?? null,
-    book: (records) => store.writeUsage(records),
-  });
+  const economy = deps.economy?.(economyParts(deps.accounts, http, store));
   const prompts = new PromptBatches({ ...deps.microBatch, governor, timeouts });
 
   // The order of every call, outermost first; each file begins with what it promises.
@@ -178,14 +176,24 @@ export function createGateway(deps: GatewayDeps): Gateway {
       return client.listModels(account, signal);
     },
     async purgeCache(filter) {
-      const inMemory = memory.purge(filter);
-      return Math.max(inMemory, (await deps.cacheStore?.purge(filter)) ?? 0);
+      const stored = (await deps.cacheStore?.purge(filter)) ?? 0;
+      return Math.max(stored, memory.purge(filter));
     },
+    forgetCached: (filter) => void memory.purge(filter),
     budgetsChanged: (tenantId) => ledger.budgetsChanged(tenantId),
     close() {
       closing ??= close();
       return closing;
     },
+  };
+}
+
+function economyParts(accounts: AccountSource, http: HttpProvider, store: LedgerStore) {
+  return {
+    http,
+    accountOf: async (tenantId: string, accountId: string) =>
+      (await accounts.list(tenantId)).find((account) => account.id === accountId) ?? null,
+    book: (records: LlmCallRecord[]) => store.writeUsage(records),
   };
 }
 

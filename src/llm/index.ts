@@ -24,7 +24,7 @@ export {
 } from "./providers/provider.ts";
 export type { LimitLease, LimitStore } from "./rate/leased-quota.ts";
 export type { LlmCallRecord, LlmObserver } from "./records.ts";
-export type { CachedAnswer, CacheStore, CacheTags } from "./stores/cache-store.ts";
+export type { CachedAnswer, CacheFilter, CacheStore, CacheTags } from "./stores/cache-store.ts";
 export { postgresCacheStore } from "./stores/postgres-cache.ts";
 export { postgresLedgerStore } from "./stores/postgres-ledger.ts";
 export { postgresLimitStore } from "./stores/postgres-limits.ts";

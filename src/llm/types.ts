@@ -61,6 +61,8 @@ export interface LlmCallContext {
   deadlineMs: number | null;
   /** False: nobody looks at frames before the end; the provider is then asked for one JSON body, which is cheaper. Default true. */
   stream?: boolean;
+  /** Told once, before the first frame of a stream, what the cache did. */
+  onBegin?: (cacheResult: CacheResult) => void;
   /**
    * The caller can void what it has shown: a call that breaks in the middle of its answer may be repeated after a
    * `reset` frame. Default: true for calls of an execution, else false.

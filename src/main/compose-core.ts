@@ -158,12 +158,12 @@ async function compose(
     logger,
     installationKey: key,
     keepsHouse: role !== "cli",
+    listener,
+    notifier,
     closers,
   });
   listener.on(budgetsChannel, (userId) => modelGateway.budgetsChanged(userId));
-  const workspacesDir = join(dataDir, "workspaces");
-  mkdirSync(workspacesDir, { recursive: true, mode: 0o700 });
-  chmodSync(workspacesDir, 0o700);
+  const workspacesDir = makeWorkspacesFolder(dataDir);
   const [roles, templates] = await Promise.all([loadRoles(), loadSquadTemplates()]);
   const core: Core = {
     config,
@@ -204,6 +204,14 @@ async function compose(
     close,
   };
   return core;
+}
+
+/** The folder of all workspaces, which only this user may enter. */
+function makeWorkspacesFolder(dataDir: string): string {
+  const folder = join(dataDir, "workspaces");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  return folder;
 }
 
 /** Logs, metrics and traces, with one context that carries the ids of request and execution through them. */

@@ -1,9 +1,10 @@
 import { hkdfSync } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { Config } from "#config";
-import type { Database } from "#db";
+import type { Database, Listener, Notifier } from "#db";
 import type { ModelGateway } from "#http";
 import {
+  type CacheFilter,
   createEconomyLane,
   createGateway,
   createOfflineProvider,
@@ -18,6 +19,9 @@ import {
 import type { Logger, Metrics, Tracer } from "#metrics";
 import { type ProviderSources, toLlmAccount } from "./provider-sources.ts";
 import { traceCalls } from "./traced-gateway.ts";
+
+/** Channel on which processes tell each other which of a user's cached answers to forget. */
+const cacheChannel = "muster_llm_cache";
 
 /** What new members are given when nobody chooses, by what is configured; the first that is available. */
 const preferredModels = ["gpt-5-mini", "claude-sonnet-4-5", "gemini-2.5-flash"];
@@ -35,6 +39,8 @@ export async function createModelGateway(options: {
   installationKey: Buffer;
   /** This process lasts: it goes on with deferred calls that others left. */
   keepsHouse: boolean;
+  listener: Listener;
+  notifier: Notifier;
   closers: (() => Promise<unknown>)[];
 }): Promise<ModelGateway & { budgetsChanged(userId: string): void }> {
   const { sources, metrics, logger, tracer, redis } = options;
@@ -56,11 +62,13 @@ export async function createModelGateway(options: {
       if (options.keepsHouse) lane.start();
       return lane;
     },
+    microBatch: options.config.microBatch,
     offline: createOfflineProvider({ latencyMs: 0, tokensPerSecond: null }),
     observers: [{ onCall: (record) => observe(metrics, record) }],
     onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),
   });
   options.closers.push(() => gateway.close());
+  options.listener.on(cacheChannel, (filter) => gateway.forgetCached(JSON.parse(filter) as CacheFilter));
 
   async function defaultModel(userId: string): Promise<string> {
     const available = (await gateway.models(userId)).filter((model) => model.available);
@@ -76,6 +84,11 @@ export async function createModelGateway(options: {
     embed: (request, context) => gateway.embed({ ...request, context }),
     listModels: (userId) => gateway.models(userId),
     defaultModel,
+    purgeCache: async (filter) => {
+      const purged = await gateway.purgeCache(filter);
+      options.notifier.notify(cacheChannel, JSON.stringify(filter));
+      return purged;
+    },
     budgetsChanged: (userId) => gateway.budgetsChanged(userId),
     testAccount: (account, signal) => gateway.testAccount(toLlmAccount(account), signal),
   };

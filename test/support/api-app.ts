@@ -111,6 +111,7 @@ export function echoGateway(): ModelGateway {
       },
     ],
     defaultModel: async () => "test/echo",
+    purgeCache: async () => 0,
     testAccount: async () => [{ id: "model-a" }],
   };
 }

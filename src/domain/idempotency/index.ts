@@ -5,3 +5,4 @@ export {
   storeIdempotentAnswer,
   sweepIdempotencyKeys,
 } from "./idempotency-keys.ts";
+export { beginIdempotentCall, endIdempotentCall } from "./idempotent-calls.ts";

@@ -16,7 +16,10 @@ export function traceMiddleware(options: { observers: readonly LlmObserver[]; no
       call.context.stream === false
         ? onFrame
         : (frame) => {
-            if (state.firstFrameAt === 0 && frame.type !== "wait") state.firstFrameAt = performance.now();
+            if (state.firstFrameAt === 0 && frame.type !== "wait") {
+              state.firstFrameAt = performance.now();
+              call.context.onBegin?.(state.cacheResult);
+            }
             onFrame(frame);
           };
     try {

@@ -15,6 +15,14 @@ export interface CacheTags {
   model: string;
 }
 
+/** Which of a tenant's answers; absent fields take all. */
+export interface CacheFilter {
+  tenantId: string;
+  squadId?: string;
+  /** As the provider names it, which is the usage row's name too. */
+  model?: string;
+}
+
 /**
  * A level of the cache.
  *
@@ -25,5 +33,5 @@ export interface CacheStore {
   get(key: string): Promise<CachedAnswer | null>;
   set(key: string, answer: CachedAnswer, tags: CacheTags, ttlMs: number): Promise<void>;
   /** Forgets a tenant's entries, all or of one squad or model; returns how many. */
-  purge(filter: { tenantId: string; squadId?: string; model?: string }): Promise<number>;
+  purge(filter: CacheFilter): Promise<number>;
 }

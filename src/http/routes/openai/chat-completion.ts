@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { AppError } from "#contracts";
+import { AppError, type CacheResult } from "#contracts";
 import { type Caller, newId, type Store, spendTags } from "#domain";
 import type { LlmFinishReason, LlmFrame, LlmToolCall } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
@@ -7,6 +7,8 @@ import { toOpenAiError } from "../../error-handler.ts";
 import { apiHeaders } from "../../plugins/security-headers.ts";
 import { toClientError } from "../../problem.ts";
 import { openSse, type SseStream } from "../../sse.ts";
+import { answerOnce } from "./answer-once.ts";
+import { callContext, clientSignal } from "./call-options.ts";
 import type { ChatCompletionBody } from "./chat-schemas.ts";
 import {
   type CompletionHead,
@@ -28,7 +30,7 @@ interface Input {
   reply: FastifyReply;
 }
 
-/** What a model or a squad answered, in what the wire needs. */
+/** What a model or a squad answered, in what the wire needs; kept as it is for an Idempotency-Key. */
 interface Answered {
   model: string;
   text: string;
@@ -38,58 +40,117 @@ interface Answered {
   headers: Record<string, string>;
 }
 
-type Ask = (signal: AbortSignal, onFrame: (frame: LlmFrame) => void) => Promise<Answered>;
+interface Kept {
+  head: CompletionHead;
+  answered: Answered;
+  headers: Record<string, string>;
+}
 
-/** Answers a chat completion, streamed or whole. Closing the connection cancels a model's call, never an execution. */
+type Ask = (
+  signal: AbortSignal,
+  onFrame: (frame: LlmFrame) => void,
+  onBegin: (cacheResult: CacheResult) => void,
+) => Promise<Answered>;
+
+/**
+ * Answers a chat completion, streamed or whole. Closing the connection cancels a model's call (what came is billed, as
+ * estimated), never an execution: that is cancelled by its own route, with the id in `x-muster-execution`.
+ */
 export async function answerChatCompletion(input: Input): Promise<void> {
-  const { body, reply } = input;
-  const abort = new AbortController();
-  reply.raw.once("close", () => abort.abort());
-  const { ask, headers } = await prepare(input);
+  const { body, db, caller, request, reply } = input;
+  const once = await answerOnce<Kept>(db, caller, request);
+  if (once.stored !== null) {
+    replay(input, once.stored);
+    return;
+  }
   const head: CompletionHead = {
     id: `chatcmpl-${newId().replaceAll("-", "")}`,
     created: Math.floor(Date.now() / 1_000),
     model: body.model,
   };
-  if (body.stream === true) await stream(input, ask, head, headers, abort.signal);
-  else {
-    const answered = await ask(abort.signal, () => undefined);
-    const completion = toCompletion({ ...head, model: answered.model }, answered, answered.usage);
-    reply.headers({ ...apiHeaders, ...headers, ...answered.headers, "cache-control": "no-store" });
-    reply.type("application/json; charset=utf-8").send(JSON.stringify(completion));
+  const client = clientSignal(reply);
+  let answered: Answered | null = null;
+  let headers: Record<string, string> = {};
+  try {
+    const prepared = await prepare(input, once.key !== null);
+    headers = prepared.headers;
+    if (body.stream === true) answered = await stream(input, prepared.ask, head, headers, client);
+    else {
+      answered = await prepared.ask(client, ignore, ignore);
+      sendWhole(input, { head, answered, headers });
+    }
+  } finally {
+    await once.end(answered === null ? null : { head, answered, headers });
   }
-  await input.deps.cache.invalidate(spendTags(input.caller.userId, null));
+  await input.deps.cache.invalidate(spendTags(caller.userId, null));
+}
+
+function ignore(): void {
+  // Nobody looks before the end.
+}
+
+function sendWhole({ reply }: Input, { head, answered, headers }: Kept): void {
+  const completion = toCompletion({ ...head, model: answered.model }, answered, answered.usage);
+  reply.headers({ ...apiHeaders, ...headers, ...answered.headers, "cache-control": "no-store" });
+  reply.type("application/json; charset=utf-8").send(JSON.stringify(completion));
+}
+
+/** The same answer again, in the form that is asked for; nothing is called and nothing billed. */
+function replay(input: Input, kept: Kept): void {
+  const headers = { ...kept.headers, ...kept.answered.headers, "idempotency-replayed": "true" };
+  if (input.body.stream !== true) {
+    sendWhole(input, { ...kept, headers });
+    return;
+  }
+  const { head, answered } = kept;
+  const sse = openSse(input.reply, { headers });
+  sse.write(toChunk(head, { role: "assistant", content: "" }));
+  if (answered.text !== "") sse.write(toChunk(head, { content: answered.text }));
+  for (const [index, { id, name, arguments: argumentsDelta }] of answered.toolCalls.entries()) {
+    writeFrame(() => sse, head, { type: "tool-call", index, id, name, argumentsDelta });
+  }
+  writeEnd(sse, input, head, answered);
+}
+
+function writeEnd(sse: SseStream, { body }: Input, head: CompletionHead, answered: Answered): void {
+  sse.write(toChunk(head, {}, answered.finishReason));
+  if (body.stream_options?.include_usage === true) sse.write(toUsageChunk(head, answered.usage));
+  sse.write(lastFrame);
+  sse.end();
 }
 
 /** Decides who is asked; for a squad the execution is accepted here, so that refusals are ordinary answers. */
-async function prepare({ db, caller, body, deps }: Input): Promise<{ ask: Ask; headers: Record<string, string> }> {
+async function prepare(
+  { db, caller, body, deps, request: http }: Input,
+  keyed: boolean,
+): Promise<{ ask: Ask; headers: Record<string, string> }> {
   const request = toLlmRequest(body);
   const slug = squadSlugOf(body.model);
   if (slug === null) {
-    const context = {
-      callId: newId(),
-      tenantId: caller.userId,
-      squadId: null,
-      executionId: null,
-      memberId: null,
-      lane: "interactive" as const,
-      cache: "auto" as const,
-      deadlineMs: null,
-    };
-    const ask: Ask = async (signal, onFrame) => {
-      const reply = await deps.gateway.call({ request, context: { ...context, signal } }, onFrame);
-      const cost = reply.costNanoUsd === null ? "unknown" : String(reply.costNanoUsd);
+    const { cache, stream: streamed } = body;
+    const context = callContext(caller, http, { cache, stream: streamed === true, lane: "interactive" });
+    const ask: Ask = async (signal, onFrame, onBegin) => {
+      const reply = await deps.gateway.call({ request, context: { ...context, signal, onBegin } }, onFrame);
       return {
-        ...reply,
+        model: reply.model,
+        text: reply.text,
+        toolCalls: reply.toolCalls,
+        finishReason: reply.finishReason,
         usage: toWireUsage(reply.usage),
-        headers: { "x-muster-cache": reply.cacheResult, "x-muster-cost-nano-usd": cost },
+        headers: {
+          "x-muster-cache": reply.cacheResult,
+          "x-muster-cost-nano-usd": reply.costNanoUsd === null ? "unknown" : String(reply.costNanoUsd),
+          ...(reply.savedNanoUsd === null ? {} : { "x-muster-saved-nano-usd": String(reply.savedNanoUsd) }),
+        },
       };
     };
     return { ask, headers: {} };
   }
   const run = await runSquadFor({ db, caller, deps, slug, messages: request.messages, onStart: () => undefined });
   const ask: Ask = async (signal, onFrame) => {
-    const result = await run.result((text) => onFrame({ type: "text", text }), signal);
+    // Under a key the answer is waited for even when the client has gone: it comes back for it.
+    const until = keyed ? new AbortController().signal : signal;
+    const result = await run.result((text) => onFrame({ type: "text", text }), until);
     return {
       model: body.model,
       text: result.text,
@@ -102,18 +163,20 @@ async function prepare({ db, caller, body, deps }: Input): Promise<{ ask: Ask; h
   return { ask, headers: { "x-muster-execution": run.executionId } };
 }
 
+/** Streams the answer; null when it broke off and the client was told so in the stream. */
 async function stream(
   input: Input,
   ask: Ask,
   head: CompletionHead,
   headers: Record<string, string>,
   signal: AbortSignal,
-): Promise<void> {
-  const { reply, body, deps, request } = input;
+): Promise<Answered | null> {
+  const { reply, deps, request } = input;
+  let cacheHeaders: Record<string, string> = {};
   let sse: SseStream | null = null;
   const open = (): SseStream => {
     if (sse) return sse;
-    sse = openSse(reply, { headers });
+    sse = openSse(reply, { headers: { ...headers, ...cacheHeaders } });
     sse.write(toChunk(head, { role: "assistant", content: "" }));
     return sse;
   };
@@ -122,18 +185,21 @@ async function stream(
   let reset: AppError | null = null;
   const cut = new AbortController();
   try {
-    const answered = await ask(AbortSignal.any([signal, cut.signal]), (frame) => {
-      if (frame.type === "reset" && sse) {
-        // This format cannot take back what was sent.
-        reset = new AppError("provider_failed", `The answer broke off and began anew (${frame.reason}). Ask again.`);
-        cut.abort();
-      } else writeFrame(open, head, frame);
-    });
-    const out = open();
-    out.write(toChunk(head, {}, answered.finishReason));
-    if (body.stream_options?.include_usage === true) out.write(toUsageChunk(head, answered.usage));
-    out.write(lastFrame);
-    out.end();
+    const answered = await ask(
+      AbortSignal.any([signal, cut.signal]),
+      (frame) => {
+        if (frame.type === "reset" && sse) {
+          // This format cannot take back what was sent.
+          reset = new AppError("provider_failed", `The answer broke off and began anew (${frame.reason}). Ask again.`);
+          cut.abort();
+        } else writeFrame(open, head, frame);
+      },
+      (cacheResult) => {
+        cacheHeaders = { "x-muster-cache": cacheResult };
+      },
+    );
+    writeEnd(open(), input, head, answered);
+    return answered;
   } catch (error) {
     if (!sse) throw error;
     if (!signal.aborted) {
@@ -141,6 +207,7 @@ async function stream(
       open().write(`data: ${JSON.stringify({ error: toOpenAiError(reset ?? toClientError(error)) })}\n\n`);
     }
     open().end();
+    return null;
   }
 }
 

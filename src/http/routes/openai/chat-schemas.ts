@@ -46,6 +46,10 @@ const ResponseFormat = Type.Union([
   }),
 ]);
 
+/** Muster's own, beside OpenAI's fields: what the cache may do for this call. */
+const CacheMode = Type.Enum(["auto", "force", "off"], {
+  description: "auto: cached at temperature 0; force: cached at any; off: neither read nor kept",
+});
 const MaxTokens = Type.Integer({ minimum: 1, maximum: 10_000_000 });
 
 export const ChatCompletionBody = object({
@@ -82,6 +86,7 @@ export const ChatCompletionBody = object({
   service_tier: Type.Optional(nullable(Type.String())),
   prompt_cache_key: Type.Optional(Type.String()),
   safety_identifier: Type.Optional(Type.String()),
+  cache: Type.Optional(CacheMode),
 });
 export type ChatCompletionBody = Static<typeof ChatCompletionBody>;
 
@@ -94,8 +99,36 @@ export const EmbeddingsBody = object({
   encoding_format: Type.Optional(Type.Enum(["float", "base64"])),
   dimensions: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
   user: Type.Optional(Type.String()),
+  cache: Type.Optional(CacheMode),
 });
 export type EmbeddingsBody = Static<typeof EmbeddingsBody>;
+
+const Prompt = Type.String({ minLength: 1 });
+export const CompletionBody = object({
+  model: Type.String({ minLength: 1, maxLength: 200 }),
+  prompt: Type.Union([Prompt, Type.Array(Prompt, { minItems: 1, maxItems: 200 })]),
+  stream: Type.Optional(nullable(Type.Boolean())),
+  stream_options: Type.Optional(
+    nullable(
+      object({ include_usage: Type.Optional(Type.Boolean()), include_obfuscation: Type.Optional(Type.Boolean()) }),
+    ),
+  ),
+  max_tokens: Type.Optional(nullable(MaxTokens)),
+  temperature: Type.Optional(nullable(Type.Number({ minimum: 0, maximum: 2 }))),
+  top_p: Type.Optional(nullable(Type.Number({ minimum: 0, maximum: 1 }))),
+  stop: Type.Optional(nullable(Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 4 })]))),
+  seed: Type.Optional(nullable(Type.Integer())),
+  n: Type.Optional(nullable(Type.Literal(1))),
+  best_of: Type.Optional(nullable(Type.Literal(1))),
+  echo: Type.Optional(nullable(Type.Literal(false))),
+  frequency_penalty: Type.Optional(nullable(Type.Literal(0))),
+  presence_penalty: Type.Optional(nullable(Type.Literal(0))),
+  logprobs: Type.Optional(Type.Null()),
+  suffix: Type.Optional(Type.Null()),
+  user: Type.Optional(Type.String()),
+  cache: Type.Optional(CacheMode),
+});
+export type CompletionBody = Static<typeof CompletionBody>;
 
 const Embedding = object({
   object: Type.Literal("embedding"),

@@ -1,8 +1,16 @@
 import { AppError, sizeLimits } from "#contracts";
-import { listSquadSlugs, newId, spendTags } from "#domain";
+import { listSquadSlugs, spendTags } from "#domain";
 import { type AnyRoute, defineRoute } from "../../route.ts";
+import { callContext, clientSignal } from "./call-options.ts";
 import { answerChatCompletion } from "./chat-completion.ts";
-import { ChatCompletionBody, EmbeddingsAnswer, EmbeddingsBody, OpenAiModelList } from "./chat-schemas.ts";
+import {
+  ChatCompletionBody,
+  CompletionBody,
+  EmbeddingsAnswer,
+  EmbeddingsBody,
+  OpenAiModelList,
+} from "./chat-schemas.ts";
+import { answerCompletion } from "./completion.ts";
 
 const tag = "OpenAI-compatible";
 
@@ -26,9 +34,30 @@ export function openAiRoutes(): AnyRoute[] {
         return undefined;
       },
     }),
+    completionsRoute(),
     embeddingsRoute(),
     modelsRoute(),
   ];
+}
+
+function completionsRoute(): AnyRoute {
+  return defineRoute({
+    method: "POST",
+    path: "/v1/completions",
+    operationId: "createCompletion",
+    tag,
+    summary: "OpenAI's text completions; several prompts share requests where the provider takes arrays",
+    policy: "user",
+    idempotency: "none",
+    body: CompletionBody,
+    bodyLimitBytes: sizeLimits.taskBodyBytes,
+    answer: null,
+    stream: "application/json",
+    handle: async (input) => {
+      await answerCompletion(input);
+      return undefined;
+    },
+  });
 }
 
 function embeddingsRoute(): AnyRoute {
@@ -43,23 +72,12 @@ function embeddingsRoute(): AnyRoute {
     body: EmbeddingsBody,
     bodyLimitBytes: sizeLimits.taskBodyBytes,
     answer: EmbeddingsAnswer,
-    handle: async ({ caller, body, deps, reply }) => {
-      const abort = new AbortController();
-      reply.raw.once("close", () => abort.abort());
+    handle: async ({ caller, body, deps, request, reply }) => {
+      const context = callContext(caller, request, { cache: body.cache, stream: false, lane: "interactive" });
       const inputs = [body.input].flat();
       const answer = await deps.gateway.embed(
         { model: body.model, inputs, ...(body.dimensions === undefined ? {} : { dimensions: body.dimensions }) },
-        {
-          callId: newId(),
-          tenantId: caller.userId,
-          squadId: null,
-          executionId: null,
-          memberId: null,
-          lane: "interactive",
-          cache: "auto",
-          signal: abort.signal,
-          deadlineMs: null,
-        },
+        { ...context, signal: clientSignal(reply) },
       );
       if (answer.vectors.length !== inputs.length) {
         throw new AppError(
@@ -68,6 +86,7 @@ function embeddingsRoute(): AnyRoute {
         );
       }
       await deps.cache.invalidate(spendTags(caller.userId, null));
+      if (answer.cacheResult !== undefined) reply.header("x-muster-cache", answer.cacheResult);
       const asBase64 = body.encoding_format === "base64";
       return {
         object: "list" as const,
