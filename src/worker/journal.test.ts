@@ -215,6 +215,53 @@ describe("the journal", () => {
     assert.deepEqual(await seqs(good.id), [1]);
   });
 
+  it("applies several batches of one execution in one commit one after the other", async () => {
+    const { id, epoch } = await claimed();
+    const packed = pack([{ type: "execution-resume", data: { by: "recovery" } }]);
+    const docs = [2, 1, 3].map((commitNo) => ({
+      executionId: id,
+      epoch: commitNo === 2 ? epoch - 1 : epoch,
+      commitNo,
+      packed,
+    }));
+    const { rows } = await db.query<{ muster_commit: CommitResult }>("t_group", "SELECT muster_commit($1::jsonb)", [
+      JSON.stringify(docs),
+    ]);
+    assert.deepEqual(
+      rows.map((row) => row.muster_commit.outcome),
+      ["fenced", "ok", "ok"],
+    );
+    assert.deepEqual(await seqs(id), [1, 2]);
+  });
+
+  it("writes a step once when it begins in the batch that plans it, and again when it begins later", async () => {
+    const { id, epoch } = await claimed();
+    const ids = [uuidv7(), uuidv7()];
+    const steps = ids.map((stepId, ordinal) => ({
+      id: stepId,
+      key: `step-${ordinal}`,
+      kind: "work" as const,
+      ordinal,
+      title: "T",
+      memberId: null,
+      dependsOn: [],
+      doneCriterion: "",
+    }));
+    const read = async () =>
+      (
+        await db.query<{ status: string; attempt: number; started: boolean }>(
+          "t_steps",
+          "SELECT status, attempt, started_at IS NOT NULL AS started FROM execution_steps WHERE execution_id = $1 ORDER BY ordinal",
+          [id],
+        )
+      ).rows;
+    const running = { status: "running", attempt: 1, started: true };
+    await commit({ executionId: id, epoch, commitNo: 1, steps, stepStarts: ids.slice(0, 1) });
+    assert.deepEqual(await read(), [running, { status: "pending", attempt: 0, started: false }]);
+    await commit({ executionId: id, epoch, commitNo: 2, steps, stepStarts: ids.slice(1) });
+    assert.deepEqual(await read(), [running, running]);
+  });
+
   it("keeps text that PostgreSQL's JSON refuses", () => {
     assert.equal(storableText("a\u0000b\ud800c"), "a\ufffdb\ufffdc");
   });

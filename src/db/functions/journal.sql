@@ -93,293 +93,408 @@ CREATE OR REPLACE FUNCTION muster_event_text(p_events jsonb) RETURNS text LANGUA
   FROM jsonb_array_elements(p_events) WITH ORDINALITY AS v(e, nth)
 $$;
 
--- Applies one batch of a worker to one execution. See src/worker/journal-batch.ts for the shape of `d`.
-CREATE OR REPLACE FUNCTION muster_commit_one(d jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Applies batches of a worker, each of another execution, in one transaction (group commit); one answer per batch, in
+-- order. See src/worker/journal-batch.ts for the shape of a batch.
+--
+-- Each kind of change is one statement for all batches: starting a statement costs more than the rows that it writes. Its
+-- plan is made once and must hold while the tables grow from nothing, so rows are always found by a list of their keys: a
+-- join would be planned for the small table and read all of it ever after.
+DROP FUNCTION IF EXISTS muster_commit_one(jsonb);
+CREATE OR REPLACE FUNCTION muster_commit(p_docs jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql
+  SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 DECLARE
-  x record;
+  d jsonb;
   c jsonb;
-  v_id uuid := (d->>'executionId')::uuid;
-  v_no integer := (d->>'commitNo')::integer;
+  x record;
   v_at timestamptz := clock_timestamp();
-  -- The batch's events in their stored form, packed by the worker, and how many they are.
-  v_body text := d#>>'{packed,body}';
-  v_count integer := COALESCE((d#>>'{packed,count}')::integer, 0);
-  v_begin jsonb := '[]'::jsonb;
-  -- Events that only the database can know of; they come after the batch's own and are told to the writer.
-  v_extra jsonb := '[]'::jsonb;
+  v_ids uuid[] := ARRAY(SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e);
+  v_answers jsonb[] := array_fill(jsonb '{"outcome": "fenced"}', ARRAY[jsonb_array_length(p_docs)]);
+  v_place integer;
+  v_begin jsonb;
   v_result jsonb;
   v_warnings jsonb;
-  v_calls integer := 0;
-  v_in bigint := 0;
-  v_out bigint := 0;
-  v_cost bigint := 0;
-  v_incomplete boolean := false;
-  v_progress boolean := false;
-  v_close jsonb := d->'close';
-  v_status text := v_close->>'status';
-  v_starts boolean;
-  v_started text[] := '{}';
-  v_key text;
+  v_close jsonb;
+  v_status text;
+  -- Kinds of changes that one of the batches has.
+  v_steps boolean := false;
+  v_starts boolean := false;
+  v_messages boolean := false;
+  v_ends boolean := false;
+  v_begins boolean := false;
+  v_tool_begins boolean := false;
+  v_tool_ends boolean := false;
+  v_step_ends boolean := false;
+  v_closes boolean := false;
+  -- Of a kind of change: the keys, and beside them what is written.
+  v_keys uuid[];
+  v_items jsonb[];
+  v_found integer;
+  v_budgets boolean := false;
+  v_started uuid[];
+  -- The batches that are applied, beside what the rows of their executions say.
+  a_doc jsonb[] := '{}';
+  a_place integer[] := '{}';
+  a_id uuid[] := '{}';
+  a_user uuid[] := '{}';
+  a_squad uuid[] := '{}';
+  a_task uuid[] := '{}';
+  a_lane text[] := '{}';
+  a_epoch integer[] := '{}';
+  a_seq bigint[] := '{}';
+  a_cancel boolean[] := '{}';
+  a_pause boolean[] := '{}';
+  -- What they add up to.
+  a_calls integer[] := '{}';
+  a_in bigint[] := '{}';
+  a_out bigint[] := '{}';
+  a_cost bigint[] := '{}';
+  a_incomplete boolean[] := '{}';
+  a_progress boolean[] := '{}';
+  a_count integer[] := '{}';
+  a_body text[] := '{}';
+  v_in bigint;
+  v_out bigint;
+  v_cost bigint;
+  v_incomplete boolean;
+  v_progress boolean;
+  v_calls integer;
+  v_count integer;
+  v_body text;
+  -- Events that only the database can know of; they come after the batch's own and are told to the writer.
+  v_extra jsonb;
+  a_extra jsonb[] := '{}';
+  -- Calls that are granted.
+  g_call jsonb[] := '{}';
+  g_id uuid[] := '{}';
+  g_epoch integer[] := '{}';
+  g_max integer[] := '{}';
+  g_reserved bigint[] := '{}';
 BEGIN
-  SELECT id, user_id, squad_id, task_id, epoch, status, commit_no, last_seq, cancel_requested_at, pause_requested_at, lane,
-         cost_nano_usd
-    INTO x FROM task_executions WHERE id = v_id FOR NO KEY UPDATE;
-  IF NOT FOUND OR x.epoch <> (d->>'epoch')::integer THEN
-    RETURN jsonb_build_object('outcome', 'fenced');
+  IF cardinality(v_ids) > 1 AND (SELECT count(DISTINCT id) FROM unnest(v_ids) AS i(id)) < cardinality(v_ids) THEN
+    -- Two of one execution (one of a claim that is over): one after the other.
+    FOR d IN SELECT value FROM jsonb_array_elements(p_docs) LOOP
+      RETURN QUERY SELECT * FROM muster_commit(jsonb_build_array(d));
+    END LOOP;
+    RETURN;
   END IF;
-  IF x.commit_no >= v_no THEN
-    -- This batch was applied, only its answer was lost: tell again what it said.
-    IF d ? 'begin' THEN
-      SELECT jsonb_agg(COALESCE(
+
+  -- Every commit takes its locks in the same order: executions, then budgets, each by id.
+  FOR x IN
+    SELECT id, user_id, squad_id, task_id, epoch, status, commit_no, last_seq, cancel_requested_at IS NOT NULL AS cancel,
+      pause_requested_at IS NOT NULL AS pause, lane
+    FROM task_executions WHERE id = ANY (v_ids) ORDER BY id FOR NO KEY UPDATE
+  LOOP
+    v_place := array_position(v_ids, x.id);
+    d := p_docs->(v_place - 1);
+    CONTINUE WHEN x.epoch <> (d->>'epoch')::integer;
+    IF x.commit_no >= (d->>'commitNo')::integer THEN
+      -- This batch was applied, only its answer was lost: tell again what it said.
+      SELECT COALESCE(jsonb_agg(COALESCE(
         (SELECT jsonb_build_object('id', l.id, 'outcome', 'granted', 'maxOutputTokens', l.max_output_tokens, 'reserved', l.reserved_nano_usd)
            FROM llm_calls l WHERE l.id = (b->>'id')::uuid),
-        jsonb_build_object('id', b->>'id', 'outcome', 'stop', 'reason', 'answer_lost'))) INTO v_begin
+        jsonb_build_object('id', b->>'id', 'outcome', 'stop', 'reason', 'answer_lost'))), '[]'::jsonb) INTO v_begin
       FROM jsonb_array_elements(d->'begin') b;
+      v_answers[v_place] := jsonb_build_object('outcome', 'ok', 'repeated', true, 'lastSeq', x.last_seq, 'at', v_at, 'begin', v_begin,
+        'cancel', x.cancel, 'pause', x.pause, 'extra', '[]'::jsonb);
+      CONTINUE;
     END IF;
-    RETURN jsonb_build_object('outcome', 'ok', 'repeated', true, 'lastSeq', x.last_seq, 'at', v_at, 'begin', v_begin,
-      'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL, 'extra', '[]'::jsonb);
+    CONTINUE WHEN x.status <> 'running';
+    v_steps := v_steps OR d ? 'steps';
+    v_starts := v_starts OR d ? 'stepStarts';
+    v_messages := v_messages OR d ? 'messages';
+    v_ends := v_ends OR d ? 'ends';
+    v_begins := v_begins OR d ? 'begin';
+    v_tool_begins := v_tool_begins OR d ? 'toolBegins';
+    v_tool_ends := v_tool_ends OR d ? 'toolEnds';
+    v_step_ends := v_step_ends OR d ? 'stepEnds';
+    v_closes := v_closes OR d ? 'close';
+    a_doc := a_doc || d;
+    a_place := a_place || v_place;
+    a_id := a_id || x.id;
+    a_user := a_user || x.user_id;
+    a_squad := a_squad || x.squad_id;
+    a_task := a_task || x.task_id;
+    a_lane := a_lane || x.lane;
+    a_epoch := a_epoch || x.epoch;
+    a_seq := a_seq || x.last_seq;
+    a_cancel := a_cancel || x.cancel;
+    a_pause := a_pause || x.pause;
+  END LOOP;
+  IF cardinality(a_id) = 0 THEN
+    RETURN QUERY SELECT unnest(v_answers);
+    RETURN;
   END IF;
-  IF x.status <> 'running' THEN
-    RETURN jsonb_build_object('outcome', 'fenced');
+  IF v_begins OR v_ends THEN
+    PERFORM 1 FROM budgets b WHERE b.id = ANY (ARRAY(
+        SELECT i.id FROM budgets i WHERE i.level = 'execution' AND i.scope_id = ANY (a_id)
+        UNION ALL SELECT q.id FROM budgets q WHERE q.level = 'squad' AND q.scope_id = ANY (a_squad)
+        UNION ALL SELECT u.id FROM budgets u WHERE u.level = 'instance' AND u.scope_id = ANY (a_user)
+      )) ORDER BY b.id FOR UPDATE;
+    v_budgets := FOUND;
   END IF;
 
-  IF d ? 'steps' THEN
+  IF v_steps THEN
     -- A step that begins in the batch that plans it is written once, as running.
-    FOR c IN SELECT value FROM jsonb_array_elements(d->'steps') LOOP
-      v_starts := COALESCE(d->'stepStarts' ? (c->>'id'), false);
+    WITH new AS (
       INSERT INTO execution_steps (id, execution_id, key, kind, ordinal, title, member_id, depends_on, done_criterion,
         status, attempt, started_at)
-      VALUES ((c->>'id')::uuid, v_id, c->>'key', c->>'kind', (c->>'ordinal')::integer, c->>'title', (c->>'memberId')::uuid,
-        ARRAY(SELECT jsonb_array_elements_text(c->'dependsOn')), c->>'doneCriterion',
-        CASE WHEN v_starts THEN 'running' ELSE 'pending' END, v_starts::integer, CASE WHEN v_starts THEN v_at END)
-      ON CONFLICT (execution_id, key) DO NOTHING;
-      IF FOUND AND v_starts THEN v_started := v_started || (c->>'id'); END IF;
-    END LOOP;
+      SELECT (s->>'id')::uuid, a.id, s->>'key', s->>'kind', (s->>'ordinal')::integer, s->>'title', (s->>'memberId')::uuid,
+        ARRAY(SELECT jsonb_array_elements_text(s->'dependsOn')), s->>'doneCriterion',
+        CASE WHEN n.starts THEN 'running' ELSE 'pending' END, n.starts::integer, CASE WHEN n.starts THEN v_at END
+      FROM unnest(a_doc, a_id) AS a(doc, id) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'steps') s
+        CROSS JOIN LATERAL (SELECT COALESCE(a.doc->'stepStarts' ? (s->>'id'), false)) AS n(starts)
+      ON CONFLICT (execution_id, key) DO NOTHING
+      RETURNING id, status
+    )
+    SELECT array_agg(id) INTO v_started FROM new WHERE status = 'running';
+  END IF;
+  IF v_starts THEN
+    v_keys := ARRAY(SELECT s::uuid FROM unnest(a_doc) AS a(doc) CROSS JOIN LATERAL jsonb_array_elements_text(a.doc->'stepStarts') s
+                    WHERE s::uuid <> ALL (COALESCE(v_started, '{}')));
+    IF cardinality(v_keys) > 0 THEN
+      UPDATE execution_steps SET status = 'running', attempt = attempt + 1, started_at = COALESCE(started_at, v_at)
+      WHERE id = ANY (v_keys);
+    END IF;
   END IF;
 
-  -- Row by row, by their keys: joined with the list, a plan made while the table was small would read all of it for ever.
-  IF d ? 'stepStarts' THEN
-    FOR v_key IN SELECT value FROM jsonb_array_elements_text(d->'stepStarts') LOOP
-      CONTINUE WHEN v_key = ANY (v_started);
-      UPDATE execution_steps t SET status = 'running', attempt = t.attempt + 1, started_at = COALESCE(t.started_at, v_at)
-        WHERE t.id = v_key::uuid;
-    END LOOP;
-  END IF;
-
-  IF d ? 'messages' THEN
+  IF v_messages THEN
     INSERT INTO agent_messages (id, task_execution_id, step_id, member_id, role, status, model, content, tool_calls, input_tokens, output_tokens, created_at)
-    SELECT m.id, v_id, m."stepId", m."memberId", m.role, m.status, m.model, m.content, m."toolCalls", m."inputTokens", m."outputTokens", v_at
-    FROM jsonb_to_recordset(d->'messages') AS m(id uuid, "stepId" uuid, "memberId" uuid, role text, status text, model text,
-      content text, "toolCalls" jsonb, "inputTokens" integer, "outputTokens" integer)
+    SELECT (m->>'id')::uuid, a.id, (m->>'stepId')::uuid, (m->>'memberId')::uuid, m->>'role', m->>'status', m->>'model', m->>'content',
+      NULLIF(m->'toolCalls', 'null'::jsonb), (m->>'inputTokens')::integer, (m->>'outputTokens')::integer, v_at
+    FROM unnest(a_doc, a_id) AS a(doc, id) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'messages') m
     ON CONFLICT (id) DO NOTHING;
   END IF;
 
-  IF d ? 'ends' THEN
-    FOR c IN SELECT value FROM jsonb_array_elements(d->'ends') LOOP
-      UPDATE llm_calls SET state = c->>'state', provider = c->>'provider', model = c->>'model',
-        input_tokens = (c->>'inputTokens')::integer, cache_result = c->>'cacheResult', response = NULLIF(c->'response', 'null'::jsonb),
-        error = c->>'error', trimmed = NULLIF(c->'trimmed', 'null'::jsonb), attempts = (c->>'attempts')::integer,
-        latency_ms = (c->>'latencyMs')::integer, time_to_first_token_ms = (c->>'timeToFirstTokenMs')::integer,
-        rate_wait_ms = (c->>'rateWaitMs')::integer, ended_at = v_at
-        WHERE id = (c->>'id')::uuid AND state = 'started';
-      IF NOT FOUND THEN
-        -- A cache hit was never begun: it has no intent because it had no effect.
-        INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
-          max_output_tokens, cache_result, response, error, trimmed, attempts, latency_ms, time_to_first_token_ms, rate_wait_ms, ended_at)
-        VALUES ((c->>'id')::uuid, v_id, (c->>'stepId')::uuid, c->>'key', x.epoch, c->>'state', (c->>'messageId')::uuid,
-          c->>'provider', c->>'model', (c->>'inputTokens')::integer, 0, c->>'cacheResult', NULLIF(c->'response', 'null'::jsonb),
-          c->>'error', NULLIF(c->'trimmed', 'null'::jsonb), (c->>'attempts')::integer, (c->>'latencyMs')::integer,
-          (c->>'timeToFirstTokenMs')::integer, (c->>'rateWaitMs')::integer, v_at)
-        ON CONFLICT (id) DO NOTHING;
-      END IF;
-      IF c ? 'usageId' THEN
-        INSERT INTO llm_usage (id, user_id, squad_id, member_id, execution_id, llm_call_id, provider, model, account_id, lane,
-          outcome, cache_result, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-          estimated, cost_nano_usd, saved_nano_usd, latency_ms, time_to_first_token_ms, rate_wait_ms, at)
-        VALUES ((c->>'usageId')::uuid, x.user_id, x.squad_id, (c->>'memberId')::uuid, v_id, (c->>'id')::uuid, c->>'provider',
-          c->>'model', (c->>'accountId')::uuid, x.lane, c->>'state', COALESCE(c->>'cacheResult', 'bypass'),
-          (c->>'inputTokens')::integer, (c->>'cacheReadTokens')::integer, (c->>'cacheWriteTokens')::integer,
-          (c->>'outputTokens')::integer, (c->>'reasoningTokens')::integer, (c->>'estimated')::boolean,
-          (c->>'costNanoUsd')::bigint, (c->>'savedNanoUsd')::bigint, (c->>'latencyMs')::integer,
-          (c->>'timeToFirstTokenMs')::integer, (c->>'rateWaitMs')::integer, v_at)
-        ON CONFLICT (id) DO NOTHING;
-        v_in := v_in + (c->>'inputTokens')::bigint;
-        v_out := v_out + (c->>'outputTokens')::bigint;
-        v_cost := v_cost + COALESCE((c->>'costNanoUsd')::bigint, 0);
-        v_incomplete := v_incomplete OR (c->>'costNanoUsd') IS NULL;
-      END IF;
-      IF (c->>'reserved')::boolean THEN
-        v_warnings := muster_settle((c->>'id')::uuid, (c->>'settleNanoUsd')::bigint);
-        IF v_warnings IS NOT NULL THEN
-          v_extra := v_extra || (SELECT jsonb_agg(jsonb_build_object('type', 'budget-warning', 'data', w))
-                                 FROM jsonb_array_elements(v_warnings) w);
-          INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
-          SELECT gen_random_uuid(), x.user_id, 'budget_warning', 'The budget of the ' || (w->>'level') || ' is 80 % used',
-            'Raise it before it stops the work: calls that it does not cover are not made.', v_id
-          FROM jsonb_array_elements(v_warnings) w;
-        END IF;
-      END IF;
-      v_progress := v_progress OR c->>'state' = 'done';
-    END LOOP;
+  IF v_ends THEN
+    SELECT array_agg((e->>'id')::uuid), array_agg(e) INTO v_keys, v_items
+    FROM unnest(a_doc) AS a(doc) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'ends') e;
+    UPDATE llm_calls l SET (state, provider, model, input_tokens, cache_result, response, error, trimmed, attempts, latency_ms,
+        time_to_first_token_ms, rate_wait_ms, ended_at) = (
+      SELECT e->>'state', e->>'provider', e->>'model', (e->>'inputTokens')::integer, e->>'cacheResult',
+        NULLIF(e->'response', 'null'::jsonb), e->>'error', NULLIF(e->'trimmed', 'null'::jsonb), (e->>'attempts')::integer,
+        (e->>'latencyMs')::integer, (e->>'timeToFirstTokenMs')::integer, (e->>'rateWaitMs')::integer, v_at
+      FROM (SELECT v_items[array_position(v_keys, l.id)] AS e OFFSET 0) i)
+    WHERE l.id = ANY (v_keys) AND l.state = 'started';
+    GET DIAGNOSTICS v_found = ROW_COUNT;
+    IF v_found < cardinality(v_keys) THEN
+      -- A cache hit was never begun: it has no intent because it had no effect.
+      INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
+        max_output_tokens, cache_result, response, error, trimmed, attempts, latency_ms, time_to_first_token_ms, rate_wait_ms, ended_at)
+      SELECT (e->>'id')::uuid, a.id, (e->>'stepId')::uuid, e->>'key', a.epoch, e->>'state', (e->>'messageId')::uuid,
+        e->>'provider', e->>'model', (e->>'inputTokens')::integer, 0, e->>'cacheResult', NULLIF(e->'response', 'null'::jsonb),
+        e->>'error', NULLIF(e->'trimmed', 'null'::jsonb), (e->>'attempts')::integer, (e->>'latencyMs')::integer,
+        (e->>'timeToFirstTokenMs')::integer, (e->>'rateWaitMs')::integer, v_at
+      FROM unnest(a_doc, a_id, a_epoch) AS a(doc, id, epoch) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'ends') e
+      ON CONFLICT (id) DO NOTHING;
+    END IF;
+    INSERT INTO llm_usage (id, user_id, squad_id, member_id, execution_id, llm_call_id, provider, model, account_id, lane,
+      outcome, cache_result, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
+      estimated, cost_nano_usd, saved_nano_usd, latency_ms, time_to_first_token_ms, rate_wait_ms, at)
+    SELECT (e->>'usageId')::uuid, a.user_id, a.squad_id, (e->>'memberId')::uuid, a.id, (e->>'id')::uuid, e->>'provider',
+      e->>'model', (e->>'accountId')::uuid, a.lane, e->>'state', COALESCE(e->>'cacheResult', 'bypass'),
+      (e->>'inputTokens')::integer, (e->>'cacheReadTokens')::integer, (e->>'cacheWriteTokens')::integer,
+      (e->>'outputTokens')::integer, (e->>'reasoningTokens')::integer, (e->>'estimated')::boolean,
+      (e->>'costNanoUsd')::bigint, (e->>'savedNanoUsd')::bigint, (e->>'latencyMs')::integer,
+      (e->>'timeToFirstTokenMs')::integer, (e->>'rateWaitMs')::integer, v_at
+    FROM unnest(a_doc, a_id, a_user, a_squad, a_lane) AS a(doc, id, user_id, squad_id, lane)
+      CROSS JOIN LATERAL jsonb_array_elements(a.doc->'ends') e
+    WHERE e ? 'usageId'
+    ON CONFLICT (id) DO NOTHING;
   END IF;
 
-  IF d ? 'toolBegins' THEN
+  IF v_tool_begins THEN
     INSERT INTO tool_calls (id, execution_id, step_id, key, epoch, member_id, tool, class, arguments, state)
-    SELECT t.id, v_id, t."stepId", t.key, x.epoch, t."memberId", t.tool, t.class, t.arguments, 'started'
-    FROM jsonb_to_recordset(d->'toolBegins') AS t(id uuid, "stepId" uuid, key text, "memberId" uuid, tool text, class text, arguments text)
+    SELECT (t->>'id')::uuid, a.id, (t->>'stepId')::uuid, t->>'key', a.epoch, (t->>'memberId')::uuid, t->>'tool', t->>'class',
+      t->>'arguments', 'started'
+    FROM unnest(a_doc, a_id, a_epoch) AS a(doc, id, epoch) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'toolBegins') t
     ON CONFLICT (execution_id, step_id, key) DO UPDATE SET epoch = EXCLUDED.epoch, state = 'started';
   END IF;
-  IF d ? 'toolEnds' THEN
-    FOR c IN SELECT value FROM jsonb_array_elements(d->'toolEnds') LOOP
-      UPDATE tool_calls t SET state = c->>'state', result = c->>'result', ended_at = v_at
-        WHERE t.id = (c->>'id')::uuid AND t.state = 'started';
-    END LOOP;
+  IF v_tool_ends THEN
+    SELECT array_agg((e->>'id')::uuid), array_agg(e) INTO v_keys, v_items
+    FROM unnest(a_doc) AS a(doc) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'toolEnds') e;
+    UPDATE tool_calls t SET (state, result, ended_at) = (
+      SELECT e->>'state', e->>'result', v_at FROM (SELECT v_items[array_position(v_keys, t.id)] AS e OFFSET 0) i)
+    WHERE t.id = ANY (v_keys) AND t.state = 'started';
   END IF;
 
-  IF d ? 'stepEnds' THEN
-    FOR c IN SELECT value FROM jsonb_array_elements(d->'stepEnds') LOOP
-      UPDATE execution_steps t SET status = c->>'status', output_message_id = (c->>'outputMessageId')::uuid,
-        data = NULLIF(c->'data', 'null'::jsonb), error = c->>'error', ended_at = v_at
-        WHERE t.id = (c->>'id')::uuid;
-    END LOOP;
-    v_progress := true;
+  IF v_step_ends THEN
+    SELECT array_agg((e->>'id')::uuid), array_agg(e) INTO v_keys, v_items
+    FROM unnest(a_doc) AS a(doc) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'stepEnds') e;
+    UPDATE execution_steps t SET (status, output_message_id, data, error, ended_at) = (
+      SELECT e->>'status', (e->>'outputMessageId')::uuid, NULLIF(e->'data', 'null'::jsonb), e->>'error', v_at
+      FROM (SELECT v_items[array_position(v_keys, t.id)] AS e OFFSET 0) i)
+    WHERE t.id = ANY (v_keys);
   END IF;
 
-  -- A worker of the version before sends them as they are.
-  IF d ? 'events' THEN
-    v_body := concat_ws(',', v_body, muster_event_text(d->'events'));
-    v_count := v_count + jsonb_array_length(d->'events');
-  END IF;
-  IF v_extra <> '[]'::jsonb THEN
-    v_body := concat_ws(',', v_body, muster_event_text(v_extra));
-    v_count := v_count + jsonb_array_length(v_extra);
-  END IF;
-
-  IF d ? 'begin' THEN
-    FOR c IN SELECT value FROM jsonb_array_elements(d->'begin') LOOP
-      IF x.cancel_requested_at IS NOT NULL THEN
-        v_result := jsonb_build_object('outcome', 'stop', 'reason', 'cancel');
-      ELSIF x.pause_requested_at IS NOT NULL THEN
-        v_result := jsonb_build_object('outcome', 'stop', 'reason', 'pause');
-      ELSE
-        -- A further attempt of the same call (retry, fallback) gives its former reservation back first.
-        IF (c->>'attempt')::integer > 1 THEN
-          PERFORM muster_settle((c->>'id')::uuid, COALESCE((c->>'spentNanoUsd')::bigint, 0));
+  -- What was used is settled before anything is reserved.
+  FOR i IN 1 .. cardinality(a_id) LOOP
+    d := a_doc[i];
+    v_in := 0; v_out := 0; v_cost := 0; v_incomplete := false; v_progress := d ? 'stepEnds'; v_extra := '[]';
+    IF d ? 'ends' THEN
+      FOR c IN SELECT value FROM jsonb_array_elements(d->'ends') LOOP
+        v_progress := v_progress OR c->>'state' = 'done';
+        IF c ? 'usageId' THEN
+          v_in := v_in + (c->>'inputTokens')::bigint;
+          v_out := v_out + (c->>'outputTokens')::bigint;
+          v_cost := v_cost + COALESCE((c->>'costNanoUsd')::bigint, 0);
+          v_incomplete := v_incomplete OR (c->>'costNanoUsd') IS NULL;
         END IF;
-        v_result := muster_reserve((c->>'id')::uuid, x.user_id, x.squad_id, v_id, (c->>'inputCostNanoUsd')::bigint,
-          (c->>'outputNanoUsdPerToken')::bigint, (c->>'maxOutputTokens')::integer, (c->>'minOutputTokens')::integer);
-      END IF;
-      IF v_result->>'outcome' = 'granted' THEN
-        INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
-          max_output_tokens, reserved_nano_usd, attempts)
-        VALUES ((c->>'id')::uuid, v_id, (c->>'stepId')::uuid, c->>'key', x.epoch, 'started', (c->>'messageId')::uuid,
-          c->>'provider', c->>'model', (c->>'inputTokens')::integer, (v_result->>'maxOutputTokens')::integer,
+        CONTINUE WHEN NOT (c->>'reserved')::boolean;
+        v_warnings := muster_settle((c->>'id')::uuid, (c->>'settleNanoUsd')::bigint);
+        CONTINUE WHEN v_warnings IS NULL;
+        v_extra := v_extra || (SELECT jsonb_agg(jsonb_build_object('type', 'budget-warning', 'data', w))
+                               FROM jsonb_array_elements(v_warnings) w);
+        INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
+        SELECT gen_random_uuid(), a_user[i], 'budget_warning', 'The budget of the ' || (w->>'level') || ' is 80 % used',
+          'Raise it before it stops the work: calls that it does not cover are not made.', a_id[i]
+        FROM jsonb_array_elements(v_warnings) w;
+      END LOOP;
+    END IF;
+    a_in := a_in || v_in;
+    a_out := a_out || v_out;
+    a_cost := a_cost || v_cost;
+    a_incomplete := a_incomplete || v_incomplete;
+    a_progress := a_progress || v_progress;
+    a_extra := a_extra || v_extra;
+  END LOOP;
+
+  FOR i IN 1 .. cardinality(a_id) LOOP
+    d := a_doc[i];
+    v_begin := '[]';
+    v_calls := 0;
+    -- The batch's events in their stored form, packed by the worker, and how many they are.
+    v_body := d#>>'{packed,body}';
+    v_count := COALESCE((d#>>'{packed,count}')::integer, 0);
+    IF d ? 'events' THEN
+      -- A worker of the version before sends them as they are.
+      v_body := concat_ws(',', v_body, muster_event_text(d->'events'));
+      v_count := v_count + jsonb_array_length(d->'events');
+    END IF;
+    IF a_extra[i] <> '[]'::jsonb THEN
+      v_body := concat_ws(',', v_body, muster_event_text(a_extra[i]));
+      v_count := v_count + jsonb_array_length(a_extra[i]);
+    END IF;
+    IF d ? 'begin' THEN
+      FOR c IN SELECT value FROM jsonb_array_elements(d->'begin') LOOP
+        IF a_cancel[i] THEN
+          v_result := jsonb_build_object('outcome', 'stop', 'reason', 'cancel');
+        ELSIF a_pause[i] THEN
+          v_result := jsonb_build_object('outcome', 'stop', 'reason', 'pause');
+        ELSIF NOT v_budgets THEN
+          v_result := jsonb_build_object('outcome', 'granted', 'maxOutputTokens', (c->>'maxOutputTokens')::integer, 'reserved', NULL);
+        ELSE
+          -- A further attempt of the same call (retry, fallback) gives its former reservation back first.
+          IF (c->>'attempt')::integer > 1 THEN
+            PERFORM muster_settle((c->>'id')::uuid, COALESCE((c->>'spentNanoUsd')::bigint, 0));
+          END IF;
+          v_result := muster_reserve((c->>'id')::uuid, a_user[i], a_squad[i], a_id[i], (c->>'inputCostNanoUsd')::bigint,
+            (c->>'outputNanoUsdPerToken')::bigint, (c->>'maxOutputTokens')::integer, (c->>'minOutputTokens')::integer);
+        END IF;
+        IF v_result->>'outcome' = 'granted' THEN
+          g_call := g_call || c;
+          g_id := g_id || a_id[i];
+          g_epoch := g_epoch || a_epoch[i];
+          g_max := g_max || (v_result->>'maxOutputTokens')::integer;
           -- With what former attempts cost: should this one be lost, the bill holds both.
-          (v_result->>'reserved')::bigint + COALESCE((c->>'spentInAllNanoUsd')::bigint, 0), (c->>'attempt')::integer)
-        ON CONFLICT (id) DO UPDATE SET provider = EXCLUDED.provider, model = EXCLUDED.model, attempts = EXCLUDED.attempts,
-          max_output_tokens = EXCLUDED.max_output_tokens, reserved_nano_usd = EXCLUDED.reserved_nano_usd;
-        IF c ? 'packed' THEN
-          v_body := concat_ws(',', v_body, c#>>'{packed,body}');
-          v_count := v_count + (c#>>'{packed,count}')::integer;
-        ELSIF c->'events' <> '[]'::jsonb THEN
-          v_body := concat_ws(',', v_body, muster_event_text(c->'events'));
-          v_count := v_count + jsonb_array_length(c->'events');
+          g_reserved := g_reserved || ((v_result->>'reserved')::bigint + COALESCE((c->>'spentInAllNanoUsd')::bigint, 0));
+          IF c ? 'packed' THEN
+            v_body := concat_ws(',', v_body, NULLIF(c#>>'{packed,body}', ''));
+            v_count := v_count + (c#>>'{packed,count}')::integer;
+          ELSIF c->'events' <> '[]'::jsonb THEN
+            v_body := concat_ws(',', v_body, muster_event_text(c->'events'));
+            v_count := v_count + jsonb_array_length(c->'events');
+          END IF;
+          IF (c->>'attempt')::integer = 1 THEN v_calls := v_calls + 1; END IF;
         END IF;
-        IF (c->>'attempt')::integer = 1 THEN v_calls := v_calls + 1; END IF;
-      END IF;
-      v_begin := v_begin || (v_result || jsonb_build_object('id', c->>'id'));
-    END LOOP;
-  END IF;
-
-  IF v_close IS NOT NULL THEN
+        v_begin := v_begin || (v_result || jsonb_build_object('id', c->>'id'));
+      END LOOP;
+    END IF;
+    v_close := d->'close';
     IF v_close ? 'packed' THEN
-      v_body := concat_ws(',', v_body, v_close#>>'{packed,body}');
+      v_body := concat_ws(',', v_body, NULLIF(v_close#>>'{packed,body}', ''));
       v_count := v_count + (v_close#>>'{packed,count}')::integer;
     ELSIF v_close->'events' <> '[]'::jsonb THEN
       v_body := concat_ws(',', v_body, muster_event_text(v_close->'events'));
       v_count := v_count + jsonb_array_length(v_close->'events');
     END IF;
-    IF v_close->>'status' IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN
-      UPDATE execution_steps SET status = CASE WHEN v_close->>'status' = 'failed' THEN 'failed' ELSE 'cancelled' END, ended_at = v_at
-        WHERE execution_id = v_id AND status = 'running';
-      UPDATE tasks SET status = CASE v_close->>'status' WHEN 'budget_exceeded' THEN 'failed' ELSE v_close->>'status' END, updated_at = v_at
-        WHERE id = x.task_id;
-    END IF;
-    IF v_close ? 'notification' THEN
-      INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
-      VALUES ((v_close->'notification'->>'id')::uuid, x.user_id, v_close->'notification'->>'kind',
-        v_close->'notification'->>'title', COALESCE(v_close->'notification'->>'body', ''), v_id)
-      ON CONFLICT (id) DO NOTHING;
-    END IF;
-  END IF;
-
-  IF v_count > 0 THEN
-    INSERT INTO execution_event_batches (execution_id, last_seq, at, events, ids, body)
-    VALUES (v_id, x.last_seq + v_count, v_at, v_count, COALESCE((d->>'ids')::uuid[], '{}'), '[' || v_body || ']');
-  END IF;
-
-  IF v_close IS NULL THEN
-    UPDATE task_executions SET
-      commit_no = v_no,
-      last_seq = last_seq + v_count,
-      llm_calls = llm_calls + v_calls,
-      tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
-      input_tokens = input_tokens + v_in,
-      output_tokens = output_tokens + v_out,
-      cost_nano_usd = cost_nano_usd + v_cost,
-      cost_incomplete = cost_incomplete OR v_incomplete,
-      claims_without_progress = CASE WHEN v_progress THEN 0 ELSE claims_without_progress END
-    WHERE id = v_id;
-  ELSE
-    UPDATE task_executions SET
-      commit_no = v_no,
-      last_seq = last_seq + v_count,
-      llm_calls = llm_calls + v_calls,
-      tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
-      input_tokens = input_tokens + v_in,
-      output_tokens = output_tokens + v_out,
-      cost_nano_usd = cost_nano_usd + v_cost,
-      cost_incomplete = cost_incomplete OR v_incomplete,
-      status = v_status,
-      end_reason = v_close->>'endReason',
-      error = v_close->>'error',
-      result_message_id = COALESCE((v_close->>'resultMessageId')::uuid, result_message_id),
-      worked_ms = worked_ms + GREATEST(0, (extract(epoch FROM v_at - running_since) * 1000)::bigint),
-      running_since = NULL,
-      worker_id = NULL,
-      claims_without_progress = CASE WHEN v_status <> 'queued' OR v_progress THEN 0 ELSE GREATEST(0, claims_without_progress - 1) END,
-      queued_at = CASE WHEN v_status = 'queued' THEN v_at ELSE queued_at END,
-      pause_requested_at = CASE WHEN v_status = 'queued' THEN pause_requested_at END,
-      cancel_requested_at = CASE WHEN v_status = 'queued' THEN cancel_requested_at END,
-      ended_at = CASE WHEN v_status IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN v_at END
-    WHERE id = v_id;
-  END IF;
-
-  RETURN jsonb_build_object('outcome', 'ok', 'lastSeq', x.last_seq + v_count, 'at', v_at, 'begin', v_begin,
-    'cancel', x.cancel_requested_at IS NOT NULL, 'pause', x.pause_requested_at IS NOT NULL,
-    'extra', v_extra);
-END $$;
-
--- Applies the batches of several executions in one transaction (group commit); one answer per batch, in order.
-CREATE OR REPLACE FUNCTION muster_commit(p_docs jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
-DECLARE
-  d jsonb;
-  v_ids uuid[];
-BEGIN
-  IF jsonb_array_length(p_docs) > 1 THEN
-    -- Every batch of several takes its locks in the same order, executions first, then budgets.
-    v_ids := ARRAY(SELECT (e->>'executionId')::uuid FROM jsonb_array_elements(p_docs) e ORDER BY 1);
-    PERFORM 1 FROM task_executions WHERE id = ANY (v_ids) ORDER BY id FOR NO KEY UPDATE;
-    IF p_docs @? '$[*] ? (exists(@.begin) || exists(@.ends[*] ? (@.reserved == true)))' THEN
-      PERFORM 1 FROM budgets WHERE (level = 'execution' AND scope_id = ANY (v_ids))
-        OR (level = 'squad' AND scope_id = ANY (ARRAY(SELECT squad_id FROM task_executions WHERE id = ANY (v_ids))))
-        OR (level = 'instance' AND scope_id = ANY (ARRAY(SELECT user_id FROM task_executions WHERE id = ANY (v_ids))))
-        ORDER BY id FOR UPDATE;
-    END IF;
-  END IF;
-  FOR d IN SELECT value FROM jsonb_array_elements(p_docs) LOOP
-    RETURN NEXT muster_commit_one(d);
+    a_calls := a_calls || v_calls;
+    a_count := a_count || v_count;
+    a_body := a_body || v_body;
+    v_answers[a_place[i]] := jsonb_build_object('outcome', 'ok', 'lastSeq', a_seq[i] + v_count, 'at', v_at, 'begin', v_begin,
+      'cancel', a_cancel[i], 'pause', a_pause[i], 'extra', a_extra[i]);
   END LOOP;
+
+  IF cardinality(g_id) > 0 THEN
+    INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, input_tokens,
+      max_output_tokens, reserved_nano_usd, attempts)
+    SELECT (g.call->>'id')::uuid, g.id, (g.call->>'stepId')::uuid, g.call->>'key', g.epoch, 'started', (g.call->>'messageId')::uuid,
+      g.call->>'provider', g.call->>'model', (g.call->>'inputTokens')::integer, g.max, g.reserved, (g.call->>'attempt')::integer
+    FROM unnest(g_call, g_id, g_epoch, g_max, g_reserved) AS g(call, id, epoch, max, reserved)
+    ON CONFLICT (id) DO UPDATE SET provider = EXCLUDED.provider, model = EXCLUDED.model, attempts = EXCLUDED.attempts,
+      max_output_tokens = EXCLUDED.max_output_tokens, reserved_nano_usd = EXCLUDED.reserved_nano_usd;
+  END IF;
+
+  INSERT INTO execution_event_batches (execution_id, last_seq, at, events, ids, body)
+  SELECT a.id, a.seq + a.count, v_at, a.count, COALESCE((a.doc->>'ids')::uuid[], '{}'), '[' || a.body || ']'
+  FROM unnest(a_id, a_seq, a_count, a_doc, a_body) AS a(id, seq, count, doc, body) WHERE a.count > 0;
+
+  -- Those that a batch closes are written below.
+  v_keys := ARRAY(SELECT a.id FROM unnest(a_id, a_doc) AS a(id, doc) WHERE NOT a.doc ? 'close');
+  IF cardinality(v_keys) > 0 THEN
+    UPDATE task_executions t SET (commit_no, last_seq, llm_calls, tool_calls, input_tokens, output_tokens, cost_nano_usd,
+        cost_incomplete, claims_without_progress) = (
+      SELECT (a_doc[i]->>'commitNo')::integer, t.last_seq + a_count[i], t.llm_calls + a_calls[i],
+        t.tool_calls + COALESCE(jsonb_array_length(a_doc[i]->'toolBegins'), 0), t.input_tokens + a_in[i],
+        t.output_tokens + a_out[i], t.cost_nano_usd + a_cost[i], t.cost_incomplete OR a_incomplete[i],
+        CASE WHEN a_progress[i] THEN 0 ELSE t.claims_without_progress END
+      FROM (SELECT array_position(a_id, t.id) AS i OFFSET 0) p)
+    WHERE t.id = ANY (v_keys);
+  END IF;
+
+  IF v_closes THEN
+    FOR i IN 1 .. cardinality(a_id) LOOP
+      d := a_doc[i];
+      v_close := d->'close';
+      CONTINUE WHEN v_close IS NULL;
+      v_status := v_close->>'status';
+      IF v_status IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN
+        UPDATE execution_steps SET status = CASE WHEN v_status = 'failed' THEN 'failed' ELSE 'cancelled' END, ended_at = v_at
+          WHERE execution_id = a_id[i] AND status = 'running';
+        UPDATE tasks SET status = CASE v_status WHEN 'budget_exceeded' THEN 'failed' ELSE v_status END, updated_at = v_at
+          WHERE id = a_task[i];
+      END IF;
+      IF v_close ? 'notification' THEN
+        INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
+        VALUES ((v_close->'notification'->>'id')::uuid, a_user[i], v_close->'notification'->>'kind',
+          v_close->'notification'->>'title', COALESCE(v_close->'notification'->>'body', ''), a_id[i])
+        ON CONFLICT (id) DO NOTHING;
+      END IF;
+      UPDATE task_executions SET
+        commit_no = (d->>'commitNo')::integer,
+        last_seq = last_seq + a_count[i],
+        llm_calls = llm_calls + a_calls[i],
+        tool_calls = tool_calls + COALESCE(jsonb_array_length(d->'toolBegins'), 0),
+        input_tokens = input_tokens + a_in[i],
+        output_tokens = output_tokens + a_out[i],
+        cost_nano_usd = cost_nano_usd + a_cost[i],
+        cost_incomplete = cost_incomplete OR a_incomplete[i],
+        status = v_status,
+        end_reason = v_close->>'endReason',
+        error = v_close->>'error',
+        result_message_id = COALESCE((v_close->>'resultMessageId')::uuid, result_message_id),
+        worked_ms = worked_ms + GREATEST(0, (extract(epoch FROM v_at - running_since) * 1000)::bigint),
+        running_since = NULL,
+        worker_id = NULL,
+        claims_without_progress = CASE WHEN v_status <> 'queued' OR a_progress[i] THEN 0 ELSE GREATEST(0, claims_without_progress - 1) END,
+        queued_at = CASE WHEN v_status = 'queued' THEN v_at ELSE queued_at END,
+        pause_requested_at = CASE WHEN v_status = 'queued' THEN pause_requested_at END,
+        cancel_requested_at = CASE WHEN v_status = 'queued' THEN cancel_requested_at END,
+        ended_at = CASE WHEN v_status IN ('completed', 'failed', 'cancelled', 'budget_exceeded') THEN v_at END
+      WHERE id = a_id[i];
+    END LOOP;
+  END IF;
+  RETURN QUERY SELECT unnest(v_answers);
 END $$;
 
 -- Takes up to p_limit queued executions for a worker. Rows that another claims at the same moment are skipped. What has
