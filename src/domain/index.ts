@@ -24,6 +24,7 @@ export * from "./notifications/index.ts";
 export * from "./operations/index.ts";
 export * from "./projects/index.ts";
 export * from "./provider-accounts/index.ts";
+export * from "./settings/index.ts";
 export * from "./squads/index.ts";
 export {
   type Database,

@@ -8,6 +8,7 @@ export const Notification = object({
   title: Type.String(),
   body: Type.String(),
   executionId: nullable(Id),
+  taskTitle: nullable(Type.String({ description: "Title of the task whose execution it is about" })),
   createdAt: Timestamp,
   readAt: nullable(Timestamp),
 });

@@ -8,6 +8,7 @@ interface NotificationRow {
   title: string;
   body: string;
   execution_id: string | null;
+  task_title: string | null;
   created_at: Date;
   read_at: Date | null;
 }
@@ -19,6 +20,7 @@ function toNotification(row: NotificationRow): Notification {
     title: row.title,
     body: row.body,
     executionId: row.execution_id,
+    taskTitle: row.task_title,
     createdAt: row.created_at.toISOString(),
     readAt: row.read_at?.toISOString() ?? null,
   };
@@ -35,9 +37,10 @@ export async function listNotifications(
   const after = query.cursor === undefined ? null : decodeCursor(query.cursor);
   const { rows } = await db.query<NotificationRow>(
     `notifications_list${unread ? "_unread" : ""}${after === null ? "" : "_after"}`,
-    `SELECT id, kind, title, body, execution_id, created_at, read_at FROM notifications
-     WHERE user_id = $1${unread ? " AND read_at IS NULL" : ""}${after === null ? "" : " AND id < $3"}
-     ORDER BY id DESC LIMIT $2`,
+    `SELECT n.id, n.kind, n.title, n.body, n.execution_id, e.task->>'title' AS task_title, n.created_at, n.read_at
+     FROM notifications n LEFT JOIN task_executions e ON e.id = n.execution_id
+     WHERE n.user_id = $1${unread ? " AND n.read_at IS NULL" : ""}${after === null ? "" : " AND n.id < $3"}
+     ORDER BY n.id DESC LIMIT $2`,
     after === null ? [scope.userId, limit + 1] : [scope.userId, limit + 1, after],
   );
   return cursorPage(rows, limit, (row) => row.id, toNotification);

@@ -1,0 +1,1 @@
+export { readSettings, updateSettings } from "./settings.ts";
