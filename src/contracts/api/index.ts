@@ -8,6 +8,7 @@ export * from "./chat.ts";
 export * from "./common.ts";
 export * from "./dashboard.ts";
 export * from "./executions.ts";
+export * from "./llm-cache.ts";
 export * from "./notifications.ts";
 export * from "./operations.ts";
 export * from "./projects.ts";
