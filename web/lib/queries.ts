@@ -9,6 +9,9 @@ import type {
   ExecutionAnswer,
   ExecutionFileList,
   ExecutionPage,
+  FileVersionAnswer,
+  FileVersionList,
+  InstallationSettingsAnswer,
   InvitationList,
   LlmCallPage,
   Me,
@@ -25,6 +28,8 @@ import type {
   SquadTemplateList,
   TaskAnswer,
   TaskPage,
+  ToolCallAnswer,
+  ToolCallPage,
   ToolList,
   UsageGroup,
   UsagePage,
@@ -69,6 +74,15 @@ export const queries = {
   llmCalls: (executionId: string, stepId?: string) =>
     apiQuery<LlmCallPage>(`${v1}/executions/${executionId}/llm-calls${queryString({ stepId, limit: 200 })}`),
   files: (executionId: string) => apiQuery<ExecutionFileList>(`${v1}/executions/${executionId}/files`),
+  toolCalls: (executionId: string, stepId: string) =>
+    apiQuery<ToolCallPage>(`${v1}/executions/${executionId}/tool-calls${queryString({ stepId, limit: 200 })}`),
+  toolCall: (executionId: string, toolCallId: string) =>
+    apiQuery<ToolCallAnswer>(`${v1}/executions/${executionId}/tool-calls/${toolCallId}`),
+  fileVersions: (executionId: string, path: string) =>
+    apiQuery<FileVersionList>(`${v1}/executions/${executionId}/file-versions${queryString({ path })}`),
+  fileVersion: (executionId: string, toolCallId: string) =>
+    apiQuery<FileVersionAnswer>(`${v1}/executions/${executionId}/file-versions/${toolCallId}`),
+  settings: () => apiQuery<InstallationSettingsAnswer>(`${v1}/settings`),
   conversations: () => apiQuery<ConversationPage>(`${v1}/conversations?limit=30`),
   conversationMessages: (conversationId: string) =>
     apiQuery<ConversationMessagePage>(`${v1}/conversations/${conversationId}/messages?limit=200`),

@@ -108,7 +108,7 @@ export default function ExecutionViewer({
             />
           )}
           {tab === "result" && <ResultTab execution={execution} />}
-          {tab === "files" && <FilesTab executionId={execution.id} over={over} />}
+          {tab === "files" && <FilesTab execution={execution} over={over} />}
           {tab === "calls" && <CallsTab execution={execution} step={step} onClearStep={() => setSelected(null)} />}
           {tab === "plan" && <div className="min-h-0 flex-1 overflow-y-auto">{plan}</div>}
         </div>

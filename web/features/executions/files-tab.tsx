@@ -1,22 +1,29 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { Download, File, FileText, FolderOpen } from "lucide-react";
+import { Download, File, FileText, FolderOpen, GitCompareArrows } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useState } from "react";
-import type { ExecutionFile } from "#contracts";
+import type { Execution, ExecutionFile } from "#contracts";
 import { CodeBlock } from "../../components/markdown/code-block.tsx";
 import { Markdown } from "../../components/markdown/markdown.tsx";
-import { buttonClass } from "../../components/ui/button.tsx";
+import { Button, buttonClass } from "../../components/ui/button.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { ApiError } from "../../lib/api.ts";
 import { formatBytes } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
+
+const FileChanges = dynamic(() => import("./file-changes.tsx"), {
+  ssr: false,
+  loading: () => <Skeleton className="m-4 h-40" />,
+});
 
 const previewBytes = 512_000;
 const fileUrl = (executionId: string, path: string) =>
   `/api/v1/executions/${executionId}/files/${path.split("/").map(encodeURIComponent).join("/")}`;
 
 /** The files the squad made, each with a preview and a download. */
-export function FilesTab({ executionId, over }: { executionId: string; over: boolean }) {
+export function FilesTab({ execution, over }: { execution: Execution; over: boolean }) {
+  const { id: executionId } = execution;
   const { data, error, refetch, isPending } = useQuery({ ...queries.files(executionId), staleTime: over ? 60_000 : 0 });
   const [chosen, setChosen] = useState<string | null>(null);
   if (error && !data) return <Failure error={error} retry={() => void refetch()} />;
@@ -60,12 +67,14 @@ export function FilesTab({ executionId, over }: { executionId: string; over: boo
           </li>
         ))}
       </ul>
-      <FilePreview key={file.path} executionId={executionId} file={file} />
+      <FilePreview key={file.path} execution={execution} file={file} />
     </div>
   );
 }
 
-function FilePreview({ executionId, file }: { executionId: string; file: ExecutionFile }) {
+function FilePreview({ execution, file }: { execution: Execution; file: ExecutionFile }) {
+  const { id: executionId } = execution;
+  const [comparing, setComparing] = useState(false);
   const url = fileUrl(executionId, file.path);
   const text =
     /^text\/|json|xml|yaml|javascript|typescript|csv|markdown/.test(file.mediaType) ||
@@ -85,28 +94,43 @@ function FilePreview({ executionId, file }: { executionId: string; file: Executi
     <div className="flex min-h-0 min-w-0 flex-1 flex-col">
       <div className="flex shrink-0 items-center gap-2 border-line border-b px-3 py-1.5">
         <span className="min-w-0 flex-1 truncate font-medium">{file.path}</span>
+        {readable && (
+          <Button
+            small
+            look={comparing ? "primary" : "secondary"}
+            aria-pressed={comparing}
+            icon={<GitCompareArrows aria-hidden className="size-3.5" />}
+            onClick={() => setComparing(!comparing)}
+          >
+            Changes
+          </Button>
+        )}
         <a href={`${url}?download=true`} download className={buttonClass("secondary", true)}>
           <Download aria-hidden className="size-3.5" />
           Download
         </a>
       </div>
-      <div className="min-h-0 flex-1 overflow-auto p-4">
-        {!readable ? (
-          <Empty icon={File} title={text ? "Too large to show" : "No preview for this kind of file"}>
-            {formatBytes(file.bytes)}, {file.mediaType}. Download it to open it.
-          </Empty>
-        ) : error ? (
-          <Failure error={error} retry={() => void refetch()} />
-        ) : data === undefined ? (
-          <Skeleton className="h-40" />
-        ) : /\.(md|markdown)$/i.test(file.path) ? (
-          <Markdown text={data} />
-        ) : (
-          <div className="prose">
-            <CodeBlock code={data} language={file.path.split(".").at(-1) ?? null} />
-          </div>
-        )}
-      </div>
+      {comparing ? (
+        <FileChanges execution={execution} path={file.path} />
+      ) : (
+        <div className="min-h-0 flex-1 overflow-auto p-4">
+          {!readable ? (
+            <Empty icon={File} title={text ? "Too large to show" : "No preview for this kind of file"}>
+              {formatBytes(file.bytes)}, {file.mediaType}. Download it to open it.
+            </Empty>
+          ) : error ? (
+            <Failure error={error} retry={() => void refetch()} />
+          ) : data === undefined ? (
+            <Skeleton className="h-40" />
+          ) : /\.(md|markdown)$/i.test(file.path) ? (
+            <Markdown text={data} />
+          ) : (
+            <div className="prose">
+              <CodeBlock code={data} language={file.path.split(".").at(-1) ?? null} />
+            </div>
+          )}
+        </div>
+      )}
     </div>
   );
 }

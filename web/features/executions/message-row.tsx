@@ -11,9 +11,9 @@ import { Badge } from "../../components/ui/status.tsx";
 import { formatCount } from "../../lib/format.ts";
 import { toastDone, toastError } from "../../lib/toast.ts";
 import type { LiveMessage } from "./apply-events.ts";
+import { MessageTools } from "./message-tools.tsx";
 import { readStructuredAnswer } from "./structured-answer.ts";
 import { StructuredAnswer } from "./structured-answer-view.tsx";
-import { ToolCall } from "./tool-call.tsx";
 
 interface MessageRowProps {
   message: LiveMessage;
@@ -73,9 +73,7 @@ export const MessageRow = memo(
             {streaming && (
               <span aria-hidden className="mt-1 inline-block h-3.5 w-1.5 animate-pulse rounded-[1px] bg-accent" />
             )}
-            {message.tools.map((tool) => (
-              <ToolCall key={tool.id} tool={tool} />
-            ))}
+            {message.tools.length > 0 && <MessageTools executionId={execution.id} message={message} />}
           </div>
         </div>
       </article>

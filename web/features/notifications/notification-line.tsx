@@ -30,6 +30,7 @@ export function NotificationLine({
           {notification.title}
           {!notification.readAt && <span className="sr-only"> (unread)</span>}
         </span>
+        {notification.taskTitle && <span className="block truncate text-muted text-xs">{notification.taskTitle}</span>}
         {notification.body && <span className="line-clamp-2 text-muted text-xs">{notification.body}</span>}
       </span>
       <Moment iso={notification.createdAt} className="shrink-0 text-faint text-xs" />

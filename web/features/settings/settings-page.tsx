@@ -1,5 +1,5 @@
 "use client";
-import { KeyRound, Palette, Plug, Sparkles, UserRound, Users, WalletMinimal } from "lucide-react";
+import { Archive, KeyRound, Palette, Plug, Sparkles, UserRound, Users, WalletMinimal } from "lucide-react";
 import dynamic from "next/dynamic";
 import type { ComponentType } from "react";
 import { Page } from "../../components/shell/page.tsx";
@@ -7,7 +7,7 @@ import { Loading, Skeleton } from "../../components/ui/states.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { useSearchState } from "../../lib/use-route.ts";
 
-type Part = "accounts" | "models" | "budgets" | "keys" | "people" | "profile" | "appearance";
+type Part = "accounts" | "models" | "budgets" | "keys" | "people" | "retention" | "profile" | "appearance";
 const icon = "size-3.5";
 const tabs: Tab<Part>[] = [
   { name: "accounts", label: "Provider accounts", icon: <Plug aria-hidden className={icon} /> },
@@ -15,6 +15,7 @@ const tabs: Tab<Part>[] = [
   { name: "budgets", label: "Budgets", icon: <WalletMinimal aria-hidden className={icon} /> },
   { name: "keys", label: "API keys", icon: <KeyRound aria-hidden className={icon} /> },
   { name: "people", label: "People", icon: <Users aria-hidden className={icon} /> },
+  { name: "retention", label: "Retention", icon: <Archive aria-hidden className={icon} /> },
   { name: "profile", label: "Your account", icon: <UserRound aria-hidden className={icon} /> },
   { name: "appearance", label: "Appearance", icon: <Palette aria-hidden className={icon} /> },
 ];
@@ -26,6 +27,7 @@ const parts: Record<Part, ComponentType> = {
   budgets: dynamic(() => import("./budgets-part.tsx"), { ssr: false, loading }),
   keys: dynamic(() => import("./keys-part.tsx"), { ssr: false, loading }),
   people: dynamic(() => import("./people-part.tsx"), { ssr: false, loading }),
+  retention: dynamic(() => import("./retention-part.tsx"), { ssr: false, loading }),
   profile: dynamic(() => import("./profile-part.tsx"), { ssr: false, loading }),
   appearance: dynamic(() => import("./appearance-part.tsx"), { ssr: false, loading }),
 };
