@@ -5,6 +5,7 @@ export {
   type InvalidationBus,
   type InvalidationBusOptions,
 } from "./invalidation-bus.ts";
+export { SecondChance } from "./second-chance.ts";
 export { createTagHistory, type Stamp, type TagHistory } from "./tag-history.ts";
 export {
   type CacheOutcome,

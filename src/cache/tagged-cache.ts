@@ -1,3 +1,5 @@
+import { SecondChance } from "./second-chance.ts";
+
 /** Where a value came from: `stale` is an expired one that is being refreshed. */
 export type CacheOutcome = "hit" | "miss" | "coalesced" | "stale";
 
@@ -14,7 +16,7 @@ export interface CacheRule {
 export type Renewal = () => Promise<void>;
 
 export interface TaggedCacheOptions<Value> {
-  /** Bytes of all values together; the least recently used go first. */
+  /** Bytes of all values together; the oldest that nobody asked for go first. */
   maxBytes: number;
   sizeOf: (value: Value) => number;
   /** Milliseconds that never go back. */
@@ -50,6 +52,8 @@ interface Entry<Value> {
   load: () => Promise<Value>;
   /** How often it was asked for, at most `maxUses`; each renewal takes one away, so that what nobody reads cools down. */
   uses: number;
+  /** Asked for since it was last looked at for removal: it then gets a second chance. */
+  used: boolean;
 }
 
 /** Renewals in a row of a value that nobody reads any more. */
@@ -71,6 +75,7 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
   const entriesByTag = new Map<string, Set<Entry<Value>>>();
   const flightsByTag = new Map<string, Set<Flight<Value>>>();
   let bytes = 0;
+  const line = new SecondChance(entries);
 
   function remove(entry: Entry<Value>): void {
     if (entries.get(entry.key) === entry) entries.delete(entry.key);
@@ -85,13 +90,14 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     if (present) remove(present);
     const freshUntil = now() + rule.ttlMs;
     const staleUntil = freshUntil + rule.ttlMs;
-    const entry = { key, value, bytes: size, freshUntil, staleUntil, tags: rule.tags, rule, load, uses };
+    const entry = { key, value, bytes: size, freshUntil, staleUntil, tags: rule.tags, rule, load, uses, used: false };
     entries.set(key, entry);
     bytes += size;
     for (const tag of rule.tags) link(entriesByTag, tag, entry);
-    for (const oldest of entries.values()) {
-      if (bytes <= options.maxBytes) break;
-      remove(oldest);
+    while (bytes > options.maxBytes) {
+      const oldest = line.next();
+      if (oldest === null) break;
+      remove(oldest.entry);
     }
   }
 
@@ -118,8 +124,7 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
   }
 
   function touch(entry: Entry<Value>): void {
-    entries.delete(entry.key);
-    entries.set(entry.key, entry);
+    entry.used = true;
     if (entry.uses < maxUses) entry.uses++;
   }
 

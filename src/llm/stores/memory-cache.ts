@@ -1,3 +1,4 @@
+import { SecondChance } from "#cache";
 import type { LlmFrame } from "../types.ts";
 import type { CachedAnswer, CacheTags } from "./cache-store.ts";
 
@@ -6,6 +7,8 @@ interface Entry {
   tags: CacheTags;
   bytes: number;
   expiresAtMs: number;
+  /** Asked for since it was last looked at for removal. */
+  used: boolean;
 }
 
 /** Approximate heap of an answer: two bytes a character and what an object costs. */
@@ -22,12 +25,13 @@ function frameLength(frame: LlmFrame): number {
   return "text" in frame ? frame.text.length : 0;
 }
 
-/** The first level: least recently used goes first once the byte budget is full. Reads are synchronous. */
+/** The first level: the oldest that nobody asked for go first once the byte budget is full. Reads are synchronous. */
 export class MemoryCache {
   readonly #entries = new Map<string, Entry>();
   readonly #maxBytes: number;
   readonly #now: () => number;
   #bytes = 0;
+  readonly #line = new SecondChance(this.#entries);
 
   constructor(options: { maxBytes: number; now: () => number }) {
     this.#maxBytes = options.maxBytes;
@@ -49,9 +53,7 @@ export class MemoryCache {
       this.#remove(key, entry);
       return null;
     }
-    // A Map keeps insertion order: the newest use stands last.
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+    entry.used = true;
     return entry.answer;
   }
 
@@ -61,11 +63,12 @@ export class MemoryCache {
     const bytes = answerBytes(answer) + key.length * 2;
     // One answer may not empty the cache.
     if (bytes > this.#maxBytes / 4) return;
-    this.#entries.set(key, { answer, tags, bytes, expiresAtMs: this.#now() + ttlMs });
+    this.#entries.set(key, { answer, tags, bytes, expiresAtMs: this.#now() + ttlMs, used: false });
     this.#bytes += bytes;
-    for (const [oldestKey, oldest] of this.#entries) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.#remove(oldestKey, oldest);
+    while (this.#bytes > this.#maxBytes) {
+      const oldest = this.#line.next();
+      if (oldest === null) break;
+      this.#remove(oldest.key, oldest.entry);
     }
   }
 
