@@ -9,6 +9,7 @@ import { unmeasured } from "./harness/row.ts";
 import { printTable, writeReport } from "./report.ts";
 import { fullSize, smallSize } from "./support/seed-data.ts";
 import { type BenchMuster, startBenchMuster } from "./support/start-bench-muster.ts";
+import { targetOf, topologyNames } from "./support/start-topology.ts";
 import { apiTable } from "./tables/api.ts";
 import { executionsTable } from "./tables/executions.ts";
 import { profileTable } from "./tables/profile.ts";
@@ -75,7 +76,8 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
 }
 
 function profileOf(muster: BenchMuster, options: BenchOptions): Promise<BenchRow[]> {
-  return profileTable({ muster, scale: options.full ? 1 : 0.025, log: options.log });
+  const group = options.full ? topologyNames.single : "Load profile, short";
+  return profileTable({ target: targetOf(muster), group, scale: options.full ? 1 : 0.02, log: options.log });
 }
 
 async function main(): Promise<void> {

@@ -9,7 +9,7 @@ import { type Sample, seededRandom, VirtualUser } from "./virtual-user.ts";
 
 export interface LoadPlan {
   profile: Profile;
-  origin: string;
+  origins: string[];
   apiKeys: string[];
   scale: number;
   seed: number;

@@ -27,10 +27,18 @@ export function readScrape(text: string): Scrape {
   return scrape;
 }
 
-function difference(before: Scrape, after: Scrape, name: string, accept: (labels: Record<string, string>) => boolean) {
+/** The same for each process; nothing is summed up yet. */
+function difference(
+  before: readonly Scrape[],
+  after: readonly Scrape[],
+  name: string,
+  accept: (labels: Record<string, string>) => boolean,
+) {
   const rows: { labels: Record<string, string>; value: number }[] = [];
-  for (const [key, { name: its, labels, value }] of after) {
-    if (its === name && accept(labels)) rows.push({ labels, value: value - (before.get(key)?.value ?? 0) });
+  for (const [index, scrape] of after.entries()) {
+    for (const [key, { name: its, labels, value }] of scrape) {
+      if (its === name && accept(labels)) rows.push({ labels, value: value - (before[index]?.get(key)?.value ?? 0) });
+    }
   }
   return rows;
 }
@@ -59,9 +67,9 @@ function bucketQuantile(q: number, rows: { labels: Record<string, string>; value
   return fromBound * 1000;
 }
 
-/** What happened between two scrapes. */
-export function serverFigures(beforeText: string, afterText: string): ServerFigures {
-  const [before, after] = [readScrape(beforeText), readScrape(afterText)];
+/** What happened between two scrapes of each process, all processes together. */
+export function serverFigures(beforeTexts: readonly string[], afterTexts: readonly string[]): ServerFigures {
+  const [before, after] = [beforeTexts.map(readScrape), afterTexts.map(readScrape)];
   const rows = (name: string, accept: (labels: Record<string, string>) => boolean = all) =>
     difference(before, after, name, accept);
   const http = rows("http_request_duration_seconds_bucket");

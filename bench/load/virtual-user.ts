@@ -13,7 +13,8 @@ export interface Sample {
 export interface VirtualUserOptions {
   profile: Profile;
   dispatcher: Dispatcher;
-  origin: string;
+  /** Asked in turn, as a balancer in front of them would. */
+  origins: readonly string[];
   apiKey: string;
   /** Numbers from 0 to 1; seeded, so that a run can be repeated. */
   random: () => number;
@@ -41,6 +42,7 @@ export class VirtualUser {
   #squads: string[] = [];
   #executions: string[] = [];
   #ownSquadId: string | undefined;
+  #asked = 0;
 
   constructor(options: VirtualUserOptions) {
     this.#options = options;
@@ -125,9 +127,14 @@ export class VirtualUser {
     return ok;
   }
 
+  #nextOrigin(): string {
+    const { origins } = this.#options;
+    return origins[this.#asked++ % origins.length] ?? "";
+  }
+
   async #send(method: ProfileRequest["method"], path: string, body: unknown, kind = "api") {
     const response = await this.#options.dispatcher.request({
-      origin: this.#options.origin,
+      origin: this.#nextOrigin(),
       path,
       method,
       headers: {

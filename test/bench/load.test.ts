@@ -7,8 +7,8 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { playProfile } from "../../bench/load/play-profile.ts";
 import { durationMs, fill, type Profile, pick, readProfile, usersAt } from "../../bench/load/profile.ts";
-import { playProfile } from "../../bench/load/run.ts";
 import { serverFigures } from "../../bench/load/server-figures.ts";
 import { judge } from "../../bench/load/summary.ts";
 
@@ -80,7 +80,7 @@ test("the server's own figures are the difference of two scrapes", () => {
       `cache_requests_total{cache="response",result="miss"} ${slow}`,
       `cache_requests_total{cache="llm",result="miss"} 500`,
     ].join("\n");
-  const figures = serverFigures(scrape(1_000, 0), scrape(1_100, 10));
+  const figures = serverFigures([scrape(1_000, 0)], [scrape(1_100, 10)]);
   assert.equal(figures.requests, 100);
   assert.equal(figures.errors, 0);
   assert.ok(Math.abs((figures.queryAverageMs ?? 0) - 2) < 1e-9);
@@ -130,7 +130,7 @@ test("the Node runner plays every scenario and fails the thresholds that are not
   const good = await startAnswers(false);
   t.after(() => good.server.close());
   const options = { profile: short, apiKeys: ["key"], scale: 1, processes: 2, seed: 1 };
-  const { result } = await playProfile({ ...options, origin: good.origin });
+  const { result } = await playProfile({ ...options, origins: [good.origin] });
   assert.deepEqual(result.problems, []);
   assert.ok(result.thresholds.every((threshold) => threshold.passed));
   assert.ok(result.iterations > 100);
@@ -145,7 +145,7 @@ test("the Node runner plays every scenario and fails the thresholds that are not
   }
   const bad = await startAnswers(true);
   t.after(() => bad.server.close());
-  const failed = await playProfile({ ...options, origin: bad.origin });
+  const failed = await playProfile({ ...options, origins: [bad.origin] });
   assert.equal(failed.result.thresholds.find((each) => each.metric === "http_req_failed")?.passed, false);
   assert.ok(failed.result.problems.some((problem) => problem.includes("500")));
 });
