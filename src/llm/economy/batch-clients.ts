@@ -1,6 +1,7 @@
 import { encodeMessagesBody } from "../providers/anthropic-request.ts";
 import type { HttpProvider } from "../providers/http-provider.ts";
 import { encodeChatBody } from "../providers/openai-chat.ts";
+import { encodeResponsesBody, speaksResponses } from "../providers/openai-responses.ts";
 import { defaultTimeouts, type ProviderAccount, type ProviderCall } from "../providers/provider.ts";
 
 /** One call of a batch, under a name by which its result is found. */
@@ -49,6 +50,17 @@ function jsonLines(text: string): unknown[] {
     .map((line) => JSON.parse(line) as unknown);
 }
 
+/** The lines of a batch's file. All its items are of one model, and so of one endpoint. */
+function linesOf(account: ProviderAccount, items: readonly BatchItem[]): { endpoint: string; lines: string[] } {
+  const responses = items.every(({ call }) => speaksResponses(account, call.request.model));
+  const endpoint = responses ? "/v1/responses" : "/v1/chat/completions";
+  const bodyOf = ({ call }: BatchItem) => (responses ? encodeResponsesBody(call) : encodeChatBody(call));
+  const lines = items.map((item) =>
+    JSON.stringify({ custom_id: item.key, method: "POST", url: endpoint, body: bodyOf(item) }),
+  );
+  return { endpoint, lines };
+}
+
 /** https://platform.openai.com/docs/guides/batch: a JSONL file is uploaded, results come as files. */
 export function openAiBatchClient(http: HttpProvider): BatchClient {
   interface Batch {
@@ -69,9 +81,7 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
     })) as Batch;
   return {
     async submit(account, items, label, signal) {
-      const lines = items.map(({ key, call }) =>
-        JSON.stringify({ custom_id: key, method: "POST", url: "/v1/chat/completions", body: encodeChatBody(call) }),
-      );
+      const { endpoint, lines } = linesOf(account, items);
       const boundary = `muster-${Math.random().toString(36).slice(2)}${Date.now()}`;
       const part = (head: string, content: string): string =>
         `--${boundary}\r\ncontent-disposition: form-data; ${head}\r\n\r\n${content}\r\n`;
@@ -87,7 +97,7 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
       })) as { id: string };
       const order = {
         input_file_id: file.id,
-        endpoint: "/v1/chat/completions",
+        endpoint,
         completion_window: "24h",
         metadata: { [labelName]: label },
       };

@@ -6,6 +6,7 @@ import { BATCH_DISCOUNT, costOf } from "../prices.ts";
 import { MessagesParser } from "../providers/anthropic-messages.ts";
 import type { HttpProvider } from "../providers/http-provider.ts";
 import { ChatParser } from "../providers/openai-chat.ts";
+import { ResponsesParser } from "../providers/openai-responses.ts";
 import type { ProviderAccount } from "../providers/provider.ts";
 import type { AnswerParser } from "../providers/wire-reader.ts";
 import type { LlmCallRecord } from "../records.ts";
@@ -30,10 +31,16 @@ export interface BatchRunnerOptions {
 }
 
 /** Parses the JSON of a provider's whole answer. */
-export function batchAnswerParser(kind: ProviderKind, request: LlmRequest, onFrame: FrameSink): AnswerParser {
-  return kind === "anthropic"
-    ? new MessagesParser(request, "The batch", onFrame)
-    : new ChatParser(request, "The batch", onFrame);
+export function batchAnswerParser(
+  kind: ProviderKind,
+  json: unknown,
+  request: LlmRequest,
+  onFrame: FrameSink,
+): AnswerParser {
+  if (kind === "anthropic") return new MessagesParser(request, "The batch", onFrame);
+  const { object } = (json ?? {}) as { object?: string };
+  const Parser = object === "response" ? ResponsesParser : ChatParser;
+  return new Parser(request, "The batch", onFrame);
 }
 
 /**
@@ -149,7 +156,7 @@ export class BatchRunner {
 
 function recordOf(orphan: OrphanCall, answer: unknown, batchId: string, atMs: number): LlmCallRecord {
   const { booking, request, provider, model, userId } = orphan;
-  const parser = batchAnswerParser(provider, request.request, () => {});
+  const parser = batchAnswerParser(provider, answer, request.request, () => {});
   parser.body(answer);
   const { usage } = parser.answer();
   return {

@@ -224,9 +224,10 @@ class Lane implements EconomyLane {
   async #answer(call: GatewayCall, key: string, entry: EconomyEntry, onFrame: FrameSink): Promise<LlmReply> {
     const { state, request } = call;
     const { candidate } = state;
-    const parser = batchAnswerParser(candidate.account.kind, request, onFrame);
+    const json: unknown = JSON.parse(entry.result ?? "null");
+    const parser = batchAnswerParser(candidate.account.kind, json, request, onFrame);
     try {
-      parser.body(JSON.parse(entry.result ?? "null"));
+      parser.body(json);
     } catch (error) {
       await this.#options.store.forget(key);
       throw error;

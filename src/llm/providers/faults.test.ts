@@ -3,9 +3,14 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { expectedTokens, LlmError, type LlmErrorKind, type LlmMessage, requestTokens } from "#llm";
 import { fixtureGateway, testAccount, testCall } from "../../../test/support/llm/gateway-fixture.ts";
-import { type Fault, startAnthropicServer, startOpenAiServer } from "../../../test/support/llm/index.ts";
+import {
+  type Fault,
+  startAnthropicServer,
+  startOpenAiServer,
+  startResponsesServer,
+} from "../../../test/support/llm/index.ts";
 
-/* Every fault × both formats × streamed and not: the right error class, and the bill equals the provider's ledger. */
+/* Every fault × every format × streamed and not: the right error class, and the bill equals the provider's ledger. */
 
 interface Case {
   name: string;
@@ -126,9 +131,9 @@ const cases: Case[] = [
 
 /** What a server counts as the prompt: the same estimate that bills a call whose usage never came. */
 function countPromptTokens(body: unknown): number {
-  const { model, messages } = body as {
+  const { model, messages = [] } = body as {
     model: string;
-    messages: { role: "user"; content: string | { text: string }[] }[];
+    messages?: { role: "user"; content: string | { text: string }[] }[];
   };
   const neutral = messages.map(
     ({ role, content }): LlmMessage => ({
@@ -142,18 +147,26 @@ function countPromptTokens(body: unknown): number {
 const timeouts = { connectMs: 5000, firstTokenMs: 1500, idleMs: 1500, totalMs: 3000 };
 const text = "An answer with some more words, so that there is something to cut in the middle.";
 
-for (const kind of ["openai", "anthropic"] as const) {
+const formats = {
+  openai: { kind: "openai", start: startOpenAiServer },
+  anthropic: { kind: "anthropic", start: startAnthropicServer },
+  responses: { kind: "openai", start: startResponsesServer },
+} as const;
+
+for (const [format, { kind, start }] of Object.entries(formats)) {
   for (const stream of [true, false]) {
-    test(`faults over ${kind}, ${stream ? "streamed" : "JSON"}`, { concurrency: 12 }, async (suite) => {
+    test(`faults over ${format}, ${stream ? "streamed" : "JSON"}`, { concurrency: 12 }, async (suite) => {
       await Promise.all(
         cases.map(({ name, fault, streamed, json }) =>
           suite.test(name, async () => {
-            const start = kind === "openai" ? startOpenAiServer : startAnthropicServer;
             const server = await start({ faults: fault, script: { text }, countPromptTokens });
-            const { gateway, records } = fixtureGateway([testAccount(kind, server.url)], {
-              timeouts,
-              retry: { attemptsPerCandidate: 1 },
-            });
+            const { gateway, records } = fixtureGateway(
+              [testAccount(kind, server.url, { wire: format === "responses" ? "responses" : "chat" })],
+              {
+                timeouts,
+                retry: { attemptsPerCandidate: 1 },
+              },
+            );
             const expected = stream ? streamed : json;
             try {
               const outcome = await gateway.complete(testCall({ model: `${kind}/test-model` }, { stream })).then(
@@ -181,7 +194,8 @@ for (const kind of ["openai", "anthropic"] as const) {
                   usage?.outputTokens,
                   kind === "anthropic" && usage?.outputTokens === 1 ? 1 : bill.outputTokens,
                 );
-                assert.equal(usage?.estimated, fault.kind !== "no-terminal");
+                // Responses say what was used with their terminal event, not before.
+                assert.equal(usage?.estimated, fault.kind !== "no-terminal" || format === "responses");
               } else if (bill?.outcome === "refused") {
                 assert.equal(usage, null);
               }

@@ -12,6 +12,7 @@ import {
   readPromptsAnswer,
   takesPromptArrays,
 } from "./openai-completions.ts";
+import { encodeResponsesRequest, ResponsesParser, speaksResponses } from "./openai-responses.ts";
 import type {
   ProviderAccount,
   ProviderAnswer,
@@ -107,8 +108,15 @@ const completionWire: Wire = {
   parser: (request, label, onFrame) => new CompletionParser(request, label, onFrame),
 };
 
+const responsesWire: Wire = {
+  path: "/responses",
+  encode: encodeResponsesRequest,
+  parser: (request, label, onFrame) => new ResponsesParser(request, label, onFrame),
+};
+
 function wireOf(account: ProviderAccount, request: LlmRequest): Wire {
   if (account.kind === "anthropic") return messagesWire;
+  if (account.kind === "openai" && speaksResponses(account, request.model)) return responsesWire;
   return request.form === "completion" && takesPromptArrays(account, request.model) ? completionWire : chatWire;
 }
 

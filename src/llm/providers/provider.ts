@@ -9,6 +9,8 @@ export interface ProviderAccount {
   kind: ProviderKind;
   baseUrl: string;
   apiKey: string | null;
+  /** Of OpenAI accounts: the format to speak. Default: chat completions, and responses for models that have nothing else. */
+  wire?: "chat" | "responses";
   /** Model names this account offers; absent means whatever its kind is known for. */
   models?: readonly string[];
   /** The owner allows private and loopback addresses (a local Ollama). */

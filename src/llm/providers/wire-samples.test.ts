@@ -4,6 +4,7 @@ import { test } from "node:test";
 import type { LlmFrame, LlmRequest } from "../types.ts";
 import { MessagesParser } from "./anthropic-messages.ts";
 import { ChatParser } from "./openai-chat.ts";
+import { ResponsesParser } from "./openai-responses.ts";
 import { WireReader } from "./wire-reader.ts";
 
 const request: LlmRequest = { model: "asked", messages: [{ role: "user", content: "Hi" }] };
@@ -12,9 +13,20 @@ function sample(name: string): Buffer {
   return readFileSync(new URL(`./samples/${name}.sse`, import.meta.url));
 }
 
+function parserOf(name: string) {
+  if (name.startsWith("anthropic")) return MessagesParser;
+  return name.startsWith("responses") ? ResponsesParser : ChatParser;
+}
+
+/** What tells the terminal event, whose line must have ended. */
+function terminalOf(name: string): string {
+  if (name.startsWith("anthropic")) return "message_stop";
+  return name.startsWith("responses") ? '"total_tokens"' : "[DONE]";
+}
+
 function parse(name: string, chunks: Buffer[]) {
   const frames: LlmFrame[] = [];
-  const Parser = name.startsWith("anthropic") ? MessagesParser : ChatParser;
+  const Parser = parserOf(name);
   const parser = new Parser(request, "The provider", (frame) => frames.push(frame));
   const reader = new WireReader(parser, "The provider");
   reader.onStart(200, { "content-type": "text/event-stream" });
@@ -77,6 +89,25 @@ const expected: Record<string, ReturnType<ChatParser["answer"]>> = {
     usage: { ...plain, inputTokens: 30, outputTokens: 21 },
     model: "qwen3:8b",
   },
+  "responses-tools": {
+    text: "Ich sehe nach 🎉.",
+    reasoning: "**Prüfendes Wort – größer**",
+    toolCalls: [
+      { id: "call_unLAR8MvFNptuiZK6K6HCy5k", name: "get_weather", arguments: '{"location":"Zürich"}' },
+      { id: "call_2", name: "read_file", arguments: '{"path":"Übersicht.md"}' },
+    ],
+    finishReason: "tool_calls",
+    usage: { ...plain, inputTokens: 1291, cacheReadTokens: 1152, outputTokens: 118, reasoningTokens: 64 },
+    model: "gpt-5-codex",
+  },
+  "responses-incomplete": {
+    text: "Eins, zwei, drei, vi",
+    reasoning: "",
+    toolCalls: [],
+    finishReason: "length",
+    usage: { ...plain, inputTokens: 11, outputTokens: 16 },
+    model: "gpt-5-codex",
+  },
   "anthropic-tools": {
     text: "Okay, let's check 🎉",
     reasoning: "Größere Frage: 27 × 453",
@@ -116,7 +147,7 @@ for (const [name, answer] of Object.entries(expected)) {
   test(`${name}: ended anywhere before its terminal event it is no answer`, () => {
     const bytes = sample(name);
     const text = bytes.toString("latin1");
-    const terminalAt = text.lastIndexOf(name.startsWith("anthropic") ? "message_stop" : "[DONE]");
+    const terminalAt = text.lastIndexOf(terminalOf(name));
     for (let end = 0; end <= terminalAt; end += 7) {
       assert.throws(() => parse(name, [bytes.subarray(0, end)]), { name: "LlmError", kind: "protocol" });
     }
