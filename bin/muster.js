@@ -1,8 +1,11 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 // The command `muster`. Runs on any Node; the product itself needs one that reads TypeScript (≥ 22.18), so an older
 // one hands over to the Node 24 that `npm ci` brought along.
 import { spawn } from "node:child_process";
 import { findNode, isNewEnough } from "../scripts/find-node.js";
+
+// As in the first line and in `npm start`: docs/decisions/0039-a-small-young-generation.md.
+const nodeFlags = ["--max-semi-space-size=16"];
 
 if (isNewEnough(process.versions.node)) {
   await import("../src/cli/main.ts");
@@ -14,7 +17,7 @@ if (isNewEnough(process.versions.node)) {
     );
     process.exit(1);
   }
-  const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
+  const child = spawn(node, [...nodeFlags, ...process.argv.slice(1)], { stdio: "inherit" });
   // A terminal sends Ctrl-C to both processes; only a signal sent to this one alone has to be handed on.
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));

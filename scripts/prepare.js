@@ -9,7 +9,10 @@ const target = "../../bin/muster.js";
 mkdirSync(folder, { recursive: true });
 rmSync(`${folder}muster`, { force: true });
 if (process.platform === "win32") {
-  writeFileSync(`${folder}muster.cmd`, `@node "%~dp0\\${target.replaceAll("/", "\\")}" %*\r\n`);
+  writeFileSync(
+    `${folder}muster.cmd`,
+    `@node --max-semi-space-size=16 "%~dp0\\${target.replaceAll("/", "\\")}" %*\r\n`,
+  );
 } else if (existsSync(new URL("../bin/muster.js", import.meta.url))) {
   symlinkSync(target, `${folder}muster`);
   chmodSync(new URL("../bin/muster.js", import.meta.url), 0o755);

@@ -7,6 +7,7 @@ const pageBytes = 4096;
 interface ProcessRow {
   pid: number;
   parent: number;
+  name: string;
   /** CPU of the process and of its children that ended and were waited for. */
   cpuMs: number;
   rssBytes: number;
@@ -21,14 +22,24 @@ function readProcess(pid: number): ProcessRow | null {
       .split(" ")
       .map(Number);
     const at = (field: number) => fields[field - 3] ?? 0;
-    return { pid, parent: at(4), cpuMs: (at(14) + at(15) + at(16) + at(17)) * tickMs, rssBytes: at(24) * pageBytes };
+    const name = stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"));
+    return {
+      pid,
+      parent: at(4),
+      name,
+      cpuMs: (at(14) + at(15) + at(16) + at(17)) * tickMs,
+      rssBytes: at(24) * pageBytes,
+    };
   } catch {
     // It ended between the listing and the reading.
     return null;
   }
 }
 
-/** A process and all below it. Linux only: empty elsewhere. */
+/**
+ * A process and all below it. Linux only: empty elsewhere. The embedded PostgreSQL, a child of the Muster that started it,
+ * is a family of its own: it is asked for by its own root, and would be counted twice otherwise.
+ */
 function family(root: number): ProcessRow[] {
   let pids: number[];
   try {
@@ -38,7 +49,9 @@ function family(root: number): ProcessRow[] {
   }
   const rows = pids.flatMap((pid) => readProcess(pid) ?? []);
   const found = rows.filter((row) => row.pid === root);
-  for (const parent of found) found.push(...rows.filter((row) => row.parent === parent.pid));
+  const isServer = (row: ProcessRow) => row.name === "postgres";
+  for (const parent of found)
+    found.push(...rows.filter((row) => row.parent === parent.pid && isServer(row) === isServer(parent)));
   return found;
 }
 

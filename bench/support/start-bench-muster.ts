@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ChildReady, ChildUsage } from "./muster-child.ts";
+import { nodeFlags } from "./node-flags.ts";
 import { cpuOfFamily, memoryOfFamily } from "./process-cost.ts";
 import type { SeedSize } from "./seed-data.ts";
 
@@ -55,6 +56,7 @@ function answer<Message>(child: ChildProcess, type: string): Promise<Message> {
 export async function startBenchMuster(options: BenchMusterOptions = {}): Promise<BenchMuster> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "muster-bench-"));
   const child = fork(script, [], {
+    execArgv: [...nodeFlags],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
     env: {
       PATH: process.env.PATH,

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { budgetKilobytes, measureRoutes, overBudget } from "../../web/scripts/size-budget.ts";
 import { type BenchRow, judged, median, round, unmeasured } from "../harness/row.ts";
+import { nodeFlags } from "../support/node-flags.ts";
 import { cpuOfFamily, memoryOfFamily } from "../support/process-cost.ts";
 
 const group = "Start and weight";
@@ -21,7 +22,7 @@ interface Started {
 /** Starts the product as a user does and waits until it says that it is ready. */
 async function start(dataDir: string): Promise<Started> {
   const began = performance.now();
-  const child = spawn(process.execPath, ["bin/muster.js", "up"], {
+  const child = spawn(process.execPath, [...nodeFlags, "bin/muster.js", "up"], {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: "0", MUSTER_DATA_DIR: dataDir },
     stdio: ["ignore", "pipe", "inherit"],
@@ -50,7 +51,7 @@ async function stop({ child }: Started): Promise<void> {
   await once(child, "exit");
 }
 
-/** The postmaster of a data folder; the embedded server is no child of Muster, so it is found by its file. */
+/** The postmaster of a data folder; it may be an earlier Muster's, so it is found by its file. */
 function postmasterOf(dataDir: string): number | null {
   const found = readdirSync(dataDir, { recursive: true, encoding: "utf8" }).find((name) =>
     name.endsWith("postmaster.pid"),
