@@ -75,6 +75,9 @@ export async function apiGet<Value>(path: string, signal?: AbortSignal): Promise
   return unwrap<Value>(response.status, await readBody(response));
 }
 
+/** How many writes of this page the server has not answered yet. */
+export const writes = { underWay: 0 };
+
 /** Writes to the API with an Idempotency-Key, so that `attempt` can be repeated safely. Throws `ApiError`. */
 export async function apiSend<Value>(
   method: "POST" | "PUT" | "PATCH" | "DELETE",
@@ -85,10 +88,13 @@ export async function apiSend<Value>(
   const headers: Record<string, string> = { accept: "application/json", "idempotency-key": idempotencyKey };
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
+  writes.underWay += 1;
   try {
     response = await fetch(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   } catch {
     throw networkError();
+  } finally {
+    writes.underWay -= 1;
   }
   return unwrap<Value>(response.status, await readBody(response));
 }

@@ -51,6 +51,9 @@ export function apiQuery<Value = unknown>(url: string) {
 
 const v1 = "/api/v1";
 
+/** Whether the stream of changes is up: `ConnectionState`, kept in the cache beside what it patches. */
+export const changesStateKey = ["changes-state"] as const;
+
 /** Every read of the UI by name: one place for addresses, types and keys. */
 export const queries = {
   authState: () => apiQuery<AuthState>(`${v1}/auth/state`),

@@ -13,6 +13,7 @@ import { NotificationsLink } from "./notifications-link.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { useShortcuts } from "./use-shortcuts.ts";
 
+const LiveChanges = dynamic(() => import("../../features/live/live-changes.tsx"), { ssr: false });
 const Palette = dynamic(() => import("./palette.tsx"), { ssr: false });
 const Dialog = dynamic(() => import("../ui/dialog.tsx").then((module) => module.Dialog), { ssr: false });
 
@@ -65,6 +66,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </div>
         </Dialog>
       )}
+      <LiveChanges />
       {palette && <Palette onClose={() => setPalette(false)} />}
     </div>
   );

@@ -1,6 +1,7 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
+import { skipToken, useQuery } from "@tanstack/react-query";
 import { CirclePlus, Hand, Play } from "lucide-react";
+import dynamic from "next/dynamic";
 import type { Dashboard, Spend } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
@@ -8,24 +9,32 @@ import { buttonClass } from "../../components/ui/button.tsx";
 import { Meter } from "../../components/ui/meter.tsx";
 import { Figure, Panel } from "../../components/ui/panel.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
+import type { ConnectionState } from "../../lib/follow-stream.ts";
 import { formatMoney, plural } from "../../lib/format.ts";
-import { queries } from "../../lib/queries.ts";
+import { changesStateKey, queries } from "../../lib/queries.ts";
 import { ExecutionRow } from "../executions/execution-row.tsx";
 import { LiveExecutionRow } from "../executions/live-execution-row.tsx";
 import { NotificationLine } from "../notifications/notification-line.tsx";
 import { SquadLine } from "../squads/squad-line.tsx";
 import { FirstSteps } from "./first-steps.tsx";
 
-/** Live rows that show what is said right now: each holds a connection, and a browser has six. */
-const followedRows = 2;
+const ApprovalRow = dynamic(() => import("./approval-row.tsx").then((module) => module.ApprovalRow), {
+  ssr: false,
+  loading: () => <li className="h-13" />,
+});
+
+/** Live rows that show what is said right now: each holds a connection, the page itself another, and a browser has six. */
+const followedRows = 1;
 const liveRefreshMs = 5000;
 
 /** `/`: what runs, what it says, what it costs, and what needs me. */
 export function DashboardPage() {
+  const changes = useQuery<ConnectionState>({ queryKey: changesStateKey, queryFn: skipToken });
+  // Only while the stream of changes is down, and something runs, the figures are read anew again and again.
+  const down = changes.data === "reconnecting" || changes.data === "ended";
   const { data, error, refetch } = useQuery({
     ...queries.dashboard(),
-    // There is no stream of all executions: while some run, the figures are read anew.
-    refetchInterval: (query) => (hasLive(query.state.data) ? liveRefreshMs : false),
+    refetchInterval: (query) => (down && hasLive(query.state.data) ? liveRefreshMs : false),
   });
   return (
     <Page
@@ -72,7 +81,7 @@ function Content({ data }: { data: Dashboard }) {
         >
           <ul className="divide-y divide-line">
             {awaitingApproval.map((execution) => (
-              <ExecutionRow key={execution.id} execution={execution} />
+              <ApprovalRow key={execution.id} execution={execution} />
             ))}
           </ul>
         </Panel>
