@@ -17,7 +17,7 @@ import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
   --full           every row with all runs and 1 M messages (about 20 minutes); the default a few
-  --only NAMES     some of: profile, api, executions, llm, start (comma-separated)
+  --only NAMES     some of: profile, api, executions, llm, web, start (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
 Example: muster bench --only api,executions`;
@@ -28,7 +28,7 @@ export interface BenchOptions {
   log: (line: string) => void;
 }
 
-const tables = ["profile", "api", "executions", "llm", "start"] as const;
+const tables = ["profile", "api", "executions", "llm", "web", "start"] as const;
 
 /** The LLM gateway's table is measured by a runner of its own. */
 async function llmTable(options: BenchOptions): Promise<BenchRow[]> {
@@ -71,6 +71,10 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
   }
   if (wanted.includes("executions")) await measure("Executions", () => executionsTable({ ...options, runs }));
   if (wanted.includes("llm")) await measure("LLM gateway", () => llmTable(options));
+  if (wanted.includes("web")) {
+    // Its browser and Lighthouse are development dependencies: loaded only where they are wanted.
+    await measure("Pages", async () => (await import("./web/table.ts")).webTable(options));
+  }
   if (wanted.includes("start")) await measure("Start and weight", () => startTable({ ...options, runs }));
   return rows;
 }

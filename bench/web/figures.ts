@@ -32,7 +32,7 @@ export function readFigures(page: Page): Promise<Omit<Figures, "bytes">> {
 }
 
 /** The median of each figure by itself. */
-export function medianOf(taken: Figures[]): Figures {
+export function medianOf(taken: readonly Figures[]): Figures {
   const median = (name: keyof Figures) => {
     const sorted = taken.map((figures) => figures[name]).sort((one, other) => one - other);
     return sorted[Math.floor(sorted.length / 2)] ?? 0;
@@ -45,4 +45,23 @@ export function medianOf(taken: Figures[]): Figures {
     tbtMs: median("tbtMs"),
     bytes: median("bytes"),
   };
+}
+
+/** Starts to note the time between two frames; call it in the page. */
+export const startFrames = `(() => {
+  const deltas = (globalThis.musterFrames = []);
+  let last = performance.now();
+  const next = (now) => {
+    deltas.push(now - last);
+    last = now;
+    if (globalThis.musterFrames === deltas) requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+})()`;
+
+/** Ends the noting and returns the times between frames in milliseconds; the first, which began in mid-frame, is left out. */
+export function readFrames(page: Page): Promise<number[]> {
+  return page.evaluate(
+    "(() => { const deltas = globalThis.musterFrames; globalThis.musterFrames = null; return deltas.slice(1); })()",
+  );
 }

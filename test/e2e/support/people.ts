@@ -13,7 +13,7 @@ export const ben: Person = { email: "ben@example.org", name: "Ben Okafor", passw
 /** Calls the API as the person who is signed in in this context. Throws with the answer's text when it is refused. */
 export type Call = <Answer = unknown>(method: string, path: string, body?: unknown) => Promise<Answer>;
 
-export function callerOf(context: BrowserContext, muster: RunningMuster): Call {
+export function callerOf(context: BrowserContext, muster: Pick<RunningMuster, "url">): Call {
   return async <Answer>(method: string, path: string, body?: unknown) => {
     const response = await context.request.fetch(`${muster.url}/api/v1${path}`, {
       method,

@@ -1,0 +1,109 @@
+/**
+ * Lighthouse on the main pages as a phone sees them, with throttling applied by the browser itself (the simulated one
+ * flips on a loopback, where everything is near). `npx muster bench --only web` runs it.
+ */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import lighthouse from "lighthouse";
+import { chromium } from "playwright-core";
+import { chromiumFlags, findChromium } from "../../test/support/browser.ts";
+import { type BenchRow, judged, median, unmeasured } from "../harness/row.ts";
+import type { BenchPage } from "./seed-pages.ts";
+import type { Session } from "./visit.ts";
+
+const group = "Lighthouse, mobile, applied throttling";
+const target = "performance, accessibility, best practices ≥ 95; FCP < 1.5 s, LCP < 2.5 s";
+const leastScore = 95;
+
+interface Scores {
+  performance: number;
+  accessibility: number;
+  bestPractices: number;
+  fcpMs: number;
+  lcpMs: number;
+  /** Audits below their full score, by how much they weigh. */
+  lost: string[];
+}
+
+/** One row for each page: the median of its runs. */
+export async function lighthouseRows(options: {
+  url: string;
+  session: Session;
+  pages: readonly BenchPage[];
+  runs: number;
+  log: (line: string) => void;
+}): Promise<BenchRow[]> {
+  const port = await freePort();
+  const browser = await chromium.launch({
+    executablePath: findChromium(),
+    args: [...chromiumFlags, `--remote-debugging-port=${port}`],
+  });
+  const cookie = options.session.cookies.map(({ name, value }) => `${name}=${value}`).join("; ");
+  const rows: BenchRow[] = [];
+  try {
+    for (const page of options.pages) {
+      options.log(`Lighthouse: ${page.name}`);
+      const taken: Scores[] = [];
+      for (let run = 0; run < options.runs; run++) taken.push(await audit(options.url + page.path, port, cookie));
+      rows.push(rowOf(page.name, taken));
+    }
+  } finally {
+    await browser.close();
+  }
+  return rows;
+}
+
+async function audit(url: string, port: number, cookie: string): Promise<Scores> {
+  const result = await lighthouse(url, {
+    port,
+    logLevel: "silent",
+    output: "json",
+    formFactor: "mobile",
+    throttlingMethod: "devtools",
+    onlyCategories: ["performance", "accessibility", "best-practices"],
+    extraHeaders: { cookie },
+  });
+  if (!result || result.lhr.runtimeError) {
+    throw new Error(`Lighthouse could not load ${url}: ${result?.lhr.runtimeError?.message ?? "no result"}`);
+  }
+  const { categories, audits } = result.lhr;
+  const score = (name: string) => Math.round((categories[name]?.score ?? 0) * 100);
+  const lost = Object.values(categories)
+    .flatMap(({ auditRefs }) => auditRefs)
+    .filter(({ id, weight }) => weight > 0 && (audits[id]?.score ?? 1) < 0.9)
+    .map(({ id }) => id);
+  return {
+    performance: score("performance"),
+    accessibility: score("accessibility"),
+    bestPractices: score("best-practices"),
+    fcpMs: audits["first-contentful-paint"]?.numericValue ?? Number.NaN,
+    lcpMs: audits["largest-contentful-paint"]?.numericValue ?? Number.NaN,
+    lost: [...new Set(lost)],
+  };
+}
+
+function rowOf(name: string, taken: readonly Scores[]): BenchRow {
+  if (taken.length === 0) return unmeasured(group, name, target, "no run");
+  const of = (pick: (scores: Scores) => number) => median(taken.map(pick));
+  const performance = of((scores) => scores.performance);
+  const accessibility = of((scores) => scores.accessibility);
+  const bestPractices = of((scores) => scores.bestPractices);
+  const fcpMs = of((scores) => scores.fcpMs);
+  const lcpMs = of((scores) => scores.lcpMs);
+  const met = Math.min(performance, accessibility, bestPractices) >= leastScore && fcpMs < 1500 && lcpMs < 2500;
+  const figure = `${performance}, ${accessibility}, ${bestPractices}; FCP ${(fcpMs / 1000).toFixed(2)} s, LCP ${(lcpMs / 1000).toFixed(2)} s`;
+  const lost = [...new Set(taken.flatMap((scores) => scores.lost))].join(", ");
+  return judged(
+    { group, metric: name, floor: null, target, figure, note: lost === "" ? "" : `below 90: ${lost}` },
+    met,
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === "string") throw new Error("No free port");
+  return address.port;
+}
