@@ -1,22 +1,12 @@
 import type { Config } from "#config";
-import type { ProviderKind } from "#contracts";
+import { type ProviderKind, providerPresets } from "#contracts";
 import { type Database, type ProviderCredentials, readProviderCredentials, type SecretBox } from "#domain";
 import type { PriceOverride, ProviderAccount } from "#llm";
 import type { Logger } from "#metrics";
 
-const defaultBaseUrls: Record<Exclude<ProviderKind, "offline" | "openai_compatible">, string> = {
-  openai: "https://api.openai.com/v1",
-  anthropic: "https://api.anthropic.com",
-  google: "https://generativelanguage.googleapis.com/v1beta/openai",
-  ollama: "http://127.0.0.1:11434/v1",
-};
-
-/** The usual ports of local model servers: Ollama, LM Studio, llama.cpp. */
-const localServers: { name: string; kind: ProviderKind; baseUrl: string }[] = [
-  { name: "ollama", kind: "ollama", baseUrl: "http://127.0.0.1:11434/v1" },
-  { name: "lm-studio", kind: "openai_compatible", baseUrl: "http://127.0.0.1:1234/v1" },
-  { name: "llama-cpp", kind: "openai_compatible", baseUrl: "http://127.0.0.1:8080/v1" },
-];
+/** Where a kind's own provider is; empty for those that have no address of their own. */
+const defaultBaseUrl = (kind: ProviderKind): string =>
+  providerPresets.find((preset) => preset.slug === kind)?.baseUrl ?? "";
 
 export const offlineAccount: ProviderAccount = {
   id: "offline",
@@ -37,7 +27,7 @@ export function accountsFromEnvironment(config: Config): ProviderAccount[] {
       id: `environment-${kind}`,
       tenantId: null,
       kind,
-      baseUrl: baseUrl ?? defaultBaseUrls[kind],
+      baseUrl: baseUrl ?? defaultBaseUrl(kind),
       apiKey,
       allowPrivateAddress: baseUrl !== null,
     });
@@ -49,16 +39,19 @@ export function accountsFromEnvironment(config: Config): ProviderAccount[] {
   return accounts;
 }
 
+/** Ollama, LM Studio, llama.cpp; vLLM's port is too many others'. */
+const localServers = providerPresets.filter(({ isLocal, slug }) => isLocal && slug !== "vllm");
+
 /** Model servers that answer on this machine's usual ports; asked once, within 300 ms. */
 export async function findLocalServers(): Promise<ProviderAccount[]> {
   const found = await Promise.all(
-    localServers.map(async ({ name, kind, baseUrl }): Promise<ProviderAccount | null> => {
+    localServers.map(async ({ slug, kind, baseUrl }): Promise<ProviderAccount | null> => {
       try {
         const answer = await fetch(`${baseUrl}/models`, { signal: AbortSignal.timeout(300), redirect: "error" });
         const body: unknown = await answer.json();
         if (!answer.ok || typeof body !== "object" || body === null || !("data" in body) || !Array.isArray(body.data))
           return null;
-        return { id: `local-${name}`, tenantId: null, kind, baseUrl, apiKey: null, allowPrivateAddress: true };
+        return { id: `local-${slug}`, tenantId: null, kind, baseUrl, apiKey: null, allowPrivateAddress: true };
       } catch {
         // Nobody listens there, or something else does: not a model server.
         return null;
@@ -78,15 +71,11 @@ export interface ProviderSources {
 
 /** A stored account as the gateway takes it. */
 export function toLlmAccount(row: ProviderCredentials): ProviderAccount {
-  const base =
-    row.kind === "openai_compatible" || row.kind === "offline"
-      ? row.baseUrl
-      : (row.baseUrl ?? defaultBaseUrls[row.kind]);
   return {
     id: row.id,
     tenantId: row.userId,
     kind: row.kind,
-    baseUrl: base ?? "",
+    baseUrl: row.baseUrl ?? defaultBaseUrl(row.kind),
     apiKey: row.apiKey,
     ...(row.models.length > 0 ? { models: row.models } : {}),
     allowPrivateAddress: row.allowPrivateAddress,

@@ -15,6 +15,18 @@ export const PriceOverrides = Type.Record(
 );
 export type PriceOverrides = Static<typeof PriceOverrides>;
 
+/** What a new account can begin with. */
+export const ProviderPresetView = object({
+  slug: Type.String(),
+  name: Type.String(),
+  kind: Type.Enum(providerKinds),
+  baseUrl: Type.String(),
+  needsKey: Type.Boolean(),
+  isLocal: Type.Boolean({ description: "On this machine or network: the owner must allow private addresses" }),
+});
+export const ProviderPresetList = listOf(ProviderPresetView);
+export type ProviderPresetList = Static<typeof ProviderPresetList>;
+
 export const ProviderAccount = object({
   id: Id,
   kind: Type.Enum(providerKinds),

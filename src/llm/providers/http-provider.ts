@@ -66,6 +66,8 @@ export function endpointOf(account: ProviderAccount): Endpoint {
   let basePath = url.pathname.replace(/\/+$/, "");
   // Anthropic's SDK takes the address without the version, many write it anyway.
   if (account.kind === "anthropic") basePath = basePath.replace(/\/v1$/, "");
+  // Ollama's address is known without the folder of its OpenAI-compatible API.
+  if (account.kind === "ollama" && basePath === "") basePath = "/v1";
   const label = account.kind === "openai_compatible" ? `The server at ${url.host}` : kindNames[account.kind];
   return { origin: url.origin, basePath, label };
 }

@@ -5,6 +5,8 @@ import {
   ProviderAccountList,
   ProviderAccountParams,
   ProviderAccountTest,
+  ProviderPresetList,
+  providerPresets,
   UpdateProviderAccountBody,
 } from "#contracts";
 import {
@@ -46,6 +48,17 @@ function readRoutes(): AnyRoute[] {
       answer: ProviderAccountList,
       cache: { seconds: 60, areas: ["accounts"] },
       handle: async ({ db, caller }) => ({ data: await listProviderAccounts(db, caller) }),
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/api/v1/provider-presets",
+      operationId: "listProviderPresets",
+      tag,
+      summary: "Providers whose addresses are known, for new accounts",
+      policy: "user",
+      answer: ProviderPresetList,
+      cache: { seconds: 300, areas: [] },
+      handle: async () => ({ data: [...providerPresets] }),
     }),
     defineRoute({
       method: "POST",
