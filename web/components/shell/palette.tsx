@@ -25,7 +25,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     <Dialog title="Search or go to" bare placement="top" onClose={onClose} className="max-w-xl">
       <Command label="Search or go to" loop className="flex max-h-[60vh] min-h-0 flex-col">
         <Command.Input
-          autoFocus
+          data-autofocus
           value={search}
           onValueChange={setSearch}
           placeholder="Go to a page, a squad, a project, an execution"

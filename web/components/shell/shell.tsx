@@ -3,7 +3,7 @@ import clsx from "clsx";
 import { Menu as MenuIcon, Search } from "lucide-react";
 import dynamic from "next/dynamic";
 import { usePathname } from "next/navigation";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import { AppLink } from "../ui/app-link.tsx";
 import { IconButton } from "../ui/button.tsx";
 import { ConnectionBanner } from "./connection-banner.tsx";
@@ -11,6 +11,7 @@ import { Logo } from "./logo.tsx";
 import { isCurrent, workPlaces } from "./navigation.ts";
 import { NotificationsLink } from "./notifications-link.tsx";
 import { Sidebar } from "./sidebar.tsx";
+import { useFocusKeeper } from "./use-focus-keeper.ts";
 import { useShortcuts } from "./use-shortcuts.ts";
 
 const LiveChanges = dynamic(() => import("../../features/live/live-changes.tsx"), { ssr: false });
@@ -21,6 +22,8 @@ const Dialog = dynamic(() => import("../ui/dialog.tsx").then((module) => module.
 export function Shell({ children }: { children: ReactNode }) {
   const [palette, setPalette] = useState(false);
   const [drawer, setDrawer] = useState(false);
+  const content = useRef<HTMLElement>(null);
+  useFocusKeeper(content);
   useShortcuts(() => setPalette((open) => !open));
   return (
     <div className="flex min-h-dvh">
@@ -48,7 +51,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <NotificationsLink />
         </header>
         <ConnectionBanner />
-        <main id="content" tabIndex={-1} className="min-w-0 flex-1 pb-16 outline-none md:pb-0">
+        <main ref={content} id="content" tabIndex={-1} className="min-w-0 flex-1 pb-16 outline-none md:pb-0">
           {children}
         </main>
         <BottomBar />

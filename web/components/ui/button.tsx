@@ -14,7 +14,7 @@ const looks: Record<ButtonLook, string> = {
 /** The classes of a button, for links that look like one. */
 export function buttonClass(look: ButtonLook = "secondary", small = false): string {
   return clsx(
-    "inline-flex shrink-0 select-none items-center justify-center gap-1.5 whitespace-nowrap rounded-md font-medium transition-colors disabled:opacity-50",
+    "inline-flex shrink-0 select-none items-center justify-center gap-1.5 whitespace-nowrap rounded-md font-medium transition-colors disabled:opacity-50 aria-disabled:opacity-50",
     small ? "h-7 px-2 text-xs" : "h-8 px-3 text-sm",
     looks[look],
   );
@@ -29,12 +29,15 @@ interface ButtonProps extends ComponentProps<"button"> {
 }
 
 export function Button({ look = "secondary", small = false, busy = false, icon, children, ...rest }: ButtonProps) {
+  // While busy it only acts as if disabled: a disabled button would lose the keyboard's focus.
   return (
     <button
       type="button"
       {...rest}
       aria-busy={busy || undefined}
-      disabled={rest.disabled || busy}
+      aria-disabled={busy || undefined}
+      disabled={!busy && rest.disabled}
+      onClick={busy ? (event) => event.preventDefault() : rest.onClick}
       className={clsx(buttonClass(look, small), rest.className)}
     >
       {busy ? <LoaderCircle aria-hidden className="size-3.5 animate-spin" /> : icon}

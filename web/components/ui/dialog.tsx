@@ -28,6 +28,8 @@ export function Dialog({ title, description, onClose, children, className, bare,
     const element = dialog.current;
     const before = document.activeElement;
     element?.showModal();
+    // React focuses `autoFocus` fields while the dialog is still closed, and the browser then chooses the first thing in it.
+    element?.querySelector<HTMLElement>("[data-autofocus]")?.focus();
     return () => {
       element?.close();
       if (before instanceof HTMLElement) before.focus({ preventScroll: true });

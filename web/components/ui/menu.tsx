@@ -98,7 +98,7 @@ export function Menu({ label, trigger, items, className, align = "start" }: Menu
                 item.run();
               }}
               className={clsx(
-                "flex w-full items-center gap-2 rounded-md px-2 py-1.5 text-left outline-none hover:bg-hover focus:bg-hover disabled:opacity-45",
+                "flex w-full items-center gap-2 rounded-md px-2 py-1.5 text-left -outline-offset-2 hover:bg-hover focus:bg-hover disabled:opacity-45",
                 item.danger && "text-bad",
                 item.divided &&
                   "relative mt-2 before:absolute before:inset-x-0 before:-top-1 before:border-line before:border-t",

@@ -108,7 +108,7 @@ function Connection({ state }: { state: ConnectionState | null }) {
   return (
     <span
       role="status"
-      className={`flex shrink-0 items-center gap-1.5 pr-4 pl-2 text-xs ${lost ? "text-attention" : "text-faint"}`}
+      className={`flex w-32 shrink-0 items-center gap-1.5 pl-4 text-xs ${lost ? "text-attention" : "text-faint"}`}
     >
       <Icon aria-hidden className="size-3.5" />
       {lost ? "Reconnecting" : state === "live" ? "Live" : "Connecting"}

@@ -68,7 +68,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
             setSearch("");
             event.currentTarget.blur();
           }}
-          className="h-full min-w-0 flex-1 bg-transparent text-sm outline-none"
+          className="h-full min-w-0 flex-1 rounded-xs bg-transparent text-sm -outline-offset-2"
         />
         {wanted && (
           <span role="status" className="tabular shrink-0 text-faint">

@@ -33,6 +33,10 @@ export function followChanges(client: QueryClient, signal: AbortSignal): Promise
 /** Takes a change into everything the cache holds; `statuses` are those heard of so far. */
 function applyChange(client: QueryClient, change: UserChange, statuses: Map<string, ExecutionStatus>): void {
   const { kind, areas, executions } = change;
+  if (kind === "snapshot" && statuses.size > 0 && missedSomething(client, change, statuses)) {
+    void invalidate(client, "/dashboard", "/executions", "/tasks", "/notifications", "/squads", "/usage");
+    statuses.clear();
+  }
   const dashboardKey = queries.dashboard().queryKey;
   const dashboard = client.getQueryData<Dashboard>(dashboardKey);
   if (dashboard) {
@@ -51,6 +55,15 @@ function applyChange(client: QueryClient, change: UserChange, statuses: Map<stri
   }
   if (areas.includes("tasks") && executions.length === 0) whenQuiet(() => void invalidate(client, "/tasks"));
   for (const area of areas) if (areaReads[area]) void invalidate(client, ...areaReads[area]);
+}
+
+/** Whether something began, moved or ended while the line was down. */
+function missedSomething(client: QueryClient, snapshot: UserChange, statuses: Map<string, ExecutionStatus>): boolean {
+  const live = new Map(snapshot.executions.map(({ id, status }) => [id, status]));
+  const isNew = snapshot.executions.some(({ id, status }) => statuses.get(id) !== status);
+  const isGone = [...statuses].some(([id, status]) => !isTerminal(status) && !live.has(id));
+  const unread = client.getQueryData<Me>(queries.me().queryKey)?.unreadNotifications;
+  return isNew || isGone || (snapshot.notifications !== null && snapshot.notifications.unread !== unread);
 }
 
 const quietCheckMs = 300;

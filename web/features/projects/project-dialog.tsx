@@ -40,7 +40,7 @@ export default function ProjectDialog({ project, onClose }: { project: Project |
           <Field label="Name" htmlFor="project-name" error={errors.name?.message}>
             <Input
               id="project-name"
-              autoFocus
+              data-autofocus
               maxLength={120}
               {...register("name", { validate: (value) => value.trim() !== "" || "A project needs a name." })}
             />

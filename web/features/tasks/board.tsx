@@ -1,16 +1,17 @@
 "use client";
 import {
-  closestCorners,
+  type Announcements,
   DndContext,
   type DragEndEvent,
   DragOverlay,
   KeyboardSensor,
   PointerSensor,
+  type UniqueIdentifier,
   useDroppable,
   useSensor,
   useSensors,
 } from "@dnd-kit/core";
-import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrategy } from "@dnd-kit/sortable";
+import { SortableContext, verticalListSortingStrategy } from "@dnd-kit/sortable";
 import { useQuery } from "@tanstack/react-query";
 import { ListChecks, Search } from "lucide-react";
 import { useMemo, useState } from "react";
@@ -20,6 +21,7 @@ import { inputClass, Select } from "../../components/ui/field.tsx";
 import { Empty, Failure } from "../../components/ui/states.tsx";
 import { StatusIcon, statusLabel } from "../../components/ui/status.tsx";
 import { queries } from "../../lib/queries.ts";
+import { boardCollision, boardCoordinates } from "./board-collision.ts";
 import { boardColumns, positionAt, tasksByStatus } from "./board-order.ts";
 import { BoardSkeleton } from "./board-skeleton.tsx";
 import { priorities } from "./priority.tsx";
@@ -44,7 +46,7 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
   const sensors = useSensors(
     useSensor(PointerSensor, { activationConstraint: { distance: 6 } }),
     useSensor(KeyboardSensor, {
-      coordinateGetter: sortableKeyboardCoordinates,
+      coordinateGetter: boardCoordinates,
       keyboardCodes: { start: ["Space"], end: ["Space", "Enter"], cancel: ["Escape"] },
     }),
   );
@@ -126,11 +128,12 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
       </div>
       <DndContext
         sensors={sensors}
-        collisionDetection={closestCorners}
+        collisionDetection={boardCollision}
         onDragStart={({ active }) => setDragged(shown.find((one) => one.id === active.id) ?? null)}
         onDragCancel={() => setDragged(null)}
         onDragEnd={drop}
         accessibility={{
+          announcements: announcementsOf(shown),
           screenReaderInstructions: {
             draggable:
               "Press Space to pick the task up, the arrows to move it, Space to put it down, Escape to leave it.",
@@ -148,6 +151,21 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
       </DndContext>
     </>
   );
+}
+
+/** What a screen reader is told while a task is moved: its title and the column, where the library would read out ids. */
+function announcementsOf(tasks: readonly TaskListItem[]): Announcements {
+  const title = (id: UniqueIdentifier) => tasks.find((task) => task.id === id)?.title ?? "The task";
+  const place = (id: UniqueIdentifier | undefined) => {
+    const status = tasks.find((task) => task.id === id)?.status ?? boardColumns.find((column) => column === id);
+    return status ? statusLabel(status) : "no column";
+  };
+  return {
+    onDragStart: ({ active }) => `Picked up: ${title(active.id)}.`,
+    onDragOver: ({ active, over }) => `${title(active.id)} is over ${place(over?.id)}.`,
+    onDragEnd: ({ active, over }) => `${title(active.id)} was put down in ${place(over?.id)}.`,
+    onDragCancel: ({ active }) => `${title(active.id)} stays where it was.`,
+  };
 }
 
 interface ColumnProps {

@@ -67,7 +67,7 @@ export default function NewTaskDialog({ projectId, onClose }: { projectId: strin
           <Field label="Title" htmlFor="task-title" error={errors.title?.message} className="sm:col-span-2">
             <Input
               id="task-title"
-              autoFocus
+              data-autofocus
               maxLength={300}
               {...register("title", {
                 validate: (value) => value.trim() !== "" || "Say in a few words what is wanted.",
