@@ -75,12 +75,14 @@ export async function playProfile(options: {
   processes: number;
   seed: number;
 }): Promise<{ result: LoadResult; statistics: RequestStatistics[] }> {
-  const { profile } = options;
-  const scrapeUrls = options.scrapeUrls ?? options.origins;
+  const { profile, origins, apiKeys, scale, seed, processes } = options;
+  const scrapeUrls = options.scrapeUrls ?? origins;
   const before = await Promise.all(scrapeUrls.map(scrape));
   const started = performance.now();
   const parts = await Promise.all(
-    Array.from({ length: options.processes }, (_, index) => playPart({ ...options, index })),
+    Array.from({ length: processes }, (_, index) =>
+      playPart({ profile, origins, apiKeys, scale, seed, processes, index }),
+    ),
   );
   const seconds = (performance.now() - started) / 1000;
   const after = await Promise.all(scrapeUrls.map(scrape));

@@ -64,7 +64,7 @@ async function databaseIndexes(query: Query): Promise<string[]> {
   return rows
     .filter(({ table }) => !internalTables.includes(table))
     .map(({ table, name, definition, unique }) => {
-      const [, columns = "", where] = /USING btree \((.*?)\)(?: WHERE (.*))?$/.exec(definition) ?? [];
+      const [, columns = "", where] = /USING (?:btree|brin) \((.*?)\)(?: WHERE (.*))?$/.exec(definition) ?? [];
       const list = columns.split(", ").map(normalise).join(",");
       return `${table} ${unique ? "unique " : ""}${name} ${list}${where === undefined ? "" : ` where ${normalise(where)}`}`;
     })

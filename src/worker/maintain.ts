@@ -1,5 +1,5 @@
 import type { Database } from "#db";
-import { sweepIdempotencyKeys } from "#domain";
+import { rollUpUsage, sweepIdempotencyKeys } from "#domain";
 import { EventPacker } from "#events";
 
 /** What one round of housekeeping did. */
@@ -24,6 +24,7 @@ export async function maintain(db: Database): Promise<MaintenanceReport | null> 
   );
   const turn = rows[0];
   if (!turn) return null;
+  await rollUpUsage(db);
   const deletedRows = await forgetExpired(db);
   return { deletedRows, compactedExecutions: await compactJournals(db, turn.journal_days) };
 }

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, boolean, index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { bigint, boolean, date, index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
 import { cacheResults, llmLanes } from "#contracts";
 import { bytea, instant } from "./column-types.ts";
 import { users } from "./users.ts";
@@ -37,8 +37,32 @@ export const llmUsage = pgTable(
   (table) => [
     index("idx_llm_usage_user_id").on(table.userId, table.id.desc().nullsFirst()),
     index("idx_llm_usage_user_at").on(table.userId, table.at),
+    index("idx_llm_usage_at").using("brin", table.at),
     index("idx_llm_usage_execution_id").on(table.executionId).where(sql`${table.executionId} IS NOT NULL`),
   ],
+);
+
+export const usageDays = pgTable(
+  "usage_days",
+  {
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    day: date("day").notNull(),
+    squadId: uuid("squad_id"),
+    memberId: uuid("member_id"),
+    model: text("model").notNull(),
+    lane: text("lane").notNull(),
+    calls: integer("calls").notNull(),
+    inputTokens: bigint("input_tokens", { mode: "number" }).notNull(),
+    cacheReadTokens: bigint("cache_read_tokens", { mode: "number" }).notNull(),
+    outputTokens: bigint("output_tokens", { mode: "number" }).notNull(),
+    costNanoUsd: bigint("cost_nano_usd", { mode: "number" }),
+    unpricedCalls: integer("unpriced_calls").notNull(),
+    savedNanoUsd: bigint("saved_nano_usd", { mode: "number" }).notNull(),
+    cacheHits: integer("cache_hits").notNull(),
+  },
+  (table) => [index("idx_usage_days_user_day").on(table.userId, table.day)],
 );
 
 export const llmCache = pgTable(

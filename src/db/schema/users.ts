@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { boolean, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
+import { boolean, date, index, integer, pgTable, text, uniqueIndex, uuid } from "drizzle-orm/pg-core";
 import { userRoles } from "#contracts";
 import { bytea, instant } from "./column-types.ts";
 
@@ -71,4 +71,5 @@ export const installation = pgTable("installation", {
   journalDays: integer("journal_days").notNull().default(30),
   economyHolder: uuid("economy_holder"),
   economyUntil: instant("economy_until"),
+  usageRolledUntil: date("usage_rolled_until"),
 });

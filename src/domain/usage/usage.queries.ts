@@ -1,20 +1,20 @@
 import type { UsageEntry, UsageGroup, UsagePage, UsageRow, UsageSummary } from "#contracts";
 import { cursorPage, decodeCursor, type Queryable } from "#db";
 import type { Scope } from "../store.ts";
+import { usageRowsSql, wholeDays } from "./roll-up-usage.ts";
 import type { UsageRange } from "./usage-range.ts";
 
 // `cost_nano_usd` is null where the price is not known; sum() skips those and is null when all are.
-const figures = `count(*)::integer AS calls, sum(u.input_tokens)::bigint AS input_tokens,
+const figures = `COALESCE(sum(u.calls), 0)::integer AS calls, sum(u.input_tokens)::bigint AS input_tokens,
   sum(u.cache_read_tokens)::bigint AS cache_read_tokens, sum(u.output_tokens)::bigint AS output_tokens,
-  sum(u.cost_nano_usd)::bigint AS cost_nano_usd, (count(*) FILTER (WHERE u.cost_nano_usd IS NULL))::integer AS unpriced_calls,
-  COALESCE(sum(u.saved_nano_usd), 0)::bigint AS saved_nano_usd,
-  (count(*) FILTER (WHERE u.cache_result = 'hit'))::integer AS cache_hits`;
+  sum(u.cost_nano_usd)::bigint AS cost_nano_usd, COALESCE(sum(u.unpriced_calls), 0)::integer AS unpriced_calls,
+  COALESCE(sum(u.saved_nano_usd), 0)::bigint AS saved_nano_usd, COALESCE(sum(u.cache_hits), 0)::integer AS cache_hits`;
 
 const groups: Record<UsageGroup, { key: string; label: string; join: string }> = {
   squad: {
     key: "u.squad_id::text",
     label: "COALESCE(max(s.name), CASE WHEN u.squad_id IS NULL THEN 'Without a squad' ELSE 'Deleted squad' END)",
-    join: "LEFT JOIN squads s ON s.id = u.squad_id AND s.user_id = u.user_id",
+    join: "LEFT JOIN squads s ON s.id = u.squad_id AND s.user_id = $1",
   },
   model: { key: "u.model", label: "u.model", join: "" },
   member: {
@@ -23,8 +23,8 @@ const groups: Record<UsageGroup, { key: string; label: string; join: string }> =
     join: "LEFT JOIN squad_members m ON m.id = u.member_id",
   },
   day: {
-    key: "to_char(u.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
-    label: "to_char(u.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+    key: "to_char(u.day, 'YYYY-MM-DD')",
+    label: "to_char(u.day, 'YYYY-MM-DD')",
     join: "",
   },
 };
@@ -32,7 +32,7 @@ const groupColumns: Record<UsageGroup, string> = {
   squad: "u.squad_id",
   model: "u.model",
   member: "u.member_id",
-  day: "to_char(u.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+  day: "u.day",
 };
 
 interface FiguresRow {
@@ -69,19 +69,15 @@ export async function summarizeUsage(
 ): Promise<UsageSummary> {
   const { key, label, join } = groups[groupBy];
   const order = groupBy === "day" ? "1" : "cost_nano_usd DESC NULLS LAST, calls DESC, 1";
-  const values = [scope.userId, range.from, range.to];
+  const values = [scope.userId, range.from, range.to, ...wholeDays(range)];
   const [grouped, total] = await Promise.all([
     db.query<FiguresRow & { key: string | null; label: string }>(
       `usage_by_${groupBy}`,
-      `SELECT ${key} AS key, ${label} AS label, ${figures} FROM llm_usage u ${join}
-       WHERE u.user_id = $1 AND u.at >= $2 AND u.at < $3 GROUP BY ${groupColumns[groupBy]} ORDER BY ${order} LIMIT 1000`,
+      `SELECT ${key} AS key, ${label} AS label, ${figures} FROM ${usageRowsSql} u ${join}
+       GROUP BY ${groupColumns[groupBy]} ORDER BY ${order} LIMIT 1000`,
       values,
     ),
-    db.query<FiguresRow>(
-      "usage_total",
-      `SELECT ${figures} FROM llm_usage u WHERE u.user_id = $1 AND u.at >= $2 AND u.at < $3`,
-      values,
-    ),
+    db.query<FiguresRow>("usage_total", `SELECT ${figures} FROM ${usageRowsSql} u`, values),
   ]);
   return {
     from: range.from.toISOString(),
@@ -184,13 +180,19 @@ export async function readSpend(
   db: Queryable,
   scope: Scope,
 ): Promise<{ todayNanoUsd: number; monthNanoUsd: number; savedMonthNanoUsd: number; unpricedCallsMonth: number }> {
+  const now = new Date();
+  // To the far end of the month: a call that the database's clock puts a little later counts too.
+  const month = {
+    from: new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth())),
+    to: new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1)),
+  };
   const { rows } = await db.query<{ today: number; month: number; saved: number; unpriced: number }>(
     "usage_spend",
-    `SELECT COALESCE(sum(cost_nano_usd) FILTER (WHERE at >= date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'), 0)::bigint AS today,
+    `SELECT COALESCE(sum(cost_nano_usd) FILTER (WHERE day >= $5::date), 0)::bigint AS today,
        COALESCE(sum(cost_nano_usd), 0)::bigint AS month, COALESCE(sum(saved_nano_usd), 0)::bigint AS saved,
-       (count(*) FILTER (WHERE cost_nano_usd IS NULL))::integer AS unpriced
-     FROM llm_usage WHERE user_id = $1 AND at >= date_trunc('month', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'`,
-    [scope.userId],
+       COALESCE(sum(unpriced_calls), 0)::integer AS unpriced
+     FROM ${usageRowsSql} u`,
+    [scope.userId, month.from, month.to, ...wholeDays({ from: month.from, to: now })],
   );
   const row = rows[0] ?? { today: 0, month: 0, saved: 0, unpriced: 0 };
   return {
