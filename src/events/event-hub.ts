@@ -50,6 +50,11 @@ interface Channel {
   /** Highest sequence number heard of. */
   known: number;
   reading: boolean;
+  /** Events for a crowd that is still being served with those before. */
+  gathered: StoredEvent[];
+  timer: NodeJS.Timeout | undefined;
+  /** When the crowd may be served again (monotonic, milliseconds). */
+  freeAtMs: number;
 }
 
 interface Head {
@@ -62,6 +67,8 @@ const pageSize = 500;
 const pollIntervalMs = 5_000;
 /** After a read that failed. */
 const retryMs = 500;
+/** From so many readers of one execution on, events that follow each other quickly travel together. */
+const crowd = 64;
 const channelName = "muster_events";
 
 /** Opens the hub of this process. */
@@ -94,11 +101,32 @@ class DatabaseEventHub implements EventHub {
     this.#tellOthers(executionId, last.seq);
     const channel = this.#channels.get(executionId);
     if (!channel) return;
+    channel.gathered.push(...events);
+    if (channel.timer) return;
+    const waitMs = channel.freeAtMs - performance.now();
+    if (waitMs <= 0) this.#serve(channel);
+    else channel.timer = setTimeout(() => this.#serve(channel), waitMs);
+  }
+
+  /**
+   * Hands over what was gathered. To write to a thousand readers takes tens of milliseconds: were each event written by
+   * itself, a burst would queue up behind its first. So the channel of a crowd rests as long as it worked, and what comes
+   * meanwhile is one write.
+   */
+  #serve(channel: Channel): void {
+    channel.timer = undefined;
+    const events = channel.gathered;
+    channel.gathered = [];
+    const last = events.at(-1);
+    if (!last || !this.#open) return;
+    const startedMs = performance.now();
     channel.known = Math.max(channel.known, last.seq);
     for (const one of [...channel.subscriptions]) {
       deliver(one, events);
       if (last.type === "execution-end" && one.next === last.seq + 1) this.#finish(channel, one);
     }
+    const nowMs = performance.now();
+    if (channel.subscriptions.size >= crowd) channel.freeAtMs = nowMs + (nowMs - startedMs);
     void this.#catchUp(channel);
   }
 
@@ -110,7 +138,15 @@ class DatabaseEventHub implements EventHub {
   subscribe(executionId: string, afterSeq: number, listener: EventListener): () => void {
     let channel = this.#channels.get(executionId);
     if (!channel) {
-      channel = { executionId, subscriptions: new Set(), known: 0, reading: false };
+      channel = {
+        executionId,
+        subscriptions: new Set(),
+        known: 0,
+        reading: false,
+        gathered: [],
+        timer: undefined,
+        freeAtMs: 0,
+      };
       this.#channels.set(executionId, channel);
     }
     const subscription: Subscription = { next: afterSeq + 1, listener, open: true };
@@ -129,6 +165,7 @@ class DatabaseEventHub implements EventHub {
   async close(): Promise<void> {
     this.#open = false;
     for (const stop of this.#stops.splice(0)) stop();
+    for (const channel of this.#channels.values()) clearTimeout(channel.timer);
     this.#channels.clear();
   }
 

@@ -2,4 +2,4 @@
 export { createEventHub, type EventHub, type EventListener } from "./event-hub.ts";
 export { EventPacker, type PackedEvents, type UnpackedEvent } from "./pack-events.ts";
 export { readEvents } from "./read-events.ts";
-export { type StoredEvent, sseFrame, toExecutionEvent } from "./stored-event.ts";
+export { type StoredEvent, sseFrames, toExecutionEvent } from "./stored-event.ts";

@@ -1,6 +1,6 @@
 import { AppError, ExecutionEventsQuery, ExecutionParams } from "#contracts";
 import { ownsExecution } from "#domain";
-import { sseFrame } from "#events";
+import { sseFrames } from "#events";
 import { expectFound } from "../../expect-ok.ts";
 import { type Authenticator, credentialOf } from "../../plugins/authenticate.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
@@ -26,10 +26,7 @@ export function executionEventRoutes(authenticator: Authenticator): AnyRoute[] {
         const stream = openSse(reply, { resumable: reply.server.resumableStreams });
         deps.metrics.sseClients(1);
         const unsubscribe = deps.events.subscribe(executionId, after, {
-          onEvents: (events) => {
-            const [only] = events;
-            stream.write(events.length === 1 && only ? sseFrame(only) : Buffer.concat(events.map(sseFrame)));
-          },
+          onEvents: (events) => stream.write(sseFrames(events)),
           onEnd: () => stream.end(),
           onError: (error) => deps.logger.warn({ err: error, executionId }, "events could not be read; trying again"),
         });
