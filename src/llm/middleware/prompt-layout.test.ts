@@ -91,6 +91,35 @@ test("a history that outgrows the window loses its oldest turns, never system, t
   await server.close();
 });
 
+test("at the window's edge a result that stands twice is sent once, before any turn is dropped", async () => {
+  const server = await startOpenAiServer();
+  const { gateway } = fixtureGateway([testAccount("openai", server.url)]);
+  const messages: LlmMessage[] = [task];
+  for (let turn = 0; turn < 6; turn += 1) {
+    messages.push(
+      { role: "assistant", content: "", toolCalls: [{ id: `call_${turn}`, name: "read", arguments: "{}" }] },
+      {
+        role: "tool",
+        toolCallId: `call_${turn}`,
+        content: turn % 2 === 0 ? "the same page ".repeat(1000) : `Page ${turn}`,
+      },
+    );
+  }
+  const reply = await gateway.complete(testCall({ model: "gpt-4", messages, maxOutputTokens: 500 }));
+  const sent = (server.requests[0]!.body as { messages: { role: string; content: string }[] }).messages;
+  assert.equal(sent.length, messages.length);
+  const results = sent.filter((message) => message.role === "tool").map((message) => message.content);
+  assert.deepEqual(
+    results.map((content) => content.length > 1000),
+    [false, false, false, false, true, false],
+  );
+  assert.match(results[0] as string, /same result stands further down/);
+  assert.equal(reply.trimmed?.droppedMessages, 2);
+  assert.ok((reply.trimmed?.droppedTokens ?? 0) > 3000);
+  await gateway.close();
+  await server.close();
+});
+
 test("a prompt that cannot fit is refused before it costs anything", async () => {
   const server = await startOpenAiServer();
   const { gateway } = fixtureGateway([testAccount("openai", server.url)]);

@@ -7,9 +7,10 @@ import type { LlmMessage, LlmRequest } from "../types.ts";
 /*
  * Prompt layout. Promise: what does not change between the calls of one piece of work comes first and byte for byte the
  * same (system messages, tools by name), so that the providers' prefix caches hit; a system message that stands twice is
- * sent once; a history that outgrows the model's window loses its oldest turns, never the system prompt, the task (the
- * first user message) or the last turn, with a note in their place and the loss recorded on the call. Nothing else of
- * the meaning is touched, and a prompt that cannot fit is refused before it costs anything.
+ * sent once; a history that outgrows the model's window is rid first of tool results that stand in it twice, then of its
+ * oldest turns, never of the system prompt, the task (the first user message) or the last turn, with a note in their
+ * place and the loss recorded on the call. Nothing else of the meaning is touched, and a prompt that cannot fit is
+ * refused before it costs anything.
  */
 export function promptLayoutMiddleware(): GatewayMiddleware {
   return (next) => (call, onFrame) => {
@@ -89,6 +90,33 @@ function turnsOf(messages: readonly LlmMessage[]): LlmMessage[][] {
   return turns;
 }
 
+/** Shorter ones are not worth a note in their place. */
+const REPEAT_CHARACTERS = 400;
+const repeatNote = "[The same result stands further down in this conversation.]";
+
+/** Of equal tool results the last one stays whole. */
+function withoutRepeats(given: readonly LlmMessage[]): {
+  messages: LlmMessage[];
+  repeats: number;
+  savedTokens: number;
+} {
+  const seen = new Set<string>();
+  let repeats = 0;
+  let savedTokens = 0;
+  const messages = given.toReversed().map((message): LlmMessage => {
+    if (message.role !== "tool" || message.content.length < REPEAT_CHARACTERS) return message;
+    if (!seen.has(message.content)) {
+      seen.add(message.content);
+      return message;
+    }
+    const short = { ...message, content: repeatNote };
+    repeats += 1;
+    savedTokens += Math.floor(messageTokens(message).expected - messageTokens(short).expected);
+    return short;
+  });
+  return { messages: messages.reverse(), repeats, savedTokens };
+}
+
 function fit(call: GatewayCall, request: LlmRequest, window: number): LlmRequest {
   const { state } = call;
   const changed = { ...call, request };
@@ -98,8 +126,15 @@ function fit(call: GatewayCall, request: LlmRequest, window: number): LlmRequest
   // The likely count decides, with a tenth to spare: the bound would throw away half of a history that fits.
   let tokens = state.inputTokens(changed).expected * 1.1;
   if (tokens <= room) return request;
-  const systems = request.messages.filter((message) => message.role === "system");
-  const turns = turnsOf(request.messages.filter((message) => message.role !== "system"));
+  const { messages, repeats, savedTokens } = withoutRepeats(request.messages);
+  tokens -= savedTokens * 1.1;
+  state.forgetTokens();
+  if (tokens <= room) {
+    state.trimmed = { droppedMessages: repeats, droppedTokens: savedTokens };
+    return { ...request, messages };
+  }
+  const systems = messages.filter((message) => message.role === "system");
+  const turns = turnsOf(messages.filter((message) => message.role !== "system"));
   const task = turns.findIndex((turn) => turn[0]?.role === "user");
   const dropped = new Set<number>();
   let droppedTokens = 0;
@@ -117,8 +152,7 @@ function fit(call: GatewayCall, request: LlmRequest, window: number): LlmRequest
     );
   }
   const droppedMessages = [...dropped].reduce((sum, index) => sum + (turns[index] as LlmMessage[]).length, 0);
-  state.trimmed = { droppedMessages, droppedTokens };
-  state.forgetTokens();
+  state.trimmed = { droppedMessages: droppedMessages + repeats, droppedTokens: droppedTokens + savedTokens };
   const note: LlmMessage = {
     role: "user",
     content: `[${droppedMessages} earlier messages of this conversation were left out here to fit the model's window.]`,
