@@ -12,6 +12,16 @@ const [origin = ""] = process.argv.slice(2);
 const keys = new Map([
   [createHash("sha256").update("mst_bench").digest("base64"), "0196f000-0000-7000-8000-000000000001"],
 ]);
+/** As in the product: a key that was good is known by its header for a second, without a digest each time. */
+const goodUntil = new Map<string, number>();
+function isGood(authorization: string | undefined): boolean {
+  if (authorization === undefined) return false;
+  const now = performance.now();
+  if ((goodUntil.get(authorization) ?? 0) > now) return true;
+  if (!keys.has(createHash("sha256").update(authorization.slice(7)).digest("base64"))) return false;
+  goodUntil.set(authorization, now + 1_000);
+  return true;
+}
 const accountOf = (latency: string): ProviderAccount => ({
   id: `bench-${latency}`,
   tenantId: null,
@@ -44,9 +54,7 @@ interface Body {
 const app = Fastify({ bodyLimit: 1_048_576, requestTimeout: 60_000 });
 
 app.post<{ Params: { latency: string }; Body: Body }>("/:latency/v1/chat/completions", async (request, reply) => {
-  const token = request.headers.authorization?.slice(7) ?? "";
-  if (!keys.has(createHash("sha256").update(token).digest("base64")))
-    return reply.code(401).send({ error: { message: "key" } });
+  if (!isGood(request.headers.authorization)) return reply.code(401).send({ error: { message: "key" } });
   const { body } = request;
   const abort = new AbortController();
   // Aborting makes an exception with a stack: only for those who left.

@@ -109,15 +109,14 @@ export function createAdmission(
 
   return {
     admit(request, reply, route) {
-      const credential = credentialOf(request);
       if (unsafe.has(request.method) && request.headers.authorization === undefined && isCrossSite(request)) {
         throw new AppError(
           "forbidden",
           "A page of another site sent this request. Open Muster itself and do it there.",
         );
       }
-      if (!route.guessable) return admitCaller(request, reply, route, credential);
-      return countGuess(request.ip).then(() => admitCaller(request, reply, route, credential));
+      if (!route.guessable) return admitCaller(request, reply, route);
+      return countGuess(request.ip).then(() => admitCaller(request, reply, route));
     },
     of: (request) => admitted.get(request),
     cacheKey: (caller, request) => keptAnswerKey(caller, request.url),
@@ -136,15 +135,14 @@ export function createAdmission(
     limited(await takeSignInTry(deps.db, address, limits.signIn), refusal);
   }
 
-  function admitCaller(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    route: AnyRoute,
-    credential: Credential | null,
-  ): undefined | Promise<void> {
-    const known = credential === null ? null : authenticator.recall(credential);
-    if (credential !== null && known === undefined) return findAndEnter(request, reply, route, credential);
-    if (credential !== null && known) authenticator.noteHeaders(request.headers, credential);
+  function admitCaller(request: FastifyRequest, reply: FastifyReply, route: AnyRoute): undefined | Promise<void> {
+    const remembered = authenticator.recallHeaders(request.headers);
+    const credential = remembered === undefined ? credentialOf(request) : null;
+    const known = credential === null ? remembered : authenticator.recall(credential);
+    if (credential !== null) {
+      if (known === undefined) return findAndEnter(request, reply, route, credential);
+      if (known !== null) authenticator.noteHeaders(request.headers, credential);
+    }
     enter(request, reply, route, known ?? null);
     return undefined;
   }
