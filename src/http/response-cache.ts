@@ -30,9 +30,12 @@ export interface AnswerCache {
   invalidate(tags: readonly string[]): Promise<void>;
   /** What other processes loaded; absent without a store for it. */
   readonly secondLevel?: SecondLevel | undefined;
-  /** Hears of every invalidation, of this process and of others. */
+  /** Hears of every invalidation, of this process and of others; `[anythingTag]` when some may have been missed. */
   onInvalidated(listener: (tags: readonly string[]) => void): () => void;
 }
+
+/** Stands for every tag there is. */
+export const anythingTag = "*";
 
 /** What connects the caches of several processes: `createInvalidationBus` of the cache module. */
 export interface Invalidations {
@@ -71,7 +74,13 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
     options.secondLevel?.history.invalidated(tags);
     return drop(tags);
   };
-  const others = options.connect?.({ onInvalidate: drop, onReset: () => kept.clear() });
+  const others = options.connect?.({
+    onInvalidate: drop,
+    onReset: () => {
+      kept.clear();
+      for (const listener of listeners) listener([anythingTag]);
+    },
+  });
   return {
     answers: { ...kept, invalidate: (tags) => dropOwn([...tags]) },
     secondLevel: options.secondLevel?.level,

@@ -1,6 +1,6 @@
 import type { UserChange } from "#contracts";
 import { type ChangeArea, type Database, readUserChange, readUserSnapshot } from "#domain";
-import type { AnswerCache } from "./response-cache.ts";
+import { type AnswerCache, anythingTag } from "./response-cache.ts";
 
 export interface UserChangeListener {
   /** Ready to be sent; the same bytes for all that follow one user. */
@@ -31,7 +31,7 @@ interface Followed {
 /** The first change is told at once (what belongs together is gathered), further ones at most this often. */
 const gatherMs = 40;
 const intervalMs = 1_000;
-/** Of more executions at once the pages read their lists anew. */
+/** Of more executions at once a snapshot is told, with which pages find out what they show that is over. */
 const maxExecutions = 100;
 
 /** Begins to listen; until someone follows, that costs a look into an empty map per write. */
@@ -40,8 +40,23 @@ export function createUserChanges(options: { db: Database; cache: Pick<AnswerCac
   const followed = new Map<string, Followed>();
 
   const unsubscribe = options.cache.onInvalidated((tags) => {
-    if (followed.size > 0) note(tags);
+    if (tags[0] === anythingTag) for (const [userId, one] of followed) sendSnapshot(userId, one, one.listeners);
+    else if (followed.size > 0) note(tags);
   });
+
+  function sendSnapshot(userId: string, one: Followed, to: Iterable<UserChangeListener>): void {
+    const waiting = [...to];
+    const present = () => waiting.filter((listener) => one.listeners.has(listener));
+    readUserSnapshot(db, { userId }).then(
+      (snapshot) => {
+        const frame = toFrame(snapshot);
+        for (const listener of present()) listener.onChange(frame);
+      },
+      (error: unknown) => {
+        for (const listener of present()) listener.onError(error);
+      },
+    );
+  }
 
   function note(tags: readonly string[]): void {
     const touched = new Set<string>();
@@ -77,7 +92,9 @@ export function createUserChanges(options: { db: Database; cache: Pick<AnswerCac
     one.executionIds.clear();
     one.areas.clear();
     try {
-      const frame = toFrame(await readUserChange(db, { userId }, changed));
+      const isTooMuch = changed.executionIds.length >= maxExecutions;
+      const read = isTooMuch ? readUserSnapshot(db, { userId }) : readUserChange(db, { userId }, changed);
+      const frame = toFrame(await read);
       for (const listener of one.listeners) listener.onChange(frame);
     } catch (error) {
       for (const listener of one.listeners) listener.onError(error);
@@ -104,10 +121,7 @@ export function createUserChanges(options: { db: Database; cache: Pick<AnswerCac
       const joined = one;
       joined.listeners.add(listener);
       // Read after it began to listen: what changes meanwhile is told again, nothing is missed.
-      readUserSnapshot(db, { userId }).then(
-        (snapshot) => joined.listeners.has(listener) && listener.onChange(toFrame(snapshot)),
-        (error: unknown) => joined.listeners.has(listener) && listener.onError(error),
-      );
+      sendSnapshot(userId, joined, [listener]);
       return () => {
         joined.listeners.delete(listener);
         if (joined.listeners.size > 0) return;

@@ -39,6 +39,7 @@ function pages(samples: Samples): [path: string, ready: string][] {
     ["/settings?part=budgets", "text=per month"],
     ["/settings?part=keys", "text=No key yet"],
     ["/settings?part=people", "text=Invitations"],
+    ["/settings?part=retention", "text=Whole database"],
     ["/settings?part=profile", "text=New password"],
     ["/settings?part=appearance", "text=As the system"],
     ["/notifications", "main li"],

@@ -34,7 +34,8 @@ export function followChanges(client: QueryClient, signal: AbortSignal): Promise
 function applyChange(client: QueryClient, change: UserChange, statuses: Map<string, ExecutionStatus>): void {
   const { kind, areas, executions } = change;
   if (kind === "snapshot" && statuses.size > 0 && missedSomething(client, change, statuses)) {
-    void invalidate(client, "/dashboard", "/executions", "/tasks", "/notifications", "/squads", "/usage");
+    void invalidate(client, "/dashboard", "/tasks", "/notifications", "/squads", "/usage");
+    void client.invalidateQueries({ queryKey: ["/executions"] });
     statuses.clear();
   }
   const dashboardKey = queries.dashboard().queryKey;
