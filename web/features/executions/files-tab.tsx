@@ -94,7 +94,7 @@ function FilePreview({ execution, file }: { execution: Execution; file: Executio
     <div className="flex min-h-0 min-w-0 flex-1 flex-col">
       <div className="flex shrink-0 items-center gap-2 border-line border-b px-3 py-1.5">
         <span className="min-w-0 flex-1 truncate font-medium">{file.path}</span>
-        {readable && (
+        {readable && !file.path.startsWith("attachments/") && (
           <Button
             small
             look={comparing ? "primary" : "secondary"}

@@ -142,7 +142,7 @@ function Sizes({ settings }: { settings: InstallationSettings }) {
               <th scope="row" className="px-3 py-2 font-medium">
                 {name}
               </th>
-              <td className="tabular px-3 py-2 text-right">{formatBytes(bytes)}</td>
+              <td className="tabular whitespace-nowrap px-3 py-2 text-right">{formatBytes(bytes)}</td>
               <td className="px-3 py-2 text-muted text-xs">{note}</td>
             </tr>
           ))}
