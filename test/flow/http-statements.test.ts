@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { uuidv7 } from "#db";
 import type { Database } from "#domain";
+import type { AnyRoute } from "#http";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, type TestUser } from "../support/api-client.ts";
 
@@ -15,9 +16,11 @@ const statements: string[] = [];
 before(async () => {
   api = await startTestApi();
   few = await createUser(api.app, api.database.db);
-  many = await createUser(api.app, api.database.db);
+  many = await createUser(api.app, api.database.db, { role: "owner" });
   await fill(few, 1);
   await fill(many, 25);
+  await fillDeep(few, 1);
+  await fillDeep(many, 25);
   countStatements(api.database.db);
 });
 after(() => api.close());
@@ -39,7 +42,10 @@ async function fill(user: TestUser, size: number): Promise<void> {
       "INSERT INTO notifications (id, user_id, kind, title) VALUES ($1, $2, 'system', 'T')",
       [uuidv7(), user.id],
     );
-    ids.set(user.id, { squad: squad.id, project: project.id, task: task.id, execution: execution.id });
+    const [conversation, toolCall] = [uuidv7(), uuidv7()];
+    const at = { squad: squad.id, project: project.id, task: task.id, execution: execution.id };
+    ids.set(user.id, { ...at, conversation, toolCall });
+    await fillMore(user, { ...at, conversation, toolCall, member: squad.members[0].id });
   }
   const { execution } = ids.get(user.id) as Record<string, string>;
   for (let index = 0; index < size; index++) {
@@ -47,6 +53,49 @@ async function fill(user: TestUser, size: number): Promise<void> {
       "fill_message",
       "INSERT INTO agent_messages (id, task_execution_id, role, status, content) VALUES ($1, $2, 'assistant', 'completed', 'x')",
       [uuidv7(), execution],
+    );
+  }
+}
+
+/** What has no route of its own to make it: conversations, bills, journal entries, accounts, invitations. */
+async function fillMore(user: TestUser, own: Record<string, string>): Promise<void> {
+  const { db } = api.database;
+  const insert = (label: string, text: string, values: unknown[]) => db.query(`fill_${label}`, text, values);
+  await insert("talk", "INSERT INTO conversations (id, user_id, title, model) VALUES ($1, $2, 'T', 'test/echo')", [
+    own.conversation,
+    user.id,
+  ]);
+  await insert(
+    "bill",
+    `INSERT INTO llm_usage (id, user_id, squad_id, member_id, provider, model, lane, outcome, cache_result, input_tokens, output_tokens)
+     VALUES ($1, $2, $3, $4, 'openai', 'm', 'interactive', 'done', 'miss', 1, 1)`,
+    [uuidv7(), user.id, own.squad, own.member],
+  );
+  await user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd: 1_000_000 });
+  await user.call("PUT", `/api/v1/budgets/executions/${own.execution}`, { limitNanoUsd: 1_000_000 });
+  await user.call("POST", "/api/v1/api-keys", { name: "another" });
+  await user.call("POST", "/api/v1/provider-accounts", {
+    kind: "openai",
+    name: `A ${own.squad}`,
+    apiKey: "sk-0123456789abcdef",
+  });
+}
+
+/** Entries of one long execution and one long conversation. */
+async function fillDeep(user: TestUser, size: number): Promise<void> {
+  const { db } = api.database;
+  const { execution = "", conversation = "", toolCall = "" } = ids.get(user.id) ?? {};
+  for (let index = 0; index < size; index++) {
+    await db.query(
+      "fill_said",
+      "INSERT INTO conversation_messages (id, conversation_id, role, content) VALUES ($1, $2, 'user', 'x')",
+      [uuidv7(), conversation],
+    );
+    await db.query(
+      "fill_tool",
+      `INSERT INTO tool_calls (id, execution_id, step_id, key, epoch, member_id, tool, class, arguments, state, result, ended_at)
+       VALUES ($1, $2, $3, $4, 1, $3, 'write_file', 'idempotent', '{"path":"a.md","content":"x"}', 'done', 'Wrote it.', now())`,
+      [index === 0 ? toolCall : uuidv7(), execution, uuidv7(), `turn-${index}/tool-1`],
     );
   }
 }
@@ -99,6 +148,45 @@ for (const [url, expected] of reads) {
     assert.deepEqual(forMany, forFew);
     assert.equal(forMany.length, expected, forMany.join());
   });
+}
+
+/** Queries without which a route refuses to answer. */
+const neededQuery: Record<string, string> = { listFileVersions: "?path=a.md" };
+
+/** What of the table is no read of rows: streams, files, pages of this server. */
+const otherwise = (route: AnyRoute) =>
+  route.stream !== undefined || route.policy === "public" || route.tag === "operations";
+
+test("every GET of the route table takes as many statements for many rows as for one", async () => {
+  const tried: string[] = [];
+  for (const route of api.app.routeTable) {
+    if (route.method !== "GET" || otherwise(route)) continue;
+    const path = route.path.replace(/:(\w+)Id\b/g, "{$1}") + (neededQuery[route.operationId] ?? "");
+    if (route.policy !== "user") {
+      // Owners see what belongs to all: once before there are many, and once after.
+      const before = await statementsOf(many, path);
+      await addPeople(20);
+      assert.deepEqual(await statementsOf(many, path), before, path);
+    } else assert.deepEqual(await statementsOf(many, path), await statementsOf(few, path), path);
+    tried.push(path);
+  }
+  assert.ok(tried.length >= 30, tried.join("\n"));
+});
+
+async function addPeople(count: number): Promise<void> {
+  for (let index = 0; index < count; index++) {
+    const id = uuidv7();
+    await api.database.db.query(
+      "fill_person",
+      "INSERT INTO users (id, email, name, password_hash, role) VALUES ($1, $2, 'P', 'x', 'member')",
+      [id, `${id}@example.org`],
+    );
+    await api.database.db.query(
+      "fill_invitation",
+      "INSERT INTO invitations (id, invited_by, email, token_hash, expires_at) VALUES ($1, $2, $3, $4, now() + interval '1 day')",
+      [id, many.id, `guest-${id}@example.org`, Buffer.from(id)],
+    );
+  }
 }
 
 test("a cached read takes no statement, its sign-in included", async () => {
