@@ -41,12 +41,14 @@ test("a person and a member get a picture, see it after a reload, and get a remo
   await own.waitFor();
   await page.reload();
   await own.waitFor();
-  const shown = await own.evaluate((image: HTMLImageElement) => ({
-    source: new URL(image.currentSrc).pathname,
-    wide: image.naturalWidth > 0,
-    lazy: image.loading,
-    size: [image.width, image.height],
-  }));
+  const shown = await own.evaluate(
+    (image: { currentSrc: string; naturalWidth: number; loading: string; width: number; height: number }) => ({
+      source: new URL(image.currentSrc).pathname,
+      wide: image.naturalWidth > 0,
+      lazy: image.loading,
+      size: [image.width, image.height],
+    }),
+  );
   assert.match(shown.source, /^\/api\/v1\/avatars\/[\w-]{22}\/40\.avif$/);
   assert.deepEqual([shown.wide, shown.lazy, shown.size], [true, "lazy", [40, 40]]);
   await page.getByRole("button", { name: "Remove picture" }).click();
