@@ -56,8 +56,11 @@ interface Batch {
   begin?: unknown[];
   ends?: unknown[];
   close?: unknown;
-  events?: { type: string }[];
+  packed?: { count: number; body: string };
 }
+
+/** Streamed text among a batch's packed events: by its name, or by its number among the frequent ones. */
+const streamedText = /(?:^|,)\[(?:"message-delta"|5),/;
 
 /** The transactions that a statement is, by its name and its values; none for what is not of interest. */
 export function transactionsOf(name: string | undefined, values: readonly unknown[] | undefined): TransactionName[] {
@@ -85,6 +88,6 @@ function transactionsOfBatch(batch: Batch): TransactionName[] {
   if (batch.begin) found.push("begin");
   if (batch.ends) found.push("finish");
   if (batch.close) found.push("end");
-  if (found.length === 0 && batch.events?.some((event) => event.type === "message-delta")) found.push("flush");
+  if (found.length === 0 && streamedText.test(batch.packed?.body ?? "")) found.push("flush");
   return found;
 }
