@@ -1,10 +1,10 @@
-// Writes docs/reference/ and the configuration table of README.md from the code they describe. `--check` writes nothing and
+// Writes docs/reference/, .env.example and the configuration table of README.md from the code they describe. `--check` writes nothing and
 // exits with 1 when a page is out of date (test/docs/reference.test.ts does the same).
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { type EnvironmentVariable, environmentVariables } from "#config";
+import { type EnvironmentVariable, environmentVariables, renderEnvExample } from "#config";
 import { errorTable } from "#contracts";
 import { liveTargets, type MetricDefinition, metricDefinitions } from "#metrics";
 
@@ -130,6 +130,7 @@ export async function referencePages(): Promise<Map<string, string>> {
     ["docs/reference/configuration.md", configurationPage()],
     ["docs/reference/metrics.md", metricsPage()],
     ["docs/reference/commands.md", await commandsPage()],
+    [".env.example", renderEnvExample()],
     ["README.md", readme(readFileSync(new URL("README.md", root), "utf8"))],
   ]);
 }
