@@ -34,7 +34,7 @@ after(async () => {
 async function startSlowExecution(call: Call, subject: string): Promise<string> {
   await call("POST", "/provider-accounts", {
     kind: "openai",
-    name: "Paced",
+    name: `Paced ${subject}`,
     baseUrl: provider.baseUrl,
     apiKey: "sk-local-0000",
     allowPrivateAddress: true,
@@ -44,7 +44,7 @@ async function startSlowExecution(call: Call, subject: string): Promise<string> 
   const models = await call<ModelList>("GET", "/models");
   const model = models.data.find((one) => one.available && one.id.endsWith("gpt-4o-mini"))?.id;
   const { squad } = await call<SquadAnswer>("POST", "/squads", { template: "research-report", model });
-  const { project } = await call<ProjectAnswer>("POST", "/projects", { name: "Live" });
+  const { project } = await call<ProjectAnswer>("POST", "/projects", { name: `Live ${subject}` });
   const text = Array.from(
     { length: 40 },
     (_, line) => `## ${subject} ${line}\n\n${subject} ${line} says that ${line + 3} of ${line + 9} copies are checked.`,

@@ -117,7 +117,7 @@ describe("muster run", () => {
         ["run", task, "--squad", "nobody"],
         /^muster: there is no squad and no template "nobody"; choose from code-review/,
       ],
-      [["run", "--resume", "7"], /^muster: "7" is not the id of an execution\n$/],
+      [["run", "--resume", "7"], /^muster: "7" is not the id of an execution; muster execution list shows them\n$/],
       [["run", "--resume", id], /^muster: there is no execution 01a20a55/],
     ];
     // Two at a time: each is a process, and the machine may be small.
