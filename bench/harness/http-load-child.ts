@@ -27,6 +27,7 @@ async function play(plan: HttpLoadPlan): Promise<HttpLoadResult> {
   const pool = new Pool(plan.origin, { connections: plan.connections, pipelining: 1 });
   const durations: number[] = [];
   let failed = 0;
+  const statuses: Record<string, number> = {};
   let bytes = 0;
   let next = 0;
   let measuring = plan.warmUpMs === 0;
@@ -46,6 +47,7 @@ async function play(plan: HttpLoadPlan): Promise<HttpLoadResult> {
       if (!measuring) continue;
       durations.push(performance.now() - started);
       bytes += answer.bytes;
+      statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
       if (answer.status !== plan.status) failed++;
     }
   };
@@ -61,6 +63,7 @@ async function play(plan: HttpLoadPlan): Promise<HttpLoadResult> {
     p95Ms: at(0.95),
     p99Ms: at(0.99),
     failed,
+    statuses,
     bytesPerAnswer: bytes / Math.max(1, durations.length),
   };
 }

@@ -28,6 +28,8 @@ export interface HttpLoadResult {
   p95Ms: number;
   p99Ms: number;
   failed: number;
+  /** How many answers had which status; 0 for none at all. */
+  statuses: Record<string, number>;
   bytesPerAnswer: number;
 }
 

@@ -3,7 +3,7 @@ import type { Caller } from "#domain";
 import type { HttpDependencies } from "./dependencies.ts";
 import { prepareBrotli } from "./response-cache.ts";
 import type { AnyRoute } from "./route.ts";
-import { writeStored } from "./send-answer.ts";
+import { isFormMissing, writeStored } from "./send-answer.ts";
 
 /** The answers of reads that are kept, for callers who were let in. */
 export interface KeptAnswers {
@@ -24,7 +24,8 @@ export function createKeptAnswers(deps: Pick<HttpDependencies, "cache" | "metric
       if (!cache.usable()) return false;
       const startedAt = performance.now();
       const answer = cache.answers.fresh(keptAnswerKey(caller, request.url as string));
-      if (!answer) return false;
+      // The form that this client takes is made on the ordinary way, once.
+      if (!answer || isFormMissing(request, answer)) return false;
       const status = writeStored(request, response, answer);
       if (!answer.br && request.headers["accept-encoding"]?.includes("br")) prepareBrotli(answer, onError);
       metrics.observeCache("responses", "hit");

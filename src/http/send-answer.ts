@@ -48,6 +48,14 @@ function chooseEncoding(header: string | undefined, answer: StoredAnswer): Encod
   return accepted.gzip && answer.gzip ? "gzip" : "identity";
 }
 
+/** True when this client would be sent the plain bytes only because nobody has compressed them for its kind so far. */
+export function isFormMissing({ headers }: IncomingMessage, answer: StoredAnswer): boolean {
+  if (answer.gzip || answer.identity.length < compressFromBytes) return false;
+  const accepted = acceptedEncodings(headers["accept-encoding"]);
+  if (!accepted.gzip || (accepted.br && answer.br)) return false;
+  return !matchesEtag(headers["if-none-match"], answer.etag);
+}
+
 /** Names and values in turn: what Node writes with the least work. */
 function headersOf(answer: StoredAnswer, form: Encoding | "notModified"): string[] {
   const known = answer.headers[form];

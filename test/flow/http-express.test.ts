@@ -56,6 +56,16 @@ test("kept answers over the socket are those of the ordinary way, headers and al
   assert.deepEqual([(await get(user, page, {}, "HEAD")).body, (await get(user, `${page}?page=2`)).status], ["", 200]);
 });
 
+test("a kept answer that was asked for plainly is compressed for the next who takes compressed ones", async () => {
+  const user = await userWithSquads(3);
+  await get(user, page, { "accept-encoding": "identity" });
+  for (const encoding of ["gzip", "br, gzip"]) {
+    const { headers } = await get(user, page, { "accept-encoding": encoding });
+    assert.match(String(headers.get("content-encoding")), /^(gzip|br)$/, encoding);
+  }
+  assert.equal((await get(user, page, { "accept-encoding": "identity" })).headers.get("content-encoding"), null);
+});
+
 test("one address, two users: each gets their own, and nobody reads behind their own write", async () => {
   const users = [await userWithSquads(2), await userWithSquads(2)] as const;
   const own = users.map(() => new Set<string>());
