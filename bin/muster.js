@@ -1,11 +1,11 @@
-#!/usr/bin/env -S node --max-semi-space-size=16
+#!/usr/bin/env -S node --max-semi-space-size=16 --no-allocation-site-pretenuring
 // The command `muster`. Runs on any Node; the product itself needs one that reads TypeScript (≥ 22.18), so an older
 // one hands over to the Node 24 that `npm ci` brought along.
 import { spawn } from "node:child_process";
 import { findNode, isNewEnough } from "../scripts/find-node.js";
 
-// As in the first line and in `npm start`: docs/decisions/0039-a-small-young-generation.md.
-const nodeFlags = ["--max-semi-space-size=16"];
+// As in the first line and in `npm start`: docs/decisions/0039-a-small-young-generation.md and 0048.
+const nodeFlags = ["--max-semi-space-size=16", "--no-allocation-site-pretenuring"];
 
 if (isNewEnough(process.versions.node)) {
   await import("../src/cli/main.ts");

@@ -2,6 +2,7 @@ import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type BenchRow, judged, median, round } from "../harness/row.ts";
+import { nodeFlags } from "../support/node-flags.ts";
 import { type LoadResult, percentile, runLoad } from "./raw-load.ts";
 
 /*
@@ -32,6 +33,7 @@ function pin(pid: number | undefined, core: string): boolean {
 
 async function start(file: string, core: string, args: string[] = []): Promise<Server> {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
+    execArgv: [...nodeFlags],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   pin(child.pid, core);
