@@ -38,6 +38,7 @@ const executionBase = {
   taskId: Id,
   squadId: NullableId,
   status: Type.Enum(executionStatuses),
+  deferred: Type.Boolean({ description: "Its calls go to the provider's batch service" }),
   endReason: nullable(Type.Enum(endReasons)),
   error: NullableText,
   createdAt: Timestamp,

@@ -17,6 +17,7 @@ interface ListRow {
   task_id: string;
   squad_id: string | null;
   status: ExecutionStatus;
+  deferred: boolean;
   end_reason: EndReason | null;
   error: string | null;
   created_at: Date;
@@ -50,7 +51,7 @@ function listSql(filters: { squadId: boolean; taskId: boolean; status: boolean }
 /** The list items of the executions that a condition (with order and limit) chooses. */
 function itemsSql(chosen: string): string {
   return `
-      SELECT t.id, t.task_id, t.squad_id, t.status, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at,
+      SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at,
         t.task->>'title' AS task_title, COALESCE(s.name, '') AS squad_name, t.input_tokens, t.output_tokens,
         t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended
       FROM (SELECT * FROM task_executions t WHERE ${chosen}) t
@@ -105,6 +106,7 @@ function toListItem(row: ListRow): ExecutionListItem {
     taskId: row.task_id,
     squadId: row.squad_id,
     status: row.status,
+    deferred: row.deferred,
     endReason: row.end_reason,
     error: row.error,
     createdAt: row.created_at.toISOString(),

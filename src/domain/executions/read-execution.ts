@@ -14,6 +14,7 @@ interface DetailRow {
   task_id: string;
   squad_id: string | null;
   status: ExecutionStatus;
+  deferred: boolean;
   end_reason: Execution["endReason"];
   error: string | null;
   created_at: Date;
@@ -43,7 +44,7 @@ interface DetailRow {
 
 // One statement, so that lastSeq, steps and the text in flight are of one moment.
 const detailSql = `
-  SELECT t.id, t.task_id, t.squad_id, t.status, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at, t.task, q.snapshot AS squad,
+  SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at, t.task, q.snapshot AS squad,
     (SELECT jsonb_object_agg(m.id, m.avatar_key) FROM squad_members m
        WHERE m.squad_id = t.squad_id AND m.avatar_key IS NOT NULL) AS avatars,
     t.llm_calls, t.tool_calls, t.input_tokens, t.output_tokens, t.cost_nano_usd, t.cost_incomplete,
@@ -78,6 +79,7 @@ export async function readExecution(db: Queryable, scope: Scope, executionId: st
     taskId: row.task_id,
     squadId: row.squad_id,
     status: row.status,
+    deferred: row.deferred,
     endReason: row.end_reason,
     error: row.error,
     createdAt: row.created_at.toISOString(),

@@ -2,7 +2,8 @@ import clsx from "clsx";
 import { CloudOff, TriangleAlert } from "lucide-react";
 import type { ComponentType, ReactNode } from "react";
 import { ApiError, messageOf } from "../../lib/api.ts";
-import { Button } from "./button.tsx";
+import { AppLink } from "./app-link.tsx";
+import { Button, buttonClass } from "./button.tsx";
 
 /** A grey shape where content will be; give it the size of what comes. */
 export function Skeleton({ className }: { className?: string }) {
@@ -48,16 +49,23 @@ export function Empty({ icon: Icon, title, children, action, className }: EmptyP
 export function Failure({ error, retry, className }: { error: unknown; retry?: () => void; className?: string }) {
   const offline = error instanceof ApiError && error.code === "network";
   const Icon = offline ? CloudOff : TriangleAlert;
+  // Asking again does not bring back what is not there.
+  const gone = error instanceof ApiError && error.status === 404;
   const title = error instanceof ApiError ? error.title : "This could not be shown";
   return (
     <div role="alert" className={clsx("flex flex-col items-center px-6 py-12 text-center", className)}>
       <Icon aria-hidden className={clsx("mb-3 size-6", offline ? "text-faint" : "text-bad")} />
       <p className="font-medium text-base">{title}</p>
       <p className="mt-1 max-w-md text-balance text-muted">{messageOf(error)}</p>
-      {retry && (
+      {retry && !gone && (
         <Button className="mt-4" onClick={retry}>
           Try again
         </Button>
+      )}
+      {gone && (
+        <AppLink href="/" className={`mt-4 ${buttonClass("secondary")}`}>
+          Go to the dashboard
+        </AppLink>
       )}
     </div>
   );

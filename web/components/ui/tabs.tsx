@@ -1,6 +1,6 @@
 "use client";
 import clsx from "clsx";
-import type { KeyboardEvent, ReactNode } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useRef } from "react";
 
 export interface Tab<Name extends string> {
   name: Name;
@@ -22,6 +22,14 @@ interface TabsProps<Name extends string> {
 
 /** Tabs in a line; arrows choose, as the ARIA pattern has it. */
 export function Tabs<Name extends string>({ label, tabs, value, onChange, className, controls }: TabsProps<Name>) {
+  const line = useRef<HTMLDivElement>(null);
+  // On a narrow window the chosen one may stand outside: the line is scrolled, never the page.
+  useEffect(() => {
+    const row = line.current;
+    const chosen = row?.querySelector<HTMLElement>(`[data-tab="${value}"]`);
+    if (!row || !chosen || row.scrollWidth <= row.clientWidth) return;
+    row.scrollLeft = chosen.offsetLeft - row.offsetLeft - (row.clientWidth - chosen.offsetWidth) / 2;
+  }, [value]);
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     const at = tabs.findIndex((tab) => tab.name === value);
     const step = { ArrowRight: 1, ArrowLeft: -1, Home: -at, End: tabs.length - 1 - at }[event.key];
@@ -34,6 +42,7 @@ export function Tabs<Name extends string>({ label, tabs, value, onChange, classN
   };
   return (
     <div
+      ref={line}
       role="tablist"
       aria-label={label}
       onKeyDown={onKeyDown}
@@ -46,6 +55,7 @@ export function Tabs<Name extends string>({ label, tabs, value, onChange, classN
             key={tab.name}
             type="button"
             role="tab"
+            data-tab={tab.name}
             aria-selected={chosen}
             aria-controls={controls}
             tabIndex={chosen ? 0 : -1}

@@ -97,6 +97,7 @@ test("the execution's steps, totals and open messages follow the events; old eve
   const before = {
     lastSeq: 0,
     status: "queued",
+    deferred: false,
     steps: [],
     streaming: [],
     budget: null,

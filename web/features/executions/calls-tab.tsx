@@ -55,15 +55,15 @@ export function CallsTab({ execution, step, onClearStep }: CallsTabProps) {
           Each request to a model stands here with its tokens, price, cache result, wait and latency.
         </Empty>
       ) : (
-        <table className="tabular w-full min-w-[46rem] text-xs">
+        <table className="tabular w-full min-w-[38rem] text-xs">
           <thead className="sticky top-0 bg-surface text-left text-faint">
             <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:py-2 [&>th]:font-medium">
               <th>Member and model</th>
               <th>Step</th>
-              <th className="text-right">Tokens in / out</th>
+              <th className="whitespace-nowrap text-right">Tokens in / out</th>
               <th className="text-right">Cost</th>
               <th>Cache</th>
-              <th className="w-52">Time: wait, first token, whole</th>
+              <th className="w-40">Wait, first token, whole</th>
             </tr>
           </thead>
           <tbody className="[&>tr>td]:border-line [&>tr>td]:border-b [&>tr>td]:px-3 [&>tr>td]:py-1.5">

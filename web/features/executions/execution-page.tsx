@@ -46,7 +46,7 @@ export function ExecutionPage() {
             <ExecutionActions execution={execution} />
           </>
         ) : (
-          <Skeleton className="h-8 w-44" />
+          !error && <Skeleton className="h-8 w-44" />
         )
       }
     >

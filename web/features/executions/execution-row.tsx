@@ -18,6 +18,7 @@ export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
           <span className="block truncate font-medium">{execution.taskTitle}</span>
           <span className="block truncate text-faint text-xs">
             {execution.squadName} · {statusLabel(status)}
+            {execution.deferred && " · Deferred"}
             {execution.stepsTotal > 0 && ` · ${execution.stepsEnded} of ${execution.stepsTotal} steps`}
           </span>
         </span>

@@ -1,5 +1,6 @@
 "use client";
 import { RadioTower, Unplug } from "lucide-react";
+import dynamic from "next/dynamic";
 import type { EndReason, Execution } from "#contracts";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Meter } from "../../components/ui/meter.tsx";
@@ -7,6 +8,8 @@ import { Elapsed } from "../../components/ui/moment.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { formatCost, formatCount, formatDuration, formatMoney } from "../../lib/format.ts";
+
+const DeferredNote = dynamic(() => import("../batch-jobs/deferred-note.tsx"), { ssr: false });
 
 const reasons: Partial<Record<EndReason, string>> = {
   budget_exceeded: "The budget did not allow the next call. Raise it and retry: what is done is kept.",
@@ -50,10 +53,6 @@ export function ExecutionTotals({
               </span>
             )}
           </Total>
-          <Total label="Tokens in" value={formatCount(totals.inputTokens)} />
-          <Total label="Tokens out" value={formatCount(totals.outputTokens)} />
-          <Total label="LLM calls" value={formatCount(totals.llmCalls)} />
-          <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
           <Total label="Steps" value={`${ended} of ${steps.length}`} />
           <Total
             label="Time"
@@ -67,6 +66,10 @@ export function ExecutionTotals({
               )
             }
           />
+          <Total label="Tokens in" value={formatCount(totals.inputTokens)} />
+          <Total label="Tokens out" value={formatCount(totals.outputTokens)} />
+          <Total label="LLM calls" value={formatCount(totals.llmCalls)} />
+          <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
           <Total
             label="Squad"
             value={
@@ -82,6 +85,7 @@ export function ExecutionTotals({
         </dl>
         <Connection state={over ? null : connection} />
       </div>
+      {execution.deferred && !over && <DeferredNote execution={execution} />}
       {over && status !== "completed" && (execution.error || reason) && (
         <p role="status" className="border-line border-t px-4 py-2 text-bad [overflow-wrap:anywhere]">
           {reason} {execution.error !== reason && execution.error}

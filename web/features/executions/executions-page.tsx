@@ -1,7 +1,8 @@
 "use client";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Play } from "lucide-react";
-import type { ExecutionPage as ExecutionList, ExecutionStatus } from "#contracts";
+import dynamic from "next/dynamic";
+import type { ExecutionPage as ExecutionListPage, ExecutionStatus } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button, buttonClass } from "../../components/ui/button.tsx";
@@ -13,30 +14,24 @@ import { apiGet, queryString } from "../../lib/api.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 import { ExecutionRow } from "./execution-row.tsx";
 
-type Filter = "all" | ExecutionStatus;
+const BatchList = dynamic(() => import("../batch-jobs/batch-list.tsx"), {
+  ssr: false,
+  loading: () => <Skeletons count={1} className="h-72 rounded-lg" />,
+});
+
+type Filter = "all" | ExecutionStatus | "batches";
 const tabs: Tab<Filter>[] = [
   { name: "all", label: "All" },
   ...(
     ["running", "queued", "awaiting_approval", "paused", "completed", "failed", "cancelled", "budget_exceeded"] as const
   ).map((status) => ({ name: status, label: statusLabel(status) })),
+  { name: "batches", label: "Batches" },
 ];
 
-/** `/executions`: every run, newest first. */
+/** `/executions`: every run, newest first, and the batches that deferred ones wait for. */
 export function ExecutionsPage() {
   const [search, setSearch] = useSearchState();
   const status = (tabs.find((tab) => tab.name === search.get("status"))?.name ?? "all") satisfies Filter;
-  const query = useInfiniteQuery({
-    queryKey: ["/executions", "all", status],
-    queryFn: ({ pageParam, signal }) =>
-      apiGet<ExecutionList>(
-        `/api/v1/executions${queryString({ limit: 30, status: status === "all" ? undefined : status, cursor: pageParam })}`,
-        signal,
-      ),
-    initialPageParam: "",
-    getNextPageParam: (page) => page.nextCursor,
-    staleTime: 5000,
-  });
-  const executions = query.data?.pages.flatMap((page) => page.data) ?? [];
   return (
     <Page
       title="Executions"
@@ -51,6 +46,26 @@ export function ExecutionsPage() {
         />
       }
     >
+      {status === "batches" ? <BatchList /> : <ExecutionList status={status} />}
+    </Page>
+  );
+}
+
+function ExecutionList({ status }: { status: "all" | ExecutionStatus }) {
+  const query = useInfiniteQuery({
+    queryKey: ["/executions", "all", status],
+    queryFn: ({ pageParam, signal }) =>
+      apiGet<ExecutionListPage>(
+        `/api/v1/executions${queryString({ limit: 30, status: status === "all" ? undefined : status, cursor: pageParam })}`,
+        signal,
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+    staleTime: 5000,
+  });
+  const executions = query.data?.pages.flatMap((page) => page.data) ?? [];
+  return (
+    <>
       <Panel id="executions">
         {query.error && executions.length === 0 ? (
           <Failure error={query.error} retry={() => void query.refetch()} />
@@ -87,6 +102,6 @@ export function ExecutionsPage() {
           Show older
         </Button>
       )}
-    </Page>
+    </>
   );
 }

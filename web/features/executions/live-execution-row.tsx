@@ -15,7 +15,8 @@ export function LiveExecutionRow({ execution: item, follow }: { execution: Execu
   const { data } = useQuery({ ...queries.execution(item.id), enabled: active });
   useFollow(active && data ? item.id : null);
   const live = active ? data?.execution : undefined;
-  const now = live ? currentWork(live) : null;
+  // Of a deferred one nothing streams: its calls are answered together, later.
+  const now = live && !item.deferred ? currentWork(live) : null;
   const total = live?.steps.length ?? item.stepsTotal;
   const ended = live ? live.steps.filter((step) => step.endedAt).length : item.stepsEnded;
   return (
@@ -41,7 +42,7 @@ export function LiveExecutionRow({ execution: item, follow }: { execution: Execu
                 <span className="font-medium">{now.who}</span> {now.text || now.step}
               </>
             ) : (
-              `${item.squadName} · ${statusLabel(item.status)}`
+              `${item.squadName} · ${item.deferred ? "Waits in a batch" : statusLabel(item.status)}`
             )}
           </span>
           <span className="tabular shrink-0 text-faint text-xs">

@@ -89,9 +89,10 @@ export const MessageRow = memo(
 );
 
 function MessageText({ message, search }: { message: LiveMessage; search: string }) {
-  const answer = search ? null : readStructuredAnswer(message.content);
+  const streaming = message.status === "streaming";
+  const answer = search ? null : readStructuredAnswer(message.content, streaming);
   if (answer) return <StructuredAnswer answer={answer} />;
-  return <Markdown text={message.content} streaming={message.status === "streaming"} search={search} />;
+  return <Markdown text={message.content} streaming={streaming} search={search} />;
 }
 
 async function copyLink(messageId: string) {

@@ -3,6 +3,10 @@ import type { StructuredAnswer as Answer } from "./structured-answer.ts";
 
 /** A plan or a review, written out. */
 export function StructuredAnswer({ answer }: { answer: Answer }) {
+  const entries = answer.kind === "plan" ? answer.steps : answer.verdicts;
+  if (entries.length === 0) {
+    return <p className="text-faint">{answer.kind === "plan" ? "Writes the plan" : "Writes the review"}</p>;
+  }
   if (answer.kind === "plan") {
     return (
       <ol className="max-w-[46rem] list-decimal divide-y divide-line rounded-md border border-line bg-canvas pl-7 marker:text-faint">

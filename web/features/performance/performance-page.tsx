@@ -145,11 +145,15 @@ function TargetRow({ row }: { row: Row }) {
       <th scope="row" className="text-left font-normal">
         {row.title}
       </th>
-      <td className="text-right font-medium">{row.live === null ? "no sample" : withUnit(row.live, row.unit)}</td>
-      <td className="text-right text-muted">
+      <td className="whitespace-nowrap text-right font-medium">
+        {row.live === null ? "no sample" : withUnit(row.live, row.unit)}
+      </td>
+      <td className="whitespace-nowrap text-right text-muted">
         {sign} {withUnit(row.target, row.unit)}
       </td>
-      <td className="text-right text-faint">{row.seed === null ? "" : `${sign} ${withUnit(row.seed, row.unit)}`}</td>
+      <td className="whitespace-nowrap text-right text-faint">
+        {row.seed === null ? "" : `${sign} ${withUnit(row.seed, row.unit)}`}
+      </td>
       <td>
         <Sparkline label={`History of ${row.title}`} values={row.history.map((point) => point.value)} />
       </td>

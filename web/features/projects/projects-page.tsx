@@ -100,7 +100,9 @@ function ProjectCard({ project }: { project: ProjectListItem }) {
         className="flex h-34 flex-col rounded-lg border border-line bg-surface p-3.5 shadow-card hover:border-line-strong"
       >
         <span className="truncate font-semibold text-base">{project.name}</span>
-        <span className="mt-1 line-clamp-2 text-muted">{project.description || "No description"}</span>
+        <span className="mt-1 line-clamp-2 text-muted [overflow-wrap:anywhere]">
+          {project.description || "No description"}
+        </span>
         <span className="mt-auto flex items-center justify-between text-faint text-xs">
           <span className="tabular">{total === 0 ? "No task yet" : `${done} of ${plural(total, "task")} done`}</span>
           <Moment iso={project.updatedAt} />

@@ -4,7 +4,7 @@ import { Play } from "lucide-react";
 import { useState } from "react";
 import type { CreateExecutionBody, ExecutionStateAnswer } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
-import { inputClass } from "../../components/ui/field.tsx";
+import { inputClass, Select } from "../../components/ui/field.tsx";
 import { apiSend } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { toastError } from "../../lib/toast.ts";
@@ -18,12 +18,13 @@ interface RunTaskProps {
   onStarted: () => void;
 }
 
-/** Starts an execution, with a budget of its own if wanted, and goes to watch it. */
+/** Starts an execution, now or deferred, with a budget of its own if wanted, and goes to watch it. */
 export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
   const client = useQueryClient();
   const go = useGo();
   const [busy, setBusy] = useState(false);
   const [budget, setBudget] = useState("");
+  const [deferred, setDeferred] = useState(false);
   // Kept over attempts: a repeated press starts one execution, not two.
   const [key, setKey] = useState(() => crypto.randomUUID());
   const amount = budget.trim() === "" ? null : Number(budget);
@@ -31,7 +32,10 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
   const reason = blocked ?? (squadId ? (wrong ? "The budget is no amount" : null) : "Choose a squad and save first");
   const run = async () => {
     setBusy(true);
-    const body: CreateExecutionBody = amount === null ? {} : { budgetUsd: amount };
+    const body: CreateExecutionBody = {
+      ...(amount === null ? {} : { budgetUsd: amount }),
+      ...(deferred ? { deferred: true } : {}),
+    };
     try {
       const { execution } = await apiSend<ExecutionStateAnswer>(
         "POST",
@@ -60,6 +64,19 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
           aria-invalid={wrong || undefined}
           className={`${inputClass} h-8 w-18`}
         />
+      </label>
+      <label htmlFor="run-when" className="flex items-center gap-1.5 text-muted text-xs">
+        When
+        <Select
+          id="run-when"
+          value={deferred ? "deferred" : "now"}
+          title="Within a day: the calls go to the provider's batch service and cost about half"
+          onChange={(event) => setDeferred(event.target.value === "deferred")}
+          className="w-auto text-xs"
+        >
+          <option value="now">Now</option>
+          <option value="deferred">Within a day, half price</option>
+        </Select>
       </label>
       <Button
         look="primary"

@@ -63,10 +63,21 @@ export function DayChart({ rows, from, to }: { rows: UsageRow[]; from: string; t
       <div aria-hidden className="tabular mt-1 flex gap-[2px] text-2xs text-faint">
         {days.map(({ day }, index) => (
           <span key={day} className="min-w-0 flex-1 overflow-visible whitespace-nowrap">
-            {index % step === 0 ? day.slice(5) : ""}
+            {index % step === 0 && index + step <= days.length && (
+              <span className={index % (2 * step) === 0 ? "" : "hidden sm:inline"}>{dayLabel(day)}</span>
+            )}
           </span>
         ))}
       </div>
     </div>
   );
+}
+
+/** "24 Nov", as the reader writes it; the day is the server's, in UTC. */
+function dayLabel(day: string): string {
+  return new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, {
+    day: "numeric",
+    month: "short",
+    timeZone: "UTC",
+  });
 }
