@@ -176,5 +176,6 @@ async function readText(request: IncomingMessage): Promise<string> {
 
 /** The pace of the answer is what this server is for; nothing waits for luck here. */
 function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  // An answer that is never waited for to its end keeps no process alive: the server does, until it is closed.
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
 }

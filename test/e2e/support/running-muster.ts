@@ -19,11 +19,18 @@ export interface RunningMuster {
 const program = fileURLToPath(new URL("../../../bin/muster.js", import.meta.url));
 const startLimitMs = 60_000;
 
-export async function runMuster(): Promise<RunningMuster> {
+/** Without `settings` all is as a first start has it; they are variables of the environment, as a database of the test's own. */
+export async function runMuster(settings: Record<string, string> = {}): Promise<RunningMuster> {
   const folder = temporaryFolder();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { PATH: process.env.PATH, PORT: String(port), MUSTER_DATA_DIR: `${folder.path}/data`, LOG_LEVEL: "warn" };
+  const env = {
+    PATH: process.env.PATH,
+    PORT: String(port),
+    MUSTER_DATA_DIR: `${folder.path}/data`,
+    LOG_LEVEL: "warn",
+    ...settings,
+  };
   let child: ChildProcess | null = null;
   let output = "";
 

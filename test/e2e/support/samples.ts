@@ -1,4 +1,5 @@
 import type {
+  CreateExecutionBody,
   ExecutionAnswer,
   ExecutionStateAnswer,
   ProjectAnswer,
@@ -74,8 +75,8 @@ export async function seedSamples(call: Call): Promise<Samples> {
 }
 
 /** Starts a task and waits until its execution has ended. Returns its id. */
-export async function runTask(call: Call, taskId: string): Promise<string> {
-  const { execution } = await call<ExecutionStateAnswer>("POST", `/tasks/${taskId}/executions`, {});
+export async function runTask(call: Call, taskId: string, body: CreateExecutionBody = {}): Promise<string> {
+  const { execution } = await call<ExecutionStateAnswer>("POST", `/tasks/${taskId}/executions`, body);
   let status = "";
   await waitUntil(
     60_000,

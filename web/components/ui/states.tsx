@@ -2,7 +2,6 @@ import clsx from "clsx";
 import { CloudOff, TriangleAlert } from "lucide-react";
 import type { ComponentType, ReactNode } from "react";
 import { ApiError, messageOf } from "../../lib/api.ts";
-import { AppLink } from "./app-link.tsx";
 import { Button, buttonClass } from "./button.tsx";
 
 /** A grey shape where content will be; give it the size of what comes. */
@@ -63,9 +62,9 @@ export function Failure({ error, retry, className }: { error: unknown; retry?: (
         </Button>
       )}
       {gone && (
-        <AppLink href="/" className={`mt-4 ${buttonClass("secondary")}`}>
+        <a href="/" className={`mt-4 ${buttonClass("secondary")}`}>
           Go to the dashboard
-        </AppLink>
+        </a>
       )}
     </div>
   );

@@ -1,11 +1,12 @@
 "use client";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, LoaderCircle } from "lucide-react";
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import type { Execution } from "#contracts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import type { LiveMessage } from "./apply-events.ts";
 import { MessageRow } from "./message-row.tsx";
+import { usePlace } from "./use-place.ts";
 
 interface MessageListProps {
   messages: LiveMessage[];
@@ -27,7 +28,6 @@ const endThresholdPx = 90;
 export function MessageList({ messages, execution, search, olderBusy, hasOlder, onOlder, target }: MessageListProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
-  const settled = useRef(false);
   const virtualizer = useVirtualizer({
     count: messages.length,
     getScrollElement: () => scroller.current,
@@ -41,24 +41,19 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
     paddingEnd: 24,
   });
 
-  useLayoutEffect(() => {
-    if (settled.current || messages.length === 0) return;
-    settled.current = true;
-    const at = target ? messages.findIndex((message) => message.id === target) : -1;
-    if (at >= 0) virtualizer.scrollToIndex(at, { align: "center" });
-    else virtualizer.scrollToEnd();
-  }, [messages, target, virtualizer]);
+  const { settled, release } = usePlace(messages, target, virtualizer);
 
   const onScroll = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
     setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < endThresholdPx);
     if (element.scrollTop < 600 && settled.current && hasOlder) onOlder();
-  }, [hasOlder, onOlder]);
+  }, [hasOlder, onOlder, settled]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isTyping(event.target) || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey) return;
+      release();
       if (event.key === "End") virtualizer.scrollToEnd();
       else if (event.key === "Home") virtualizer.scrollToOffset(0);
       else return;
@@ -66,13 +61,17 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [virtualizer]);
+  }, [virtualizer, release]);
 
   return (
     <div className="relative min-h-0 flex-1">
       <div
         ref={scroller}
         onScroll={onScroll}
+        onWheel={release}
+        onTouchMove={release}
+        onPointerDown={release}
+        onKeyDown={release}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls what has the focus
         tabIndex={0}
         role="log"
@@ -116,7 +115,10 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
       {!atEnd && (
         <button
           type="button"
-          onClick={() => virtualizer.scrollToEnd()}
+          onClick={() => {
+            release();
+            virtualizer.scrollToEnd();
+          }}
           className="absolute bottom-3 left-1/2 flex h-8 -translate-x-1/2 animate-rise items-center gap-1.5 rounded-full bg-ink px-3 font-medium text-inverse text-xs shadow-pop"
         >
           <ArrowDown aria-hidden className="size-3.5" />

@@ -65,8 +65,8 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
           className={`${inputClass} h-8 w-18`}
         />
       </label>
-      <label htmlFor="run-when" className="flex items-center gap-1.5 text-muted text-xs">
-        When
+      <label htmlFor="run-when" className="flex items-center">
+        <span className="sr-only">When</span>
         <Select
           id="run-when"
           value={deferred ? "deferred" : "now"}
@@ -75,7 +75,7 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
           className="w-auto text-xs"
         >
           <option value="now">Now</option>
-          <option value="deferred">Within a day, half price</option>
+          <option value="deferred">Within a day, ½ price</option>
         </Select>
       </label>
       <Button

@@ -1,0 +1,224 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { BrowserContext, Page } from "playwright-core";
+import { type LiveMessages, openLiveMessages } from "../../bench/web/live-messages.ts";
+import { startWaitingExecution } from "../../bench/web/seed-pages.ts";
+import { launchBrowser } from "../support/browser.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { type PacedProvider, startPacedProvider } from "./support/paced-provider.ts";
+import { claim, desk, openContext, watchedPage } from "./support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+
+// A conversation of 10,000 messages in a running execution; a test may let it grow by 50 a second.
+
+const history = 10_000;
+
+let database: TestDatabase;
+let muster: RunningMuster;
+let provider: PacedProvider;
+let browser: Awaited<ReturnType<typeof launchBrowser>>;
+let context: BrowserContext;
+let live: LiveMessages;
+let address = "";
+let cancel: (() => Promise<unknown>) | undefined;
+before(async () => {
+  database = await createTestDatabase();
+  [muster, browser, provider] = await Promise.all([
+    runMuster({ DATABASE_URL: database.url }),
+    launchBrowser(),
+    startPacedProvider({ latencyMs: 3_600_000, wordsPerSecond: 60 }),
+  ]);
+  context = await openContext(browser, "light", desk);
+  const call = await claim(context, muster);
+  const executionId = await startWaitingExecution(call, provider);
+  // Its one call waits for an answer that never comes.
+  cancel = () => call("POST", `/executions/${executionId}/cancel`);
+  address = `${muster.url}/executions/${executionId}`;
+  await waitUntil(
+    30_000,
+    () => "The execution does not run",
+    async () => {
+      const { rows } = await database.db.pool.query("SELECT status FROM task_executions WHERE id = $1", [executionId]);
+      return rows[0]?.status === "running";
+    },
+  );
+  live = await openLiveMessages(database.url, executionId, history);
+});
+after(async () => {
+  await live?.close();
+  await cancel?.();
+  await browser?.close();
+  await provider?.close();
+  await muster?.stop();
+  await database?.drop();
+});
+
+async function open(): Promise<{ page: Page; troubles: string[] }> {
+  const watched = await watchedPage(context, muster);
+  await watched.page.goto(address);
+  await watched.page.getByText("Live", { exact: true }).first().waitFor();
+  await watched.page.locator("article").nth(2).waitFor();
+  return watched;
+}
+
+/** How far the view is from its end, and the number in the text of the lowest message. */
+function place(page: Page): Promise<{ behind: number; top: number; newest: number }> {
+  return page.getByRole("log").evaluate((log) => ({
+    behind: log.scrollHeight - log.scrollTop - log.clientHeight,
+    top: log.scrollTop,
+    newest: Math.max(
+      ...[...log.querySelectorAll("article")].map((row) =>
+        Number(/Message (\d+):/.exec(row.textContent ?? "")?.[1] ?? -1),
+      ),
+    ),
+  }));
+}
+
+async function showsNewest(page: Page, least: number): Promise<void> {
+  let now = await place(page);
+  await waitUntil(
+    10_000,
+    () => `Shows message ${now.newest}, ${now.behind} px from its end, instead of ${least}`,
+    async () => {
+      now = await place(page);
+      return now.newest >= least && now.behind < 90;
+    },
+  );
+}
+
+test("follows what is said, lets go when scrolled up, and follows again from End", async () => {
+  const { page, troubles } = await open();
+  live.start(50);
+  let said = 0;
+  try {
+    await showsNewest(page, history + 40);
+    const log = page.getByRole("log");
+    await log.hover();
+    await page.mouse.wheel(0, -900);
+    await page.getByRole("button", { name: "Newest" }).waitFor();
+    // The wheel glides for a moment: at rest is what stays for ten frames.
+    await page.evaluate(`new Promise((resolve) => {
+      const log = document.querySelector("[role=log]");
+      let last = -1, still = 0;
+      const look = () => {
+        still = log.scrollTop === last ? still + 1 : 0;
+        last = log.scrollTop;
+        still >= 10 ? resolve() : requestAnimationFrame(look);
+      };
+      look();
+    })`);
+    const rested = await place(page);
+    const { rows } = await database.db.pool.query("SELECT count(*)::int AS count FROM agent_messages");
+    await waitUntil(
+      10_000,
+      () => "No more is said",
+      async () => {
+        const now = await database.db.pool.query("SELECT count(*)::int AS count FROM agent_messages");
+        return now.rows[0].count > rows[0].count + 60;
+      },
+    );
+    const later = await place(page);
+    assert.equal(later.top, rested.top, "what is read moves");
+    assert.equal(later.newest, rested.newest, "another message came into view");
+    await page.keyboard.press("End");
+    await page.getByRole("button", { name: "Newest" }).waitFor({ state: "detached" });
+  } finally {
+    said = await live.stop();
+  }
+  await showsNewest(page, history + said - 1);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("searches beyond what is loaded; a link to an old message opens at it", async () => {
+  const { page, troubles } = await open();
+  await page.keyboard.press("/");
+  // Some three pages of messages above the newest.
+  await page.keyboard.type("Message 9700:");
+  const found = page.locator("article", { hasText: "Message 9700:" });
+  await found.waitFor();
+  await page.getByText(/^1 match/).waitFor();
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await found.hover();
+  await found.getByRole("button", { name: "Copy a link to this message" }).click();
+  const link: string = await page.evaluate("navigator.clipboard.readText()");
+  assert.match(link, /#message-[0-9a-f-]{36}$/);
+  await page.close();
+
+  const other = await watchedPage(context, muster);
+  await other.page.goto(link);
+  const target = other.page.locator("article", { hasText: "Message 9700:" });
+  await target.waitFor();
+  await waitUntil(
+    10_000,
+    () => "The message of the link is not in view",
+    () =>
+      target.evaluate((row) => {
+        const log = row.closest("[role=log]")?.getBoundingClientRect();
+        const { top, bottom } = row.getBoundingClientRect();
+        return log !== undefined && bottom > log.top && top < log.bottom;
+      }),
+  );
+  assert.deepEqual([...troubles, ...other.troubles], []);
+  await other.page.close();
+});
+
+test("a dropped stream resumes without a flicker and without a gap; two tabs agree", async () => {
+  const [one, other] = [await open(), await open()];
+  await one.page.bringToFront();
+  // Whatever a reader could see as a flicker: nothing drawn, a skeleton, a row gone that was there, a jump away from the end.
+  await one.page.evaluate(`(() => {
+    globalThis.flickers = [];
+    globalThis.frames = 0;
+    const look = () => {
+      const log = document.querySelector("[role=log]");
+      globalThis.frames += 1;
+      if (!log || log.querySelectorAll("article").length < 2) globalThis.flickers.push("the list is empty");
+      else if (log.scrollHeight - log.scrollTop - log.clientHeight > 400) globalThis.flickers.push("the view jumps");
+      if (document.querySelector("[aria-label^=Loading]")) globalThis.flickers.push("a skeleton");
+      if (document.querySelector("main [role=alert]")) globalThis.flickers.push("an error");
+      requestAnimationFrame(look);
+    };
+    look();
+  })()`);
+  live.start(50);
+  let said = 0;
+  try {
+    await waitUntil(
+      10_000,
+      () => "No frame is drawn",
+      () => one.page.evaluate("globalThis.frames > 30"),
+    );
+    await muster.kill();
+    await one.page.getByText("Reconnecting").waitFor();
+    // The last words on the page stay while the line is down.
+    await muster.start();
+    await one.page.getByText("Live", { exact: true }).first().waitFor({ timeout: 40_000 });
+  } finally {
+    said = await live.stop();
+  }
+  assert.ok(said > 50, "something was said meanwhile");
+  const { rows } = await database.db.pool.query(
+    "SELECT content FROM agent_messages WHERE role = 'assistant' ORDER BY id DESC LIMIT 1",
+  );
+  const newest = Number(/Message (\d+):/.exec(String(rows[0]?.content))?.[1]);
+  await showsNewest(one.page, newest);
+  assert.deepEqual(await one.page.evaluate("[...new Set(globalThis.flickers)]"), []);
+  await other.page.bringToFront();
+  await showsNewest(other.page, newest);
+  const texts = (page: Page) => page.locator("article").allInnerTexts();
+  const withoutTimes = (all: string[]) => all.slice(-4).map((text) => text.replace(/\b(now|\d+m ago)\b/g, ""));
+  assert.deepEqual(withoutTimes(await texts(one.page)), withoutTimes(await texts(other.page)));
+  const numbers = (await texts(one.page))
+    .map((text) => Number(/Message (\d+):/.exec(text)?.[1]))
+    .filter((number) => number >= 0);
+  numbers.forEach((number, index) => {
+    if (index > 0) assert.equal(number, (numbers[index - 1] ?? 0) + 1, "a message is missing or stands twice");
+  });
+  const troubles = [...one.troubles, ...other.troubles].filter(
+    (trouble) => !/ERR_CONNECTION|ERR_INCOMPLETE|ERR_EMPTY|Failed to load resource/.test(trouble),
+  );
+  assert.deepEqual(troubles, []);
+  await one.page.close();
+  await other.page.close();
+});
