@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { environmentVariables } from "#config";
 import { errorCodes } from "#contracts";
 import { referencePages } from "../../scripts/generate-reference.ts";
+import { quoteIn } from "../crash/lab/report.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(join(root, path), "utf8");
@@ -20,6 +21,10 @@ test("the generated pages are current (npm run reference makes them so)", async 
   for (const [path, text] of await referencePages()) {
     assert.equal(existsSync(join(root, path)) ? read(path) : "", text, `${path} is out of date: npm run reference`);
   }
+});
+
+test("README quotes the first lines of docs/reliability.md as they are", () => {
+  assert.equal(quoteIn(read("README.md"), read("docs/reliability.md")), read("README.md"));
 });
 
 test("README names every variable with its default, errors.md every code", () => {

@@ -33,6 +33,7 @@ interface Spread {
 }
 
 const figuresPath = new URL("../figures.json", import.meta.url);
+const readmePath = new URL("../../../README.md", import.meta.url);
 const documentPath = new URL("../../../docs/reliability.md", import.meta.url);
 
 /** Puts the figures in the place of the scenario's former ones and writes docs/reliability.md anew. */
@@ -40,7 +41,24 @@ export function writeReport(reports: readonly ScenarioReport[], scenarios: reado
   const figures = readFigures();
   for (const report of reports) figures[report.scenario] = figuresOf(report);
   writeFileSync(figuresPath, `${JSON.stringify(figures, null, 2)}\n`);
-  writeFileSync(documentPath, renderReport(figures, scenarios));
+  const report = renderReport(figures, scenarios);
+  writeFileSync(documentPath, report);
+  writeFileSync(readmePath, quoteIn(readFileSync(readmePath, "utf8"), report));
+}
+
+const quoteBegin = "<!-- reliability: the first lines of docs/reliability.md, written with it -->";
+const quoteEnd = "<!-- /reliability -->";
+
+/** README.md with the first paragraph of docs/reliability.md as a quotation between its two marks. */
+export function quoteIn(readme: string, report: string): string {
+  const [from, to] = [readme.indexOf(quoteBegin), readme.indexOf(quoteEnd)];
+  if (from < 0 || to < from) throw new Error(`README.md has no ${quoteBegin} … ${quoteEnd}`);
+  const first = report.split("\n\n")[1] ?? "";
+  const quote = first
+    .split("\n")
+    .map((line) => `> ${line}`)
+    .join("\n");
+  return `${readme.slice(0, from + quoteBegin.length)}\n${quote}\n${readme.slice(to)}`;
 }
 
 /** The figures of the last long run, by scenario. */
