@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { BrowserContext } from "playwright-core";
+import { launchBrowser } from "../support/browser.ts";
+import { claim, desk, openContext, watchedPage } from "./support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+import { type Samples, seedSamples } from "./support/samples.ts";
+
+// What makes it quick: data before the script, data before the click, and the way from the plan to what it cost.
+
+let muster: RunningMuster;
+let browser: Awaited<ReturnType<typeof launchBrowser>>;
+let context: BrowserContext;
+let samples: Samples;
+before(async () => {
+  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  context = await openContext(browser, "light", desk);
+  samples = await seedSamples(await claim(context, muster));
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+});
+
+test("a page has its first data with its document; a link that is pointed at or has the focus fetches what is behind it", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await page.goto(`${muster.url}/squads`);
+  const card = page.locator(`main a[href="/squads/${samples.squadId}"]`);
+  await card.waitFor();
+  const first = await page.evaluate<{ starts: number[]; interactive: number }>(`({
+    starts: performance.getEntriesByType("resource").filter(({ name }) => name.includes("/api/v1/squads?")).map(({ startTime }) => startTime),
+    interactive: performance.getEntriesByType("navigation")[0].domInteractive,
+  })`);
+  assert.ok(first.starts.length <= 1, "the list is asked for once");
+  assert.ok(
+    first.starts.every((start) => start < first.interactive),
+    "while the document is still being read, or it came with it",
+  );
+  const detail = `/api/v1/squads/${samples.squadId}`;
+  const times = () => asked.filter((path) => path === detail).length;
+  assert.equal(times(), 0);
+  await card.hover();
+  await waitUntil(
+    5000,
+    () => "Hovering fetches nothing",
+    async () => times() === 1,
+  );
+  await card.click();
+  await page.getByText("All changes are saved").waitFor();
+  assert.equal(times(), 1, "the click finds what the pointer fetched");
+  await page.goto(`${muster.url}/projects`);
+  await page.locator(`main a[href="/projects/${samples.projectId}"]`).focus();
+  await waitUntil(
+    5000,
+    () => "The focus fetches nothing",
+    async () => asked.includes(`/api/v1/projects/${samples.projectId}`),
+  );
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("a step of the plan leads to its messages and to its calls with tokens, cache, wait and latency", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/executions/${samples.executionId}`);
+  await page.locator("article").first().waitFor();
+  const step = page.getByRole("button", { name: /Write the result/ });
+  await step.click();
+  const log = page.getByRole("log");
+  await waitUntil(
+    5000,
+    () => "Other steps' messages stay",
+    async () => {
+      const labels = await log.locator("article").evaluateAll((all) => all.map((each) => each.ariaLabel ?? ""));
+      return labels.length > 0 && labels.every((label) => label.includes("Write the result"));
+    },
+  );
+  await page.getByRole("tab", { name: /Calls/ }).click();
+  await page.getByText("Calls of “Write the result”").waitFor();
+  const rows = page.getByRole("row").filter({ hasText: "Write the result" });
+  await waitUntil(
+    5000,
+    () => "Calls of other steps stay",
+    async () => (await page.getByRole("row").count()) === (await rows.count()) + 1 && (await rows.count()) > 0,
+  );
+  const text = await rows.first().innerText();
+  assert.match(text, /\d+ \/ \d+/, "tokens in and out");
+  assert.match(text, /Not cached|Hit|Miss|Shared/);
+  assert.match(text, /\d+ ms|\d+\.\d s/, "latency");
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("what visits measure is sent and stands on the performance page by page; the palette goes anywhere", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const sent = page.waitForRequest("**/api/v1/vitals");
+  await page.goto(`${muster.url}/squads`);
+  await page.locator("main li").first().waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByPlaceholder("Go to a page").waitFor();
+  await page.keyboard.type("usage");
+  await page.getByRole("option", { name: "Usage", selected: true }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/usage");
+  await sent;
+  await page.goto(`${muster.url}/performance`);
+  const vitals = page.getByRole("region", { name: "Web vitals" });
+  await waitUntil(
+    15_000,
+    () => "The page that was visited is not listed",
+    async () => {
+      await page.getByRole("button", { name: "Measure again" }).click();
+      return (await vitals.getByRole("rowheader", { name: "/squads", exact: true }).count()) === 1;
+    },
+  );
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
