@@ -12,12 +12,13 @@ import { type BenchMuster, startBenchMuster } from "./support/start-bench-muster
 import { targetOf, topologyNames } from "./support/start-topology.ts";
 import { apiTable } from "./tables/api.ts";
 import { executionsTable } from "./tables/executions.ts";
+import { growthTable } from "./tables/growth.ts";
 import { profileTable } from "./tables/profile.ts";
 import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
   --full           every row with all runs and 1 M messages (about 20 minutes); the default a few
-  --only NAMES     some of: profile, api, executions, llm, web, start (comma-separated)
+  --only NAMES     some of: profile, api, executions, growth, llm, web, start (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
 Example: muster bench --only api,executions`;
@@ -28,7 +29,7 @@ export interface BenchOptions {
   log: (line: string) => void;
 }
 
-const tables = ["profile", "api", "executions", "llm", "web", "start"] as const;
+const tables = ["profile", "api", "executions", "growth", "llm", "web", "start"] as const;
 
 /** The LLM gateway's table is measured by a runner of its own. */
 async function llmTable(options: BenchOptions): Promise<BenchRow[]> {
@@ -70,6 +71,10 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
     }
   }
   if (wanted.includes("executions")) await measure("Executions", () => executionsTable({ ...options, runs }));
+  // Filling up takes minutes: in the quick bench only when it is asked for.
+  if (wanted.includes("growth") && (options.full || options.only.includes("growth"))) {
+    await measure("Cost as work grows", () => growthTable(options));
+  }
   if (wanted.includes("llm")) await measure("LLM gateway", () => llmTable(options));
   if (wanted.includes("web")) {
     // Its browser and Lighthouse are development dependencies: loaded only where they are wanted.
