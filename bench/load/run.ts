@@ -94,7 +94,7 @@ async function playOn(options: Options, profile: Profile, target: LoadTarget, gr
     after && { nodeMs: after.nodeMs - before.nodeMs, postgresMs: after.postgresMs - before.postgresMs };
   const rows = profileRows({ group, result, statistics, used: used ?? null });
   printTable(rows);
-  return { result, rows, passed: result.thresholds.every((threshold) => threshold.passed) };
+  return { group, result, rows, passed: result.thresholds.every((threshold) => threshold.passed) };
 }
 
 function chosenTopologies(name: string): readonly Topology[] {
@@ -147,6 +147,12 @@ async function main(): Promise<void> {
   }
   const rows: BenchRow[] = played.flatMap((one) => one.rows);
   if (options.write && options.url === undefined) writeReport(rows, { full: options.scale === "1", only: ["load"] });
+  console.log("\nThresholds");
+  for (const { group, result } of played) {
+    const failed = result.thresholds.filter(({ passed }) => !passed);
+    const which = failed.map(({ metric, condition }) => `${metric} ${condition}`).join(", ");
+    console.log(`${failed.length === 0 ? "PASS" : "FAIL"}  ${group}${which === "" ? "" : `: ${which}`}`);
+  }
   if (played.some(({ passed }) => !passed)) process.exitCode = 1;
 }
 

@@ -174,6 +174,57 @@ test("waiting for a connection beyond the limit is an error, closing twice is no
   await small.close();
 });
 
+test("idle connections above the minimum are closed, those of the minimum stay", async () => {
+  const small = await openDatabase({
+    url: database.url,
+    poolMin: 2,
+    poolMax: 6,
+    idleTimeoutMs: 100,
+    connectionTimeoutMs: 5_000,
+    slowQueryMs: 1_000,
+  });
+  try {
+    assert.deepEqual(small.poolState(), { total: 2, idle: 2, waiting: 0 });
+    const held = await Promise.all(Array.from({ length: 6 }, () => small.pool.connect()));
+    assert.equal(small.poolState().total, 6);
+    const removed = new Promise<void>((resolve) =>
+      small.pool.on("remove", () => small.pool.totalCount === 2 && resolve()),
+    );
+    for (const client of held) client.release();
+    await removed;
+    assert.equal((await small.query("still", "SELECT 1 AS n")).rows[0]?.n, 1);
+    assert.equal(small.poolState().total, 2);
+  } finally {
+    await small.close();
+  }
+});
+
+test("the server cancels a statement after its time-out, the wait for a connection is measured", async () => {
+  const waits: number[] = [];
+  const small = await openDatabase({
+    url: database.url,
+    poolMin: 1,
+    poolMax: 1,
+    idleTimeoutMs: 1_000,
+    connectionTimeoutMs: 5_000,
+    slowQueryMs: 1_000,
+    statementTimeoutMs: 80,
+    metrics: { queryFinished: () => undefined, connectionWaited: (waitMs) => waits.push(waitMs) },
+  });
+  try {
+    waits.length = 0;
+    // One connection: the second waits as long as the first is worked on.
+    const first = small.query("endless", "SELECT pg_sleep(30)");
+    const second = small.query("after", "SELECT 1");
+    await assert.rejects(first, { code: "57014" });
+    await second;
+    assert.equal(waits.length, 2);
+    assert.ok(Math.max(...waits) >= 70, `waited ${waits.join(", ")} ms`);
+  } finally {
+    await small.close();
+  }
+});
+
 test("a server that is not there is an error at once", async () => {
   const url = new URL(database.url);
   url.port = "1";

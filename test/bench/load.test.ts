@@ -11,6 +11,7 @@ import { playProfile } from "../../bench/load/play-profile.ts";
 import { durationMs, fill, type Profile, pick, readProfile, usersAt } from "../../bench/load/profile.ts";
 import { serverFigures } from "../../bench/load/server-figures.ts";
 import { judge } from "../../bench/load/summary.ts";
+import { agreementRows } from "../../bench/tables/profile.ts";
 
 describe("profiles", () => {
   test("seed has the seed's stages and thresholds; mixed the same stages and Muster's", () => {
@@ -86,6 +87,16 @@ test("the server's own figures are the difference of two scrapes", () => {
   assert.ok(Math.abs((figures.queryAverageMs ?? 0) - 2) < 1e-9);
   assert.ok((figures.p95Ms ?? 0) > 10 && (figures.p95Ms ?? 0) < 50);
   assert.ok(Math.abs((figures.cacheRatio ?? 0) - 100 / 110) < 1e-9);
+});
+
+test("what the load tool and /metrics tell agrees within a tolerance, or does not", () => {
+  const client = { p95: 20, p99: 40, failed: 0, requests: 1_000 };
+  const verdicts = (server: Parameters<typeof agreementRows>[2]) =>
+    agreementRows("g", client, server).map(({ verdict }) => verdict);
+  const same = { p95Ms: 18, p99Ms: 44, errors: 0, requests: 1_080 };
+  assert.deepEqual(verdicts(same), ["met", "met", "met", "met"]);
+  assert.deepEqual(verdicts({ ...same, p95Ms: 8 }), ["missed", "met", "met", "met"], "far below counts as well");
+  assert.deepEqual(verdicts({ ...same, p99Ms: null, errors: 1, requests: 700 }), ["met", "missed", "missed", "missed"]);
 });
 
 /** A server that answers what the profile asks for; `broken` makes every tenth task creation fail. */
