@@ -94,6 +94,15 @@ describe("muster doctor", () => {
     expectFinding(findings, "warning", /^Redis .* does not answer/);
   });
 
+  it("says which pool fits into the server's connections, and with it is content", async () => {
+    const env = { MUSTER_PROCESSES: "4", DATABASE_POOL_MAX: "500" };
+    const found = (await examine(env)).find(({ what }) => /connections .*too many/.test(what));
+    const fitting = /DATABASE_POOL_MAX=(\d+), or max_connections = \d+/.exec(found?.fix ?? "")?.[1];
+    assert.ok(fitting, found?.fix);
+    const again = await examine({ ...env, DATABASE_POOL_MAX: fitting, DATABASE_POOL_MIN: "1" });
+    assert.ok(!again.some(({ what }) => /too many/.test(what)), JSON.stringify(again));
+  });
+
   it("tells of a database that is away, empty, or refuses the password", async () => {
     const away = await examine({ DATABASE_URL: "postgres://muster:never-shown@127.0.0.1:1/muster" });
     expectFinding(away, "problem", /cannot be reached at 127\.0\.0\.1:1/);

@@ -111,10 +111,12 @@ function checkConnections(config: Config, row: ServerRow, add: Add): void {
   const free = row.max_connections - row.reserved;
   const what = `up to ${formatCount(needed)} of ${formatCount(free)} connections (processes x pool: ${processes} x (${config.database.poolMax} + ${extraConnections}))`;
   if (needed >= free) {
+    const fitting = Math.ceil(free / processes) - 1 - extraConnections;
+    const raise = `max_connections = ${needed + row.reserved + 1} on the server`;
     add(
       "problem",
       `${what}: too many`,
-      "lower DATABASE_POOL_MAX or MUSTER_PROCESSES, or raise the server's max_connections",
+      fitting > 0 ? `set DATABASE_POOL_MAX=${fitting}, or ${raise}` : `lower MUSTER_PROCESSES, or set ${raise}`,
     );
   } else if (needed > free * 0.8)
     add("warning", `${what}: little is left for other machines`, "lower DATABASE_POOL_MAX");
