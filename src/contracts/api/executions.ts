@@ -38,12 +38,12 @@ const executionBase = {
   taskId: Id,
   squadId: NullableId,
   status: Type.Enum(executionStatuses),
-  deferred: Type.Boolean({ description: "Its calls go to the provider's batch service" }),
   endReason: nullable(Type.Enum(endReasons)),
   error: NullableText,
   createdAt: Timestamp,
   startedAt: nullable(Timestamp),
   endedAt: nullable(Timestamp),
+  deferred: Type.Boolean({ description: "Its calls go to the provider's batch service" }),
 };
 
 /** An execution as lists show it. */

@@ -79,12 +79,12 @@ export async function readExecution(db: Queryable, scope: Scope, executionId: st
     taskId: row.task_id,
     squadId: row.squad_id,
     status: row.status,
-    deferred: row.deferred,
     endReason: row.end_reason,
     error: row.error,
     createdAt: row.created_at.toISOString(),
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
+    deferred: row.deferred,
     task: { id: row.task.id, title: row.task.title, description: row.task.description },
     squad: squadView(row.squad, row.avatars ?? {}),
     steps: (row.steps ?? []).map((step) => ({
