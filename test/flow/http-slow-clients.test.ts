@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import { after, before, test } from "node:test";
+import { startTestApi, type TestApi } from "../support/api-app.ts";
+
+// Over real sockets: what Node's HTTP server does with clients that hold connections without asking for anything.
+
+let api: TestApi;
+let port: number;
+
+before(async () => {
+  api = await startTestApi();
+  await api.app.listen({ port: 0, host: "127.0.0.1" });
+  port = (api.app.server.address() as AddressInfo).port;
+});
+after(() => api.close());
+
+/** Sends text and collects what comes until the server closes. */
+async function answerTo(text: string, every?: { ms: number; text: string }): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  let answer = "";
+  socket.on("data", (chunk: Buffer) => {
+    answer += chunk.toString();
+  });
+  // A server that closes while something is on its way resets the connection: that is what is waited for.
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  socket.write(text);
+  const timer = every && setInterval(() => socket.write(every.text), every.ms);
+  await once(socket, "close");
+  clearInterval(timer);
+  return answer;
+}
+
+test("a slow-loris connection that never ends its headers is closed with 408, while others are answered", async () => {
+  const startedAt = performance.now();
+  const slow = answerTo("GET /health/live HTTP/1.1\r\nHost: a\r\n", { ms: 500, text: "X-More: 1\r\n" });
+  const quick = await fetch(`http://127.0.0.1:${port}/health/live`);
+  assert.equal(quick.status, 200);
+  assert.match(await slow, /^HTTP\/1\.1 408 /);
+  // 10 s for the headers, looked at every 5 s.
+  assert.ok(performance.now() - startedAt < 17_000);
+});
+
+test("headers beyond 16 KB are refused", async () => {
+  const answer = await answerTo(`GET /health/live HTTP/1.1\r\nHost: a\r\nX-Long: ${"x".repeat(20_000)}\r\n\r\n`);
+  assert.match(answer, /^HTTP\/1\.1 431 /);
+});
+
+test("a body that is too large is refused by its announced length, before it is sent", async () => {
+  const answer = await answerTo(
+    "POST /api/v1/auth/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\nConnection: close\r\n\r\n{",
+  );
+  assert.match(answer, /^HTTP\/1\.1 413 /);
+  assert.match(answer, /payload_too_large|too large/);
+});
