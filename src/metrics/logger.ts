@@ -50,9 +50,10 @@ export function createLogger(options: LoggerOptions): Logger {
       base: options.bindings ?? null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       mixin: () => {
-        const { requestId, executionId } = context?.get() ?? {};
+        const { requestId, executionId, route } = context?.get() ?? {};
         return {
           ...(requestId === undefined ? {} : { requestId }),
+          ...(route === undefined ? {} : { route }),
           ...(executionId === undefined ? {} : { executionId }),
         };
       },
