@@ -98,7 +98,9 @@ const noUsage: LlmUsage = {
   estimated: false,
 };
 
-const dollars = (nanoUsd: number): string => `$${(nanoUsd / 1_000_000_000).toFixed(4)}`;
+/** Exact, with two decimals at least: small budgets are no zeros. */
+const dollars = (nanoUsd: number): string =>
+  `$${(nanoUsd / 1_000_000_000).toFixed(9).replace(/(\.\d\d\d*?)0+$/, "$1")}`;
 
 function refusal(outcome: Exclude<ReserveOutcome, { outcome: "granted" }>, model: string): LlmError {
   switch (outcome.outcome) {
