@@ -195,6 +195,37 @@ test("an Idempotency-Key gives the same answer again, streamed or not, and calls
   assert.equal((await post("/v1/chat/completions", chat("again"), failing)).status, 200);
 });
 
+test("text completions take an Idempotency-Key as chat completions do: arrays, streamed, failed", async () => {
+  const instruct = "gpt-3.5-turbo-instruct";
+  for (const [name, extra] of [
+    ["single", { prompt: "kept" }],
+    ["array", { prompt: ["kept a", "kept b"] }],
+    ["stream", { prompt: "kept in a stream", stream: true }],
+  ] as const) {
+    const key = { "idempotency-key": `completion-${name}` };
+    const body = { model: instruct, cache: "off", ...extra };
+    const before = calls();
+    const first = await (await post("/v1/completions", body, key)).text();
+    const again = await post("/v1/completions", body, key);
+    assert.equal(again.headers.get("idempotency-replayed"), "true", name);
+    const text = await again.text();
+    if (name === "stream") {
+      const words = (stream: string) =>
+        [...stream.matchAll(/^data: (\{.*)$/gm)].map(([, json]) => JSON.parse(json as string).choices[0].text).join("");
+      assert.equal(words(text), words(first));
+      assert.match(text, /data: \[DONE\]/);
+    } else assert.equal(text, first);
+    assert.equal(calls(), before + 1, name);
+    assert.equal((await post("/v1/completions", { ...body, max_tokens: 7 }, key)).status, 422);
+  }
+  // What failed is not kept: it is tried again under its key.
+  const failing = { "idempotency-key": "completion-failing" };
+  for (let index = 0; index < 2; index += 1) {
+    const answer = await post("/v1/completions", { model: instruct, prompt: ["good", "FAIL"] }, failing);
+    assert.deepEqual([answer.status, answer.headers.get("idempotency-replayed")], [400, null]);
+  }
+});
+
 test("a client that leaves a stream ends the call at the provider; what came is billed as estimated", async () => {
   provider.setScript({ text: "word ".repeat(50) });
   provider.setFaults({ kind: "endless", pieces: 5, everyMs: 20 });

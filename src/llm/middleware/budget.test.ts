@@ -75,26 +75,6 @@ test("every attempt is reserved and settled by itself; a broken stream is billed
   await server.close();
 });
 
-test("after the first token nothing is repeated for a caller who cannot take it back", async () => {
-  const server = await startOpenAiServer({ script: { text }, faults: { kind: "reset", pieces: 2 } });
-  const { gateway } = fixtureGateway([testAccount("openai", server.url)]);
-  await assert.rejects(gateway.complete(testCall()), { kind: "connection_lost" });
-  assert.equal(server.requests.length, 1);
-  await gateway.close();
-  await server.close();
-});
-
-test("what is not safe or not useful to repeat is not repeated", async () => {
-  for (const status of [400, 401, 404]) {
-    const server = await startOpenAiServer({ faults: { kind: "status", status } });
-    const { gateway } = fixtureGateway([testAccount("openai", server.url)]);
-    await assert.rejects(gateway.complete(testCall()));
-    assert.equal(server.requests.length, 1, String(status));
-    await gateway.close();
-    await server.close();
-  }
-});
-
 test("fallback models come in order, each with its own price", async () => {
   const server = await startOpenAiServer({ script: { text } });
   server.setFaults((_index, body) =>

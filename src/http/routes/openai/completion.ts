@@ -1,17 +1,19 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError, type CacheResult } from "#contracts";
-import { type Caller, newId, spendTags } from "#domain";
+import { type Caller, newId, type Store, spendTags } from "#domain";
 import type { LlmReply, LlmRequest } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
 import { toOpenAiError } from "../../error-handler.ts";
 import { apiHeaders } from "../../plugins/security-headers.ts";
 import { toClientError } from "../../problem.ts";
 import { openSse, type SseStream } from "../../sse.ts";
+import { answerOnce } from "./answer-once.ts";
 import { callContext, clientSignal } from "./call-options.ts";
 import type { CompletionBody } from "./chat-schemas.ts";
 import { lastFrame, toWireUsage } from "./chat-wire.ts";
 
 interface Input {
+  db: Store;
   caller: Caller;
   body: CompletionBody;
   deps: HttpDependencies;
@@ -19,24 +21,79 @@ interface Input {
   reply: FastifyReply;
 }
 
+type Head = { id: string; object: string; created: number; model: string };
+type Choice = ReturnType<typeof choiceOf>;
+
+/** What was answered; kept as it is for an Idempotency-Key. */
+interface Answered {
+  head: Head;
+  choices: Choice[];
+  usage: object;
+  headers: Record<string, string>;
+}
+
 /**
  * OpenAI's legacy text completions. Each prompt is a call of its own (cache, budget, bill); those of an array wait for each
  * other and for other callers' to share a request, a single prompt goes at once. Models without text completions are
- * asked in a chat. When one prompt of an array fails, its error is the answer.
+ * asked in a chat. When one prompt of an array fails, its error is the answer. An Idempotency-Key gives the first answer
+ * again for 24 hours, streamed or whole as the body says, and calls nothing.
  */
 export async function answerCompletion(input: Input): Promise<void> {
-  const { caller, body, deps } = input;
+  const { db, caller, body, deps, request } = input;
+  const streamed = body.stream === true;
+  const [prompt, ...others] = [body.prompt].flat();
+  if (streamed && others.length > 0) {
+    throw new AppError("validation_failed", "stream: one prompt can be streamed, not several.");
+  }
+  const once = await answerOnce<Answered>(db, caller, request);
+  if (once.stored !== null) {
+    replay(input, once.stored);
+    return;
+  }
   const head = {
     id: `cmpl-${newId().replaceAll("-", "")}`,
     object: "text_completion",
     created: Math.floor(Date.now() / 1_000),
     model: body.model,
   };
-  if (body.stream !== true) await answerWhole(input, head);
-  else if (typeof body.prompt === "string") await stream(input, head, body.prompt);
-  else if (body.prompt.length === 1) await stream(input, head, body.prompt[0] as string);
-  else throw new AppError("validation_failed", "stream: one prompt can be streamed, not several.");
+  let answered: Answered | null = null;
+  try {
+    if (streamed) answered = await stream(input, head, prompt as string);
+    else {
+      answered = await askWhole(input, head);
+      sendWhole(input, answered);
+    }
+  } finally {
+    await once.end(answered);
+  }
   await deps.cache.invalidate(spendTags(caller.userId, null));
+}
+
+function sendWhole({ reply }: Input, { head, choices, usage, headers }: Answered): void {
+  reply.headers({ ...apiHeaders, ...headers, "cache-control": "no-store" });
+  reply.type("application/json; charset=utf-8").send(JSON.stringify({ ...head, choices, usage }));
+}
+
+/** The same answer again, in the form that is asked for. */
+function replay(input: Input, kept: Answered): void {
+  const headers = { ...kept.headers, "idempotency-replayed": "true" };
+  if (input.body.stream !== true) {
+    sendWhole(input, { ...kept, headers });
+    return;
+  }
+  const sse = openSse(input.reply, { headers });
+  const { text, finish_reason: reason } = kept.choices[0] as Choice;
+  if (text !== "") sse.write(toFrame(kept.head, { choices: [choiceOf(text, 0, null)] }));
+  writeEnd(sse, input, kept.head, reason, kept.usage);
+}
+
+const toFrame = (head: Head, value: object): string => `data: ${JSON.stringify({ ...head, ...value })}\n\n`;
+
+function writeEnd(sse: SseStream, { body }: Input, head: Head, reason: string | null, usage: object): void {
+  sse.write(toFrame(head, { choices: [choiceOf("", 0, reason)] }));
+  if (body.stream_options?.include_usage === true) sse.write(toFrame(head, { choices: [], usage }));
+  sse.write(lastFrame);
+  sse.end();
 }
 
 function toRequest(body: CompletionBody, prompt: string): LlmRequest {
@@ -60,7 +117,7 @@ const choiceOf = (text: string, index: number, reason: string | null) => ({
   finish_reason: reason,
 });
 
-async function answerWhole({ caller, body, deps, request, reply }: Input, head: { model: string }): Promise<void> {
+async function askWhole({ caller, body, deps, request, reply }: Input, head: Head): Promise<Answered> {
   const lane = typeof body.prompt === "string" ? "interactive" : "micro_batch";
   const signal = clientSignal(reply);
   const outcomes = await Promise.allSettled(
@@ -74,9 +131,8 @@ async function answerWhole({ caller, body, deps, request, reply }: Input, head: 
     return outcome.value;
   });
   const choices = replies.map(({ text, finishReason }, index) => choiceOf(text, index, finishReason));
-  const answer = { ...head, model: replies[0]?.model ?? head.model, choices, usage: toWireUsage(usageOf(replies)) };
-  reply.headers({ ...apiHeaders, ...billOf(replies), "cache-control": "no-store" });
-  reply.type("application/json; charset=utf-8").send(JSON.stringify(answer));
+  const usage = toWireUsage(usageOf(replies));
+  return { head: { ...head, model: replies[0]?.model ?? head.model }, choices, usage, headers: billOf(replies) };
 }
 
 function usageOf(replies: readonly LlmReply[]): Parameters<typeof toWireUsage>[0] {
@@ -98,11 +154,9 @@ function billOf(replies: readonly LlmReply[]): Record<string, string> {
   return { "x-muster-cache": cache, "x-muster-cost-nano-usd": known ? String(cost) : "unknown" };
 }
 
-async function stream(
-  { caller, body, deps, request, reply }: Input,
-  head: { model: string },
-  prompt: string,
-): Promise<void> {
+/** Null when it broke off and the client was told so in the stream. */
+async function stream(input: Input, head: Head, prompt: string): Promise<Answered | null> {
+  const { caller, body, deps, request, reply } = input;
   const signal = clientSignal(reply);
   const context = callContext(caller, request, { cache: body.cache, stream: true, lane: "interactive" });
   let headers: Record<string, string> = {};
@@ -111,21 +165,17 @@ async function stream(
     sse ??= openSse(reply, { headers });
     return sse;
   };
-  const frame = (value: object): string => `data: ${JSON.stringify({ ...head, ...value })}\n\n`;
   const onBegin = (cacheResult: CacheResult): void => {
     headers = { "x-muster-cache": cacheResult };
   };
   try {
     const call = { request: toRequest(body, prompt), context: { ...context, signal, onBegin } };
     const answer = await deps.gateway.call(call, (one) => {
-      if (one.type === "text") open().write(frame({ choices: [choiceOf(one.text, 0, null)] }));
+      if (one.type === "text") open().write(toFrame(head, { choices: [choiceOf(one.text, 0, null)] }));
     });
-    open().write(frame({ choices: [choiceOf("", 0, answer.finishReason)] }));
-    if (body.stream_options?.include_usage === true) {
-      open().write(frame({ choices: [], usage: toWireUsage(answer.usage) }));
-    }
-    open().write(lastFrame);
-    open().end();
+    const usage = toWireUsage(answer.usage);
+    writeEnd(open(), input, head, answer.finishReason, usage);
+    return { head, choices: [choiceOf(answer.text, 0, answer.finishReason)], usage, headers: billOf([answer]) };
   } catch (error) {
     if (!sse) throw error;
     if (!signal.aborted) {
@@ -133,5 +183,6 @@ async function stream(
       open().write(`data: ${JSON.stringify({ error: toOpenAiError(toClientError(error)) })}\n\n`);
     }
     open().end();
+    return null;
   }
 }
