@@ -25,17 +25,18 @@ import {
 import { readEvents } from "#events";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
-// Every hot query of the product is run on a database with 5,000 squads and 100,000 messages. Each statement that it
+// Every hot query of the product is run on a database with 5,000 squads and 100,000 messages (`npm run test:plans`: a million). Each statement that it
 // sent is then explained, with its values and as the generic plan that a prepared statement may end up with.
 
 let database: TestDatabase;
 let name: string;
 let userId: string;
+const messages = Number(process.env.TEST_MESSAGES ?? 100_000);
 
 before(async () => {
   database = await createTestDatabase({ poolMax: 4 });
   const owner = { email: "hot@example.org", name: "Hot", passwordHash: "!" };
-  ({ name, userId } = await seed(database.db, { owner, messages: 100_000 }));
+  ({ name, userId } = await seed(database.db, { owner, messages }));
   await rollUpUsage(database.db);
   const many = "FROM users u, generate_series(1, 5) n";
   await database.db.pool.query(
