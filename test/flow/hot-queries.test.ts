@@ -207,7 +207,7 @@ test("the last page of messages costs what the first does", async () => {
   const executionId = id("execution", 0);
   const buffers = async (before: string): Promise<number> => {
     const { rows } = await database.db.pool.query(
-      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT id FROM agent_messages WHERE task_execution_id = $1 AND id < $2 ORDER BY id DESC LIMIT 100`,
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT id FROM agent_messages WHERE (task_execution_id, id) < ($1, $2) AND task_execution_id >= $1 ORDER BY task_execution_id DESC, id DESC LIMIT 100`,
       [executionId, before],
     );
     const plan = rows[0]["QUERY PLAN"][0].Plan;

@@ -147,14 +147,18 @@ interface MessageRow {
   created_at: Date;
 }
 
+/**
+ * Both columns of the index in order and bounds: with `task_execution_id = $1` alone the planner takes the ids of all executions
+ * in turn where one execution has a large part of the table, and reads far past the others' messages.
+ */
 function messagesSql(order: "asc" | "desc"): string {
-  const [compare, direction] = order === "desc" ? ["<", "DESC"] : [">", "ASC"];
+  const [compare, inside, direction] = order === "desc" ? ["<", ">=", "DESC"] : [">", "<=", "ASC"];
   return `
     SELECT m.id, m.step_id, m.member_id, m.role, m.status, m.model, m.content, m.tool_calls, m.input_tokens, m.output_tokens, m.created_at
     FROM agent_messages m
-    WHERE m.task_execution_id = $1 AND m.id ${compare} $2
+    WHERE (m.task_execution_id, m.id) ${compare} ($1, $2) AND m.task_execution_id ${inside} $1
       AND EXISTS (SELECT 1 FROM task_executions t WHERE t.id = $1 AND t.user_id = $4)
-    ORDER BY m.id ${direction} LIMIT $3`;
+    ORDER BY m.task_execution_id ${direction}, m.id ${direction} LIMIT $3`;
 }
 
 /** Messages of an execution by key; null when the execution is not the caller's. */
