@@ -17,7 +17,7 @@ import { profileTable } from "./tables/profile.ts";
 import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
-  --full           every row with all runs and 1 M messages (about 20 minutes); the default a few
+  --full           every row with all runs and 1 M messages (about 50 minutes); the default few runs, without web and growth
   --only NAMES     some of: profile, api, executions, growth, llm, web, start (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
@@ -71,12 +71,13 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
     }
   }
   if (wanted.includes("executions")) await measure("Executions", () => executionsTable({ ...options, runs }));
-  // Filling up takes minutes: in the quick bench only when it is asked for.
-  if (wanted.includes("growth") && (options.full || options.only.includes("growth"))) {
+  // These take minutes: in the quick bench only when they are asked for.
+  const isWanted = (name: "growth" | "web") => wanted.includes(name) && (options.full || options.only.includes(name));
+  if (isWanted("growth")) {
     await measure("Cost as work grows", () => growthTable(options));
   }
   if (wanted.includes("llm")) await measure("LLM gateway", () => llmTable(options));
-  if (wanted.includes("web")) {
+  if (isWanted("web")) {
     // Its browser and Lighthouse are development dependencies: loaded only where they are wanted.
     await measure("Pages", async () => (await import("./web/table.ts")).webTable(options));
   }

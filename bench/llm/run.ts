@@ -191,7 +191,7 @@ async function hits(bench: Bench): Promise<BenchRow[]> {
       path: "/0/v1/chat/completions",
       body: () => body,
       concurrency: 32,
-      durationMs: 2000,
+      durationMs: bench.durationMs,
     });
   }
   const json = await measure(bench, bench.gateway, { concurrency: 32, latency: "0", body: () => () => one });
@@ -298,14 +298,28 @@ export async function runLlmBench(options: { full: boolean; log: (line: string) 
   const floor = await start("./pass-through-child.ts", serverCore, [origin]);
   const gateway = await start("./gateway-child.ts", serverCore, [origin]);
   const servers = [upstream, floor, gateway];
-  const bench: Bench = { upstream, floor, gateway, durationMs: options.full ? 5000 : 2000, runs: 3, log: options.log };
+  const bench: Bench = {
+    upstream,
+    floor,
+    gateway,
+    durationMs: options.full ? 5000 : 1500,
+    runs: options.full ? 3 : 1,
+    log: options.log,
+  };
   try {
     options.log("LLM gateway: warming up");
     // Long enough for the compiler to have seen every path: a server is measured as it runs, not as it starts.
+    const warmUpMs = options.full ? 3000 : 1500;
     for (const server of servers) {
       for (const stream of [false, true, false]) {
         const body = fresh(`warm-${salts++}`, stream);
-        await runLoad({ port: server.port, path: "/0/v1/chat/completions", body, concurrency: 32, durationMs: 3000 });
+        await runLoad({
+          port: server.port,
+          path: "/0/v1/chat/completions",
+          body,
+          concurrency: 32,
+          durationMs: warmUpMs,
+        });
       }
     }
     const rows: BenchRow[] = [];

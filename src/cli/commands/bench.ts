@@ -7,7 +7,7 @@ const examples = `
 Examples:
   $ muster bench                          about three minutes
   $ muster bench --only api,executions    some of the tables
-  $ muster bench --full --write           every row with all runs, into docs/performance.md (about 20 minutes)
+  $ muster bench --full --write           every row with all runs, into docs/performance.md (about 50 minutes)
 
 It measures on databases of its own and leaves yours alone. Close other programs first: every figure stands beside its
 floor from the same run, but a busy machine blurs both.`;
