@@ -35,6 +35,10 @@ type Statement = string | pg.QueryConfig;
 const answerMs = 5_000;
 const statementCharacters = 200;
 
+/** So many connections do the work of a small machine; more are opened when a caller waits for one this long. */
+const fewConnections = 8;
+const growAfterMs = 50;
+
 /**
  * int8 as a number: money in nano-USD and counters stay below 2^53 (9 million USD). `date` as text, since a Date would
  * be moved by the local time zone.
@@ -60,18 +64,24 @@ export function isStatementError(error: unknown): boolean {
 /**
  * A pg pool whose every query and wait for a connection is measured, whoever makes it (this module, Drizzle, whoever is handed the pool).
  * Other than pg's own it keeps a connection after a statement the server refused, and survives broken connections that
- * are in use.
+ * are in use. It opens connections beyond the first few only when waiting for one takes time: each is a process of the server with
+ * its own memory (docs/decisions/0066-connections-when-they-are-missed.md).
  */
 export class MeasuredPool {
   readonly pool: pg.Pool;
   readonly #options: MeasuredPoolOptions;
+  /** How many connections there may be for now, between the first few and `poolMax`. */
+  #room: number;
+  #grownAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: MeasuredPoolOptions) {
     this.#options = options;
+    this.#room = Math.min(options.poolMax, Math.max(options.poolMin, fewConnections));
+    const few = this.#room;
     this.pool = new pg.Pool({
       connectionString: options.url,
       min: options.poolMin,
-      max: options.poolMax,
+      max: few,
       idleTimeoutMillis: options.idleTimeoutMs,
       connectionTimeoutMillis: options.connectionTimeoutMs,
       statement_timeout: options.statementTimeoutMs ?? false,
@@ -86,16 +96,50 @@ export class MeasuredPool {
     // Of a pool that is being closed no connection is missed: the server may end it before we do.
     this.pool.on("error", (error) => this.pool.ending || options.onError?.(error));
     this.pool.on("connect", (client) => client.on("error", () => undefined));
+    this.pool.on("remove", () => this.#setRoom(Math.max(few, Math.min(this.#room, this.pool.totalCount))));
     this.#measure();
+  }
+
+  #setRoom(room: number): void {
+    this.#room = room;
+    this.pool.options.max = room;
+  }
+
+  /**
+   * Opens one connection more when a caller has waited long, then at most one more in each such time. Returns how to
+   * stop it.
+   */
+  #growLater(connect: () => Promise<pg.PoolClient>): () => void {
+    let timer: NodeJS.Timeout;
+    const look = () => {
+      const now = performance.now();
+      const left = this.#grownAt + growAfterMs - now;
+      timer = setTimeout(look, left > 1 ? left : growAfterMs);
+      if (left > 1 || this.#room >= this.#options.poolMax || this.pool.ending) return;
+      this.#grownAt = now;
+      this.#setRoom(this.#room + 1);
+      // It goes to whoever waits longest. One that cannot be made is an answer to nobody: those who wait have their time-outs.
+      connect().then(
+        (client) => client.release(),
+        () => undefined,
+      );
+    };
+    timer = setTimeout(look, growAfterMs);
+    return () => clearTimeout(timer);
   }
 
   #measure(): void {
     const connect = this.pool.connect.bind(this.pool) as () => Promise<pg.PoolClient>;
     const measuredConnect = async (): Promise<pg.PoolClient> => {
       const started = performance.now();
+      // Idle ones are handed out a moment later: those who wait already have them.
+      const { idleCount, waitingCount, totalCount } = this.pool;
+      const full = idleCount <= waitingCount && totalCount >= this.#room && this.#room < this.#options.poolMax;
+      const stop = full ? this.#growLater(connect) : null;
       try {
         return await connect();
       } finally {
+        stop?.();
         this.#options.metrics?.connectionWaited(performance.now() - started);
       }
     };

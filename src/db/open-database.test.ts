@@ -199,6 +199,40 @@ test("idle connections above the minimum are closed, those of the minimum stay",
   }
 });
 
+test("connections beyond the first few are opened for those who wait, up to the maximum, and go again", async () => {
+  const pool = await openDatabase({
+    url: database.url,
+    poolMin: 1,
+    poolMax: 14,
+    idleTimeoutMs: 100,
+    connectionTimeoutMs: 5_000,
+    slowQueryMs: 1_000,
+  });
+  try {
+    // A warm pool first: making connections takes time itself.
+    for (const client of await Promise.all(Array.from({ length: 8 }, () => pool.pool.connect()))) client.release();
+    // Short work in a crowd: whoever is next gets the connection of whoever is done.
+    await Promise.all(Array.from({ length: 40 }, () => pool.query("short", "SELECT 1")));
+    assert.equal(pool.poolState().total, 8);
+    // Work that holds its connection, also while it asks for another: nobody waits for ever.
+    const held = await Promise.all(Array.from({ length: 14 }, () => pool.pool.connect()));
+    assert.equal(pool.poolState().total, 14);
+    const beyond = pool.pool.connect();
+    held.pop()?.release();
+    held.push(await beyond);
+    assert.equal(pool.poolState().total, 14);
+    const removed = new Promise<void>((resolve) =>
+      pool.pool.on("remove", () => pool.pool.totalCount === 1 && resolve()),
+    );
+    for (const client of held) client.release();
+    await removed;
+    await Promise.all(Array.from({ length: 40 }, () => pool.query("short", "SELECT 1")));
+    assert.equal(pool.poolState().total, 8);
+  } finally {
+    await pool.close();
+  }
+});
+
 test("the server cancels a statement after its time-out, the wait for a connection is measured", async () => {
   const waits: number[] = [];
   const small = await openDatabase({
