@@ -20,7 +20,7 @@ export const notifications = pgTable(
     readAt: instant("read_at"),
   },
   (table) => [
-    index("idx_notifications_user_id").on(table.userId, table.id.desc().nullsFirst()),
+    index("idx_notifications_user_id").on(table.userId, table.id),
     index("idx_notifications_unread").on(table.userId).where(sql`${table.readAt} IS NULL`),
   ],
 );

@@ -60,10 +60,10 @@ export const taskExecutions = pgTable(
     index("idx_executions_to_compact")
       .on(table.endedAt)
       .where(sql`${table.endedAt} IS NOT NULL AND ${table.compactedAt} IS NULL`),
-    index("idx_executions_squad_status_created").on(table.squadId, table.status, table.createdAt.desc().nullsFirst()),
-    index("idx_executions_user_id").on(table.userId, table.id.desc().nullsFirst()),
-    index("idx_executions_user_status").on(table.userId, table.status, table.id.desc().nullsFirst()),
-    index("idx_executions_task_id").on(table.taskId, table.id.desc().nullsFirst()),
+    index("idx_executions_squad_status_created").on(table.squadId, table.status, table.createdAt),
+    index("idx_executions_user_id").on(table.userId, table.id),
+    index("idx_executions_user_status").on(table.userId, table.status, table.id),
+    index("idx_executions_task_id").on(table.taskId, table.id),
     index("idx_executions_queued").on(table.queuedAt, table.id).where(sql`${table.status} = 'queued'`),
     index("idx_executions_running").on(table.workerId).where(sql`${table.status} = 'running'`),
   ],
@@ -112,7 +112,7 @@ export const agentMessages = pgTable(
     outputTokens: integer("output_tokens"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
-  (table) => [index("idx_agent_messages_execution_id").on(table.taskExecutionId, table.id.desc().nullsFirst())],
+  (table) => [index("idx_agent_messages_execution_id").on(table.taskExecutionId, table.id)],
 );
 
 /** The events of one commit; the view `execution_events` shows them one by one. */

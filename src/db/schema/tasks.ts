@@ -29,8 +29,8 @@ export const tasks = pgTable(
     index("idx_tasks_squad_id").on(table.squadId),
     index("idx_tasks_project_status_priority").on(table.projectId, table.status, table.priority),
     index("idx_pending_tasks").on(table.squadId, table.priority).where(sql`${table.status} = 'pending'`),
-    index("idx_tasks_user_id").on(table.userId, table.id.desc().nullsFirst()),
-    index("idx_tasks_project_id").on(table.projectId, table.id.desc().nullsFirst()),
+    index("idx_tasks_user_id").on(table.userId, table.id),
+    index("idx_tasks_project_id").on(table.projectId, table.id),
   ],
 );
 
