@@ -28,7 +28,7 @@ after(async () => {
 });
 
 test("a task is run within a day: its batch is seen on the execution and among the batches, and can be cancelled", {
-  timeout: 110_000,
+  timeout: 170_000,
 }, async () => {
   const context = await openContext(browser, "light", desk);
   const call = await claim(context, muster);
@@ -66,7 +66,8 @@ test("a task is run within a day: its batch is seen on the execution and among t
   // Calls are collected for a minute: this one has waited that long already.
   await database.db.pool.query("UPDATE llm_economy_calls SET created_at = created_at - interval '5 minutes'");
   await waitUntil(
-    60_000,
+    // A process looks for work of the lane once a minute.
+    110_000,
     () => "No batch is handed over",
     async () => (await call<BatchJobPage>("GET", "/batch-jobs")).data[0]?.state === "running",
   );
