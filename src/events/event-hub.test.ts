@@ -60,4 +60,58 @@ describe("the hub", () => {
       assert.equal(hub.size(), 0);
     });
   }
+
+  it("gives a reader nothing twice who was served while its execution was looked up", async () => {
+    const executionId = await insertExecution(test.db, await insertTask(test.db));
+    const append = async (seq: number, type: StoredEvent["type"]): Promise<StoredEvent> => {
+      await test.db.query("t_append", "SELECT muster_append($1, $2::jsonb)", [
+        executionId,
+        JSON.stringify([{ type, data: {} }]),
+      ]);
+      return { executionId, seq, type, at: new Date().toISOString(), data: {} };
+    };
+    // The answer of the first look is on its way for long: it says that there is no event yet.
+    let arrive: () => void = () => undefined;
+    const onItsWay = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    let looked: () => void = () => undefined;
+    const hasLooked = new Promise<void>((resolve) => {
+      looked = resolve;
+    });
+    const slow = Object.create(test.db) as typeof test.db;
+    slow.query = async (name: string, ...rest: [string, unknown[]?]) => {
+      const result = await test.db.query(name, ...rest);
+      if (name === "events_heads") {
+        looked();
+        await onItsWay;
+      }
+      return result as never;
+    };
+    const listener = await openListener(test.url, (error) => assert.fail(String(error)));
+    const other = createEventHub({ db: slow, listener, processId: uuidv7(), notify: () => undefined });
+    try {
+      const seen: number[] = [];
+      const ended = new Promise<void>((resolve) => {
+        other.subscribe(executionId, 0, {
+          onEvents: (events) => seen.push(...events.map((event) => event.seq)),
+          onEnd: resolve,
+          onError: (error) => assert.fail(String(error)),
+        });
+      });
+      await hasLooked;
+      other.publish(executionId, [await append(1, "message-delta")]);
+      other.publish(executionId, [await append(2, "message-delta")]);
+      arrive();
+      await new Promise((resolve) => setImmediate(resolve));
+      const end = await append(3, "execution-end");
+      await test.db.query("t_end", "UPDATE task_executions SET status = 'completed' WHERE id = $1", [executionId]);
+      other.publish(executionId, [end]);
+      await ended;
+      assert.deepEqual(seen, [1, 2, 3]);
+    } finally {
+      await other.close();
+      await listener.close();
+    }
+  });
 });

@@ -101,6 +101,12 @@ class DatabaseEventHub implements EventHub {
     this.#tellOthers(executionId, last.seq);
     const channel = this.#channels.get(executionId);
     if (!channel) return;
+    const before = channel.gathered.at(-1);
+    if (before && events[0]?.seq !== before.seq + 1) {
+      // Others wrote between: what is gathered has no gap, the rest is read.
+      channel.known = Math.max(channel.known, last.seq);
+      return;
+    }
     channel.gathered.push(...events);
     if (channel.timer) return;
     const waitMs = channel.freeAtMs - performance.now();
@@ -212,11 +218,13 @@ class DatabaseEventHub implements EventHub {
   }
 
   async #start(channel: Channel, subscription: Subscription): Promise<void> {
+    const asked = subscription.next;
     try {
       const [head] = await this.#heads([channel.executionId]);
       if (!head || !subscription.open) return;
-      // A number from the future (forged, or of another installation) cannot be resumed from: begin at the end.
-      if (subscription.next > head.last_seq + 1) subscription.next = head.last_seq + 1;
+      // A number from the future (forged, or of another installation) cannot be resumed from: begin at the end. Whoever was
+      // served meanwhile is ahead of what was read, not of the execution.
+      if (subscription.next === asked && asked > head.last_seq + 1) subscription.next = head.last_seq + 1;
       channel.known = Math.max(channel.known, head.last_seq);
       if (subscription.next === head.last_seq + 1 && isTerminal(head.status)) this.#finish(channel, subscription);
       else await this.#catchUp(channel);

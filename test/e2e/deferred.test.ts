@@ -35,7 +35,7 @@ test("a task is run within a day: its batch is seen on the execution and among t
   await call("POST", "/provider-accounts", {
     kind: "openai",
     name: "Batches",
-    baseUrl: `${server.url}/v1`,
+    baseUrl: server.url,
     apiKey: "sk-local-0000",
     allowPrivateAddress: true,
     models: ["gpt-4o-mini"],
