@@ -28,6 +28,8 @@ export interface Authenticator {
 }
 
 const rememberMs = 1_000;
+/** From this age on the next use asks anew, aside: a busy client never waits for its own credential. */
+const renewAfterMs = 500;
 const maxRemembered = 20_000;
 /** Cookies of other programs on this host may come along: long headers are not remembered. */
 const maxHeaderCharacters = 1_000;
@@ -35,20 +37,27 @@ const maxHeaders = 5_000;
 /** How often the credentials of open streams are looked at; at once where they are revoked in this process. */
 const watchMs = 5_000;
 
+/** What was read of a credential; the tables of headers share it with the table of digests. */
+interface Known {
+  caller: Caller | null;
+  until: number;
+  credential: Credential;
+  /** It is being asked for again. */
+  renewing: boolean;
+}
+
 /** Name of the cookie where it can be bound to this host and to HTTPS; browsers treat loopback as secure too. */
 export const secureCookie = "__Host-muster_session";
 /** Name of the cookie over plain HTTP from another machine, where browsers refuse the secure one. */
 export const plainCookie = "muster_session";
 
 export function createAuthenticator(db: Queryable, now: () => number = () => performance.now()): Authenticator {
-  const remembered = new Map<string, { caller: Caller | null; until: number }>();
+  const remembered = new Map<string, Known>();
   const asking = new Map<string, Promise<Caller | null>>();
-  const watched = new Map<string, { credential: Credential; listeners: Set<() => void> }>();
-  const timer = setInterval(checkWatched, watchMs);
-  timer.unref();
+  const watched = watchCredentials(find, (credential) => keyOf(credential).key);
   /** Credentials as they stand in headers; the text is in memory with every request anyway, here for a second more. */
-  const byAuthorization = new Map<string, { caller: Caller; until: number }>();
-  const byCookie = new Map<string, { caller: Caller; until: number }>();
+  const byAuthorization = new Map<string, Known>();
+  const byCookie = new Map<string, Known>();
   let revocations = 0;
 
   function keyOf(credential: Credential): { key: string; digest: Buffer } {
@@ -56,29 +65,102 @@ export function createAuthenticator(db: Queryable, now: () => number = () => per
     return { key: credential.kind + digest.toString("base64"), digest };
   }
 
-  async function ask(key: string, digest: Buffer, kind: Credential["kind"]): Promise<Caller | null> {
+  async function ask(key: string, digest: Buffer, credential: Credential): Promise<Caller | null> {
     const before = revocations;
-    const caller = await (kind === "session" ? findSession(db, digest) : findApiKey(db, digest));
+    const caller = await (credential.kind === "session" ? findSession(db, digest) : findApiKey(db, digest));
     // What was read while something was revoked may be what was revoked: do not remember it.
-    if (before === revocations) {
-      if (remembered.size >= maxRemembered) remembered.clear();
-      remembered.set(key, { caller, until: now() + rememberMs });
-    }
+    if (before === revocations) remember(key, caller, credential);
     return caller;
+  }
+
+  function remember(key: string, caller: Caller | null, credential: Credential): void {
+    const known = remembered.get(key);
+    if (known !== undefined) {
+      // In place, so that the headers that carry it are good for longer too, or no more.
+      known.caller = caller;
+      known.until = now() + rememberMs;
+      return;
+    }
+    if (remembered.size >= maxRemembered) {
+      remembered.clear();
+      byAuthorization.clear();
+      byCookie.clear();
+    }
+    remembered.set(key, { caller, until: now() + rememberMs, credential, renewing: false });
+  }
+
+  /** What is still good of it; a credential in use is asked for again before it is forgotten. */
+  function current(known: Known | undefined): Caller | null | undefined {
+    if (known === undefined) return undefined;
+    const leftMs = known.until - now();
+    if (leftMs <= 0) return undefined;
+    if (leftMs <= rememberMs - renewAfterMs && !known.renewing && known.caller !== null) {
+      known.renewing = true;
+      const done = (): void => {
+        known.renewing = false;
+      };
+      // The database is away: whoever comes once the credential is forgotten asks for himself and is told.
+      find(known.credential).then(done, done);
+    }
+    return known.caller;
   }
 
   function find(credential: Credential): Promise<Caller | null> {
     const { key, digest } = keyOf(credential);
     const present = asking.get(key);
     if (present) return present;
-    const promise = ask(key, digest, credential.kind).finally(() => {
+    const promise = ask(key, digest, credential).finally(() => {
       if (asking.get(key) === promise) asking.delete(key);
     });
     asking.set(key, promise);
     return promise;
   }
 
-  function checkWatched(): void {
+  return {
+    find,
+    recall(credential) {
+      return current(remembered.get(keyOf(credential).key));
+    },
+    recallHeaders({ authorization, cookie }) {
+      // As in `credentialOf`: a bad Authorization header is not made good by a cookie.
+      const known = authorization !== undefined ? byAuthorization.get(authorization) : byCookie.get(cookie as string);
+      return current(known) ?? undefined;
+    },
+    noteHeaders({ authorization, cookie }, credential) {
+      const known = remembered.get(keyOf(credential).key);
+      const text = authorization ?? cookie;
+      if (!known?.caller || text === undefined || text.length > maxHeaderCharacters) return;
+      const headers = authorization !== undefined ? byAuthorization : byCookie;
+      if (headers.size >= maxHeaders) headers.clear();
+      headers.set(text, known);
+    },
+    forget(which) {
+      revocations++;
+      asking.clear();
+      byAuthorization.clear();
+      byCookie.clear();
+      for (const [key, { caller }] of remembered) {
+        if (caller === null) continue;
+        const same = "userId" in which ? caller.userId === which.userId : caller.credentialId === which.credentialId;
+        if (same) remembered.delete(key);
+      }
+      watched.check();
+    },
+    watch: watched.watch,
+    close: watched.close,
+  };
+}
+
+/** Looks at the credentials of open streams from time to time. */
+function watchCredentials(
+  find: (credential: Credential) => Promise<Caller | null>,
+  keyOf: (credential: Credential) => string,
+): Pick<Authenticator, "watch" | "close"> & { check(): void } {
+  const watched = new Map<string, { credential: Credential; listeners: Set<() => void> }>();
+  const timer = setInterval(check, watchMs);
+  timer.unref();
+
+  function check(): void {
     for (const [key, { credential, listeners }] of watched) {
       find(credential).then(
         (caller) => {
@@ -92,38 +174,9 @@ export function createAuthenticator(db: Queryable, now: () => number = () => per
   }
 
   return {
-    find,
-    recall(credential) {
-      const known = remembered.get(keyOf(credential).key);
-      return known !== undefined && known.until > now() ? known.caller : undefined;
-    },
-    recallHeaders({ authorization, cookie }) {
-      // As in `credentialOf`: a bad Authorization header is not made good by a cookie.
-      const known = authorization !== undefined ? byAuthorization.get(authorization) : byCookie.get(cookie as string);
-      return known !== undefined && known.until > now() ? known.caller : undefined;
-    },
-    noteHeaders({ authorization, cookie }, credential) {
-      const known = remembered.get(keyOf(credential).key);
-      const text = authorization ?? cookie;
-      if (!known?.caller || text === undefined || text.length > maxHeaderCharacters) return;
-      const headers = authorization !== undefined ? byAuthorization : byCookie;
-      if (headers.size >= maxHeaders) headers.clear();
-      headers.set(text, { caller: known.caller, until: known.until });
-    },
-    forget(which) {
-      revocations++;
-      asking.clear();
-      byAuthorization.clear();
-      byCookie.clear();
-      for (const [key, { caller }] of remembered) {
-        if (caller === null) continue;
-        const same = "userId" in which ? caller.userId === which.userId : caller.credentialId === which.credentialId;
-        if (same) remembered.delete(key);
-      }
-      checkWatched();
-    },
+    check,
     watch(credential, onRevoked) {
-      const { key } = keyOf(credential);
+      const key = keyOf(credential);
       const entry = watched.get(key) ?? { credential, listeners: new Set() };
       watched.set(key, entry);
       entry.listeners.add(onRevoked);
