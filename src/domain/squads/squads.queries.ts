@@ -27,8 +27,11 @@ interface SquadBaseRow {
   budget: BudgetState | null;
 }
 
+/** Values without their names: a page has a hundred members, and to write and read the names cost more than the values. */
+type MemberValues = [id: string, name: string, role: string, model: string, isLead: boolean, avatarKey: string | null];
+
 interface SquadListRow extends SquadBaseRow {
-  members: SquadMemberSummary[];
+  members: MemberValues[];
   live_executions: number;
   total: number;
 }
@@ -43,21 +46,30 @@ interface SquadRow extends SquadBaseRow {
 const budgetJson = `(SELECT json_build_object('limitNanoUsd', b.limit_nano_usd, 'spentNanoUsd', ${budgetSpentSql("b")},
   'reservedNanoUsd', b.reserved_nano_usd, 'period', b.period) FROM budgets b WHERE b.level = 'squad' AND b.scope_id = s.id)`;
 
-/** The list's statement: squads of the page with their members, live executions and budget, and the total. */
+/**
+ * The list's statement: squads of the page with their members, live executions and budget, and the total. Live executions
+ * are counted once for the user, not once for each squad.
+ */
 function listText(filters: string): string {
   return `WITH page AS (
       SELECT s.id, s.slug, s.name, s.status, s.process, left(s.goal, 200) AS goal, s.created_at, s.updated_at,
         count(*) OVER ()::integer AS total
       FROM squads s WHERE s.user_id = $1${filters} ORDER BY s.id DESC LIMIT $2 OFFSET $3
+    ), live AS MATERIALIZED (
+      SELECT e.squad_id, count(*)::integer AS executions FROM task_executions e
+      WHERE e.user_id = $1 AND e.status IN ('queued', 'running', 'paused', 'awaiting_approval') GROUP BY e.squad_id
     )
     SELECT s.id, s.slug, s.name, s.status, s.process, s.goal, s.created_at, s.updated_at, s.total,
       ${budgetJson} AS budget,
-      (SELECT COALESCE(json_agg(json_build_object('id', m.id, 'name', m.name, 'role', m.role, 'model', m.model,
-         'isLead', m.is_lead, 'avatarKey', m.avatar_key) ORDER BY m.position, m.id), '[]'::json)
+      (SELECT COALESCE(json_agg(json_build_array(m.id, m.name, m.role, m.model, m.is_lead, m.avatar_key)
+         ORDER BY m.position, m.id), '[]'::json)
        FROM squad_members m WHERE m.squad_id = s.id) AS members,
-      (SELECT count(*)::integer FROM task_executions e WHERE e.squad_id = s.id
-         AND e.status IN ('queued', 'running', 'paused', 'awaiting_approval')) AS live_executions
+      COALESCE((SELECT live.executions FROM live WHERE live.squad_id = s.id), 0) AS live_executions
     FROM page s ORDER BY s.id DESC`;
+}
+
+function toMemberSummary([id, name, role, model, isLead, avatarKey]: MemberValues): SquadMemberSummary {
+  return { id, name, role, model, isLead, avatarKey };
 }
 
 function toListItem(row: SquadListRow): SquadListItem {
@@ -72,7 +84,7 @@ function toListItem(row: SquadListRow): SquadListItem {
     updatedAt: row.updated_at.toISOString(),
     liveExecutions: row.live_executions,
     budget: row.budget,
-    members: row.members,
+    members: row.members.map(toMemberSummary),
   };
 }
 
