@@ -87,6 +87,10 @@ export type BudgetLevel = (typeof budgetLevels)[number];
 export const providerKinds = ["openai", "anthropic", "google", "ollama", "openai_compatible", "offline"] as const;
 export type ProviderKind = (typeof providerKinds)[number];
 
+/** The format an OpenAI-compatible account speaks. `chat`: chat completions (responses for models that have nothing else). */
+export const providerWires = ["chat", "responses"] as const;
+export type ProviderWire = (typeof providerWires)[number];
+
 export const notificationKinds = [
   "execution_completed",
   "execution_failed",

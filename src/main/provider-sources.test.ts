@@ -26,6 +26,7 @@ test("a key alone is enough: the address is the kind's own, in the environment a
     id: "1",
     userId: "u",
     name: "mine",
+    wire: "chat" as const,
     apiKey: "k",
     models: [],
     allowPrivateAddress: false,

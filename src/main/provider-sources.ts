@@ -75,6 +75,7 @@ export function toLlmAccount(row: ProviderCredentials): ProviderAccount {
     id: row.id,
     tenantId: row.userId,
     kind: row.kind,
+    wire: row.wire,
     baseUrl: row.baseUrl ?? defaultBaseUrl(row.kind),
     apiKey: row.apiKey,
     ...(row.models.length > 0 ? { models: row.models } : {}),

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { providerKinds } from "../closed-sets.ts";
+import { providerKinds, providerWires } from "../closed-sets.ts";
 import { Id, listOf, Name, nullable, object, Timestamp } from "./common.ts";
 
 const Price = Type.Number({ minimum: 0, maximum: 1_000_000_000 });
@@ -30,6 +30,9 @@ export type ProviderPresetList = Static<typeof ProviderPresetList>;
 export const ProviderAccount = object({
   id: Id,
   kind: Type.Enum(providerKinds),
+  wire: Type.Enum(providerWires, {
+    description: "Of kinds openai and openai_compatible: OpenAI's chat completions (default) or responses format",
+  }),
   name: Type.String(),
   baseUrl: nullable(Type.String()),
   hasKey: Type.Boolean(),
@@ -59,6 +62,7 @@ const PerMinute = Type.Integer({ minimum: 1, maximum: 1_000_000_000 });
 
 export const CreateProviderAccountBody = object({
   kind: Type.Enum(providerKinds),
+  wire: Type.Optional(Type.Enum(providerWires)),
   name: Name,
   baseUrl: Type.Optional(BaseUrl),
   apiKey: Type.Optional(ApiKeySecret),
@@ -73,6 +77,7 @@ export type CreateProviderAccountBody = Static<typeof CreateProviderAccountBody>
 
 /** `apiKey` null removes the key; absent keeps it. A new `baseUrl` needs the key again, so that it cannot be sent elsewhere. */
 export const UpdateProviderAccountBody = object({
+  wire: Type.Optional(Type.Enum(providerWires)),
   name: Type.Optional(Name),
   baseUrl: Type.Optional(nullable(BaseUrl)),
   apiKey: Type.Optional(nullable(ApiKeySecret)),

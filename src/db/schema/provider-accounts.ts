@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { boolean, integer, jsonb, pgTable, text, unique, uuid } from "drizzle-orm/pg-core";
-import { providerKinds } from "#contracts";
+import { providerKinds, providerWires } from "#contracts";
 import { bytea, instant } from "./column-types.ts";
 import { users } from "./users.ts";
 
@@ -12,6 +12,7 @@ export const providerAccounts = pgTable(
       .notNull()
       .references(() => users.id, { onDelete: "cascade" }),
     kind: text("kind", { enum: providerKinds }).notNull(),
+    wire: text("wire", { enum: providerWires }).notNull().default("chat"),
     name: text("name").notNull(),
     baseUrl: text("base_url"),
     keyEncrypted: bytea("key_encrypted"),

@@ -15,6 +15,16 @@ const hintLength = 4;
 const needsKey: ReadonlySet<ProviderKind> = new Set<ProviderKind>(["openai", "anthropic", "google"]);
 const needsBaseUrl: ReadonlySet<ProviderKind> = new Set<ProviderKind>(["openai_compatible"]);
 
+/** Kinds that may speak OpenAI's responses format. */
+const hasResponses: ReadonlySet<ProviderKind> = new Set<ProviderKind>(["openai", "openai_compatible"]);
+
+function wireRefused(kind: ProviderKind): Refusal {
+  return {
+    outcome: "validation_failed",
+    detail: `An account of kind "${kind}" has no responses format: leave wire out, or use kind openai or openai_compatible.`,
+  };
+}
+
 function keyHint(apiKey: string | null | undefined): string | null {
   return apiKey === undefined || apiKey === null || apiKey.length < 12 ? null : apiKey.slice(-hintLength);
 }
@@ -36,12 +46,13 @@ export async function createProviderAccount(
   if (needsBaseUrl.has(body.kind) && body.baseUrl === undefined) {
     return { outcome: "validation_failed", detail: `An account of kind "${body.kind}" needs a baseUrl.` };
   }
+  if (body.wire === "responses" && !hasResponses.has(body.kind)) return wireRefused(body.kind);
   const id = uuidv7();
   const { rows } = await db.query<ProviderAccountRow>(
     "provider_account_create",
     `INSERT INTO provider_accounts (id, user_id, kind, name, base_url, key_encrypted, key_hint, models,
-       allow_private_address, requests_per_minute, tokens_per_minute, price_overrides, enabled)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (user_id, name) DO NOTHING
+       allow_private_address, requests_per_minute, tokens_per_minute, price_overrides, enabled, wire)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (user_id, name) DO NOTHING
      RETURNING ${providerAccountColumns}`,
     [
       id,
@@ -57,6 +68,7 @@ export async function createProviderAccount(
       body.tokensPerMinute ?? null,
       JSON.stringify(body.priceOverrides ?? {}),
       body.enabled ?? true,
+      body.wire ?? "chat",
     ],
   );
   const row = rows[0];
@@ -79,6 +91,7 @@ export async function updateProviderAccount(
       if (moved && present.hasKey && body.apiKey === undefined) {
         return { outcome: "validation_failed", detail: "A new baseUrl needs the apiKey again (or apiKey null)." };
       }
+      if (body.wire === "responses" && !hasResponses.has(present.kind)) return wireRefused(present.kind);
       const { rows } = await transaction.query<ProviderAccountRow>(
         "provider_account_update",
         `UPDATE provider_accounts SET name = COALESCE($3, name), base_url = CASE WHEN $4 THEN $5 ELSE base_url END,
@@ -87,7 +100,8 @@ export async function updateProviderAccount(
            allow_private_address = COALESCE($10, allow_private_address),
            requests_per_minute = CASE WHEN $11 THEN $12::integer ELSE requests_per_minute END,
            tokens_per_minute = CASE WHEN $13 THEN $14::integer ELSE tokens_per_minute END,
-           price_overrides = COALESCE($15, price_overrides), enabled = COALESCE($16, enabled), updated_at = now()
+           price_overrides = COALESCE($15, price_overrides), enabled = COALESCE($16, enabled),
+           wire = COALESCE($17, wire), updated_at = now()
          WHERE id = $2 AND user_id = $1 RETURNING ${providerAccountColumns}`,
         [
           scope.userId,
@@ -106,6 +120,7 @@ export async function updateProviderAccount(
           body.tokensPerMinute ?? null,
           body.priceOverrides === undefined ? null : JSON.stringify(body.priceOverrides),
           body.enabled ?? null,
+          body.wire ?? null,
         ],
       );
       const row = rows[0];

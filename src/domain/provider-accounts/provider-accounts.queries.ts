@@ -1,4 +1,4 @@
-import type { PriceOverrides, ProviderAccount, ProviderKind } from "#contracts";
+import type { PriceOverrides, ProviderAccount, ProviderKind, ProviderWire } from "#contracts";
 import type { Queryable } from "#db";
 import type { Scope } from "../store.ts";
 import type { SecretBox } from "./secret-box.ts";
@@ -6,6 +6,7 @@ import type { SecretBox } from "./secret-box.ts";
 export interface ProviderAccountRow {
   id: string;
   kind: ProviderKind;
+  wire: ProviderWire;
   name: string;
   base_url: string | null;
   has_key: boolean;
@@ -21,7 +22,7 @@ export interface ProviderAccountRow {
 }
 
 /** The columns of `ProviderAccountRow`: never the key. */
-export const providerAccountColumns = `id, kind, name, base_url, key_encrypted IS NOT NULL AS has_key, key_hint, models,
+export const providerAccountColumns = `id, kind, wire, name, base_url, key_encrypted IS NOT NULL AS has_key, key_hint, models,
   allow_private_address, requests_per_minute, tokens_per_minute, price_overrides, enabled, created_at, updated_at`;
 
 /** An account as the API shows it. */
@@ -29,6 +30,7 @@ export function toProviderAccount(row: ProviderAccountRow): ProviderAccount {
   return {
     id: row.id,
     kind: row.kind,
+    wire: row.wire,
     name: row.name,
     baseUrl: row.base_url,
     hasKey: row.has_key,

@@ -118,7 +118,7 @@ const responsesWire: Wire = {
 
 function wireOf(account: ProviderAccount, request: LlmRequest): Wire {
   if (account.kind === "anthropic") return messagesWire;
-  if (account.kind === "openai" && speaksResponses(account, request.model)) return responsesWire;
+  if (speaksResponses(account, request.model)) return responsesWire;
   return request.form === "completion" && takesPromptArrays(account, request.model) ? completionWire : chatWire;
 }
 

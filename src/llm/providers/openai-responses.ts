@@ -17,6 +17,7 @@ const responsesOnly =
 
 /** Whether a model of the account is asked through responses: the account says so, or OpenAI has no other way to it. */
 export function speaksResponses(account: ProviderAccount, model: string): boolean {
+  if (account.kind === "openai_compatible") return account.wire === "responses";
   return account.kind === "openai" && (account.wire === "responses" || responsesOnly.test(model));
 }
 

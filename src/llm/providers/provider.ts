@@ -1,4 +1,4 @@
-import type { ProviderKind } from "#contracts";
+import type { ProviderKind, ProviderWire } from "#contracts";
 import type { LlmFinishReason, LlmFrame, LlmRequest, LlmToolCall, LlmUsage } from "../types.ts";
 
 /** Where a call goes: one key at one address. `baseUrl` as the provider's own SDK takes it (OpenAI: with `/v1`). */
@@ -9,8 +9,8 @@ export interface ProviderAccount {
   kind: ProviderKind;
   baseUrl: string;
   apiKey: string | null;
-  /** Of OpenAI accounts: the format to speak. Default: chat completions, and responses for models that have nothing else. */
-  wire?: "chat" | "responses";
+  /** Of OpenAI-compatible accounts: the format to speak. Default: chat completions, and responses for models that have nothing else. */
+  wire?: ProviderWire;
   /** Model names this account offers; absent means whatever its kind is known for. */
   models?: readonly string[];
   /** The owner allows private and loopback addresses (a local Ollama). */

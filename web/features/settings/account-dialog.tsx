@@ -1,7 +1,13 @@
 "use client";
 import { useQueryClient } from "@tanstack/react-query";
 import { useForm } from "react-hook-form";
-import type { CreateProviderAccountBody, ProviderAccount, ProviderKind, UpdateProviderAccountBody } from "#contracts";
+import type {
+  CreateProviderAccountBody,
+  ProviderAccount,
+  ProviderKind,
+  ProviderWire,
+  UpdateProviderAccountBody,
+} from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Checkbox, Field, Input, Select } from "../../components/ui/field.tsx";
@@ -12,6 +18,7 @@ import { providerNames } from "./provider-names.ts";
 
 interface AccountForm {
   kind: ProviderKind;
+  wire: ProviderWire;
   name: string;
   baseUrl: string;
   apiKey: string;
@@ -24,6 +31,9 @@ interface AccountForm {
 
 const kinds: ProviderKind[] = ["openai", "anthropic", "google", "ollama", "openai_compatible"];
 
+/** Others have one format only. */
+const hasWire = (kind: ProviderKind) => kind === "openai" || kind === "openai_compatible";
+
 function toBody(form: AccountForm): UpdateProviderAccountBody {
   const models = form.models.split(/[\s,]+/).filter(Boolean);
   return {
@@ -31,6 +41,7 @@ function toBody(form: AccountForm): UpdateProviderAccountBody {
     ...(form.baseUrl.trim() ? { baseUrl: form.baseUrl.trim() } : {}),
     ...(form.apiKey ? { apiKey: form.apiKey } : {}),
     models: [...new Set(models)],
+    ...(hasWire(form.kind) ? { wire: form.wire } : {}),
     ...pricesOf(form, models),
     requestsPerMinute: form.requestsPerMinute.trim() ? Number(form.requestsPerMinute) : null,
     allowPrivateAddress: form.allowPrivateAddress,
@@ -57,6 +68,7 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
   const { register, handleSubmit, setError, formState, watch } = useForm<AccountForm>({
     defaultValues: {
       kind: account?.kind ?? "openai",
+      wire: account?.wire ?? "chat",
       name: account?.name ?? "",
       baseUrl: account?.baseUrl ?? "",
       apiKey: "",
@@ -163,6 +175,14 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
           <Field label="Price out, $ per million tokens" htmlFor="account-price-out" error={errors.priceOut?.message}>
             <Input id="account-price-out" inputMode="decimal" {...register("priceOut", { validate: isPrice })} />
           </Field>
+          {hasWire(kind) && (
+            <Field label="Format" htmlFor="account-wire" hint="What the provider speaks at this address.">
+              <Select id="account-wire" {...register("wire")}>
+                <option value="chat">Chat completions</option>
+                <option value="responses">Responses</option>
+              </Select>
+            </Field>
+          )}
           <div className="sm:col-span-2">
             <Checkbox
               label="It may be on this machine or in this network"
