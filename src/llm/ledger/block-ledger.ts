@@ -14,6 +14,8 @@ export interface BlockLedgerOptions {
   recheckMs?: number;
   /** How often spending is booked, and how long an unused block is kept. */
   settleMs?: number;
+  /** How long a call waits at a limit for money that running calls hold but may not need. */
+  waitMs?: number;
   onError: (error: unknown) => void;
 }
 
@@ -22,24 +24,42 @@ interface Block {
   left: number;
   /** Spent since it was last booked. */
   unbooked: number;
+  /** What its running calls may need at most. */
+  held: number;
   inFlight: number;
   usedAtMs: number;
   bookedAtMs: number;
-  retired: boolean;
 }
 
 interface ScopeState {
   scope: BudgetScope;
   unlimitedUntilMs: number;
-  block: Block | null;
+  /** Newest last. A call uses any that has room for it. */
+  blocks: Block[];
   leasing: Promise<BlockOutcome> | null;
   /** Decaying sum of what calls cost lately: the size of the next block follows it. */
   recentNanoUsd: number;
+  /** How often money came back: tells whether it did while somebody looked elsewhere. */
+  returns: number;
+  /** Blocks on their way back to the store. */
+  returning: number;
+  /** Calls at the limit, told when money came back. */
+  waiters: Set<() => void>;
 }
 
 interface Reservation {
-  block: Block | null;
+  state: ScopeState;
+  block: Block;
   amount: number;
+}
+
+/** What a call needs: its whole upper bound, or the least that gives a useful answer. */
+interface Need {
+  known: boolean;
+  inputCost: number;
+  perToken: number;
+  most: number;
+  least: number;
 }
 
 const RENEW_MS = 15_000;
@@ -49,17 +69,17 @@ const CALLS_PER_BLOCK = 8;
 /**
  * Budgets of plain calls without a disk write per call: a slice of each budget is leased from the store, calls reserve
  * within it in memory, and what was spent is booked in groups. A crash leaves the open slice reserved until a sweep
- * settles it as lost: a limit can be reached early, never passed.
+ * settles it as lost: a limit can be reached early, never passed. At the limit a call waits a little for running calls of
+ * this process (they reserve their upper bound and mostly need less), then takes a shorter answer, then is refused.
  */
 export class BlockLedger implements GatewayLedger {
   readonly #options: Required<Omit<BlockLedgerOptions, "onError">> & Pick<BlockLedgerOptions, "onError">;
   readonly #scopes = new Map<string, ScopeState>();
   readonly #reservations = new Map<string, Reservation>();
-  readonly #blocks = new Set<Block>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: BlockLedgerOptions) {
-    this.#options = { recheckMs: 2000, settleMs: 500, ...options };
+    this.#options = { recheckMs: 2000, settleMs: 500, waitMs: 5000, ...options };
   }
 
   /** Reservations that are open now; 0 at rest. */
@@ -69,27 +89,26 @@ export class BlockLedger implements GatewayLedger {
 
   async reserve(request: ReserveRequest, context: LlmCallContext): Promise<ReserveOutcome> {
     const state = this.#scope(context);
-    for (let round = 0; ; round += 1) {
-      const now = this.#options.now();
-      if (state.unlimitedUntilMs > now) return { outcome: "granted", maxOutputTokens: request.maxOutputTokens };
-      const known = request.inputCostNanoUsd !== null && request.outputNanoUsdPerToken !== null;
-      const inputCost = request.inputCostNanoUsd ?? 0;
-      const perToken = request.outputNanoUsdPerToken ?? 0;
-      const most = inputCost + request.maxOutputTokens * perToken;
-      const least = inputCost + request.minOutputTokens * perToken;
-      const block = state.block;
-      if (known && block !== null && (block.left >= most || (round > 0 && block.left >= least))) {
-        return this.#grant(request, state, block, inputCost, perToken);
+    const need = needOf(request);
+    const waitUntilMs = Math.min(this.#options.now() + this.#options.waitMs, context.deadlineMs ?? Infinity);
+    for (;;) {
+      if (state.unlimitedUntilMs > this.#options.now()) {
+        return { outcome: "granted", maxOutputTokens: request.maxOutputTokens };
       }
-      const outcome = await this.#lease(state, least, most);
-      if (outcome.outcome === "budget_exceeded") {
-        // What is left in hand may still do for a shorter answer.
-        const rest = state.block;
-        if (known && rest !== null && rest.left >= least) return this.#grant(request, state, rest, inputCost, perToken);
-        return outcome;
-      }
-      if (outcome.outcome === "granted" && !known) return { outcome: "price_unknown", level: "instance" };
-      if (round > 20) return { outcome: "budget_exceeded", level: "instance", limitNanoUsd: 0, spentNanoUsd: 0 };
+      const block = need.known ? state.blocks.findLast(({ left }) => left >= need.most) : undefined;
+      if (block !== undefined) return this.#grant(request, state, block, need);
+      const { returns } = state;
+      const outcome = await this.#lease(state, need);
+      if (outcome.outcome === "granted" && !need.known) return { outcome: "price_unknown", level: "instance" };
+      if (outcome.outcome !== "budget_exceeded") continue;
+      // Rests of several blocks may make one call: they go back before anybody is refused.
+      const idle = state.blocks.filter(({ inFlight }) => inFlight === 0);
+      await Promise.all(idle.map((unused) => this.#giveBack(state, unused)));
+      const waitMs = waitUntilMs - this.#options.now();
+      const worthIt = waitMs > 0 && !context.signal.aborted && mayComeBack(state, need, outcome);
+      if (idle.length > 0 || (worthIt && state.returns !== returns)) continue;
+      if (!worthIt) return this.#shorter(request, state, need, outcome);
+      await moneyBack(state, waitMs, context.signal);
     }
   }
 
@@ -98,14 +117,15 @@ export class BlockLedger implements GatewayLedger {
     const reservation = this.#reservations.get(key);
     if (reservation === undefined) return;
     this.#reservations.delete(key);
-    const { block, amount } = reservation;
-    if (block === null) return;
+    const { state, block, amount } = reservation;
     // Unknown cost under a budget cannot happen (it is refused); should it, the whole reservation counts.
     const cost = request.costNanoUsd ?? amount;
     block.left += amount - cost;
     block.unbooked += cost;
+    block.held -= amount;
     block.inFlight -= 1;
     this.#schedule();
+    tellReturn(state);
   }
 
   /** A budget was set or changed: ask the store before the next call. */
@@ -117,9 +137,8 @@ export class BlockLedger implements GatewayLedger {
   async close(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const blocks = [...this.#blocks];
-    for (const state of this.#scopes.values()) state.block = null;
-    await Promise.all(blocks.map((block) => this.#book(block, true)));
+    const states = [...this.#scopes.values()];
+    await Promise.all(states.flatMap((state) => state.blocks.map((block) => this.#giveBack(state, block))));
   }
 
   #scope(context: LlmCallContext): ScopeState {
@@ -128,38 +147,63 @@ export class BlockLedger implements GatewayLedger {
     if (state === undefined) {
       if (this.#scopes.size > 10_000) this.#forgetIdle();
       const scope = { tenantId: context.tenantId, squadId: context.squadId };
-      state = { scope, unlimitedUntilMs: 0, block: null, leasing: null, recentNanoUsd: 0 };
+      state = {
+        scope,
+        unlimitedUntilMs: 0,
+        blocks: [],
+        leasing: null,
+        recentNanoUsd: 0,
+        returns: 0,
+        returning: 0,
+        waiters: new Set(),
+      };
       this.#scopes.set(key, state);
     }
     return state;
   }
 
-  #grant(
-    request: ReserveRequest,
-    state: ScopeState,
-    block: Block,
-    inputCost: number,
-    perToken: number,
-  ): ReserveOutcome {
+  #grant(request: ReserveRequest, state: ScopeState, block: Block, need: Need): ReserveOutcome {
+    const { inputCost, perToken } = need;
     const affordable = perToken === 0 ? request.maxOutputTokens : Math.floor((block.left - inputCost) / perToken);
     const maxOutputTokens = Math.min(request.maxOutputTokens, affordable);
     const amount = inputCost + maxOutputTokens * perToken;
     block.left -= amount;
+    block.held += amount;
     block.inFlight += 1;
     block.usedAtMs = this.#options.now();
     state.recentNanoUsd = state.recentNanoUsd * 0.9 + amount * 0.1;
-    this.#reservations.set(`${request.callId}/${request.attempt}`, { block, amount });
+    this.#reservations.set(`${request.callId}/${request.attempt}`, { state, block, amount });
     return { outcome: "granted", maxOutputTokens };
   }
 
-  /** One lease at a time per scope; whoever comes meanwhile waits for it and then tries again. */
-  async #lease(state: ScopeState, least: number, most: number): Promise<BlockOutcome> {
-    if (state.leasing !== null) {
-      await state.leasing;
-      return { outcome: "unlimited" };
+  /** The whole answer cannot be paid: as much of it as what is left allows, from a block in hand or from the store. */
+  async #shorter(
+    request: ReserveRequest,
+    state: ScopeState,
+    need: Need,
+    refusal: Extract<BlockOutcome, { outcome: "budget_exceeded" }>,
+  ): Promise<ReserveOutcome> {
+    if (!need.known) return refusal;
+    const rest = refusal.limitNanoUsd - refusal.spentNanoUsd;
+    // Another level may have even less: its refusal is then the answer.
+    if (rest >= need.least) {
+      const amount = Math.min(rest, need.most);
+      while (state.leasing !== null) await state.leasing;
+      await this.#lease(state, { ...need, most: amount }, amount);
     }
-    const want = Math.max(most, Math.ceil(state.recentNanoUsd * CALLS_PER_BLOCK), most * 2);
-    state.leasing = this.#options.store.leaseBlock(state.scope, least, want);
+    const block = state.blocks.findLast(({ left }) => left >= need.least);
+    return block === undefined ? refusal : this.#grant(request, state, block, need);
+  }
+
+  /** One lease at a time per scope; whoever comes meanwhile waits for it, shares its refusal or tries again. */
+  async #lease(state: ScopeState, { most }: Need, want?: number): Promise<BlockOutcome | { outcome: "again" }> {
+    if (state.leasing !== null) {
+      const outcome = await state.leasing;
+      const refused = outcome.outcome === "budget_exceeded" && outcome.limitNanoUsd - outcome.spentNanoUsd < most;
+      return refused ? outcome : { outcome: "again" };
+    }
+    const usual = Math.max(Math.ceil(state.recentNanoUsd * CALLS_PER_BLOCK), most * 2);
+    state.leasing = this.#options.store.leaseBlock(state.scope, most, want ?? usual);
     try {
       const outcome = await state.leasing;
       if (outcome.outcome === "unlimited") state.unlimitedUntilMs = this.#options.now() + this.#options.recheckMs;
@@ -170,22 +214,20 @@ export class BlockLedger implements GatewayLedger {
     }
   }
 
-  #accept(state: ScopeState, outcome: Extract<BlockOutcome, { outcome: "granted" }>): void {
-    const previous = state.block;
+  #accept(state: ScopeState, outcome: Extract<BlockOutcome, { outcome: "granted" }>): Block {
+    const now = this.#options.now();
     const block: Block = {
       id: outcome.blockId,
       left: outcome.amountNanoUsd,
       unbooked: 0,
+      held: 0,
       inFlight: 0,
-      usedAtMs: this.#options.now(),
-      bookedAtMs: this.#options.now(),
-      retired: false,
+      usedAtMs: now,
+      bookedAtMs: now,
     };
-    this.#blocks.add(block);
-    state.block = block;
-    // The old block's rest goes back once its last call is settled.
-    if (previous !== null) previous.retired = true;
+    state.blocks.push(block);
     this.#schedule();
+    return block;
   }
 
   #schedule(): void {
@@ -199,39 +241,99 @@ export class BlockLedger implements GatewayLedger {
 
   #bookAll(): void {
     const now = this.#options.now();
+    let open = false;
     for (const state of this.#scopes.values()) {
-      const block = state.block;
-      if (block === null || block.inFlight > 0 || now - block.usedAtMs < this.#options.settleMs) continue;
-      block.retired = true;
-      state.block = null;
+      const newest = state.blocks.at(-1);
+      for (const block of [...state.blocks]) {
+        const idle = block !== newest || now - block.usedAtMs >= this.#options.settleMs;
+        if (block.inFlight === 0 && idle) this.#giveBack(state, block).catch(this.#options.onError);
+        // A long call keeps its block open: without a sign of life it would be swept as lost.
+        else if (block.unbooked > 0 || now - block.bookedAtMs > RENEW_MS) {
+          this.#book(block, false).catch(this.#options.onError);
+        }
+      }
+      open ||= state.blocks.length > 0;
     }
-    for (const block of this.#blocks) {
-      const close = block.retired && block.inFlight === 0;
-      // A long call keeps its block open: without a sign of life it would be swept as lost.
-      const renew = now - block.bookedAtMs > RENEW_MS;
-      if (block.unbooked > 0 || close || renew) this.#book(block, close).catch(this.#options.onError);
+    if (open) this.#schedule();
+  }
+
+  /** Books the block and returns its rest; nobody can reserve in it any more. */
+  async #giveBack(state: ScopeState, block: Block): Promise<void> {
+    const position = state.blocks.indexOf(block);
+    if (position < 0) return;
+    state.blocks.splice(position, 1);
+    state.returning += 1;
+    try {
+      await this.#book(block, true);
+    } catch (error) {
+      // Oldest, so that new calls prefer others; the next round tries again.
+      state.blocks.unshift(block);
+      this.#schedule();
+      throw error;
+    } finally {
+      state.returning -= 1;
+      tellReturn(state);
     }
-    if (this.#blocks.size > 0) this.#schedule();
   }
 
   async #book(block: Block, close: boolean): Promise<void> {
     const spent = block.unbooked;
     block.unbooked = 0;
     block.bookedAtMs = this.#options.now();
-    if (close) this.#blocks.delete(block);
     try {
       await this.#options.store.settleBlock(block.id, spent, close);
     } catch (error) {
       // Keep it for the next round; the money stays reserved meanwhile.
       block.unbooked += spent;
-      if (close) this.#blocks.add(block);
       throw error;
     }
   }
 
   #forgetIdle(): void {
     for (const [key, state] of this.#scopes) {
-      if (state.block === null && state.leasing === null) this.#scopes.delete(key);
+      const idle = state.blocks.length === 0 && state.leasing === null && state.returning === 0;
+      if (idle && state.waiters.size === 0) this.#scopes.delete(key);
     }
   }
+}
+
+function needOf(request: ReserveRequest): Need {
+  const inputCost = request.inputCostNanoUsd ?? 0;
+  const perToken = request.outputNanoUsdPerToken ?? 0;
+  return {
+    known: request.inputCostNanoUsd !== null && request.outputNanoUsdPerToken !== null,
+    inputCost,
+    perToken,
+    most: inputCost + request.maxOutputTokens * perToken,
+    least: inputCost + request.minOutputTokens * perToken,
+  };
+}
+
+/** Whether running calls of this process hold enough for the whole call, should they need nothing of it. */
+function mayComeBack(state: ScopeState, need: Need, refusal: Extract<BlockOutcome, { outcome: "budget_exceeded" }>) {
+  if (!need.known) return false;
+  if (state.returning > 0) return true;
+  let held = 0;
+  for (const block of state.blocks) if (block.inFlight > 0) held += block.left + block.held;
+  return held > 0 && refusal.limitNanoUsd - refusal.spentNanoUsd + held >= need.most;
+}
+
+function tellReturn(state: ScopeState): void {
+  state.returns += 1;
+  for (const wake of [...state.waiters]) wake();
+}
+
+/** Resolves when money came back into the scope, the caller left or the time is over. */
+function moneyBack(state: ScopeState, waitMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer);
+      state.waiters.delete(wake);
+      signal.removeEventListener("abort", wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, waitMs);
+    state.waiters.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
+  });
 }

@@ -24,7 +24,8 @@ function promptTokens(body: unknown, options: WireServerOptions): number {
 
 export function usageOf(answer: ScriptedAnswer, body: unknown, options: WireServerOptions) {
   const prompt = answer.usage?.inputTokens ?? promptTokens(body, options);
-  const completion = answer.usage?.outputTokens ?? outputTokens(answer);
+  const { max_completion_tokens: most = Number.POSITIVE_INFINITY } = body as ChatBody;
+  const completion = Math.min(answer.usage?.outputTokens ?? outputTokens(answer), most);
   return {
     prompt_tokens: prompt,
     completion_tokens: completion,
