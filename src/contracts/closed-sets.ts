@@ -74,6 +74,12 @@ export type LlmLane = (typeof llmLanes)[number];
 export const batchJobStates = ["submitting", "running", "cancelling", "ended", "failed", "cancelled"] as const;
 export type BatchJobState = (typeof batchJobStates)[number];
 
+/** How a deferred call ends. */
+export const deferredCallEnds = ["completed", "failed", "cancelled"] as const;
+/** A deferred call: collected for a batch, in one (`batched`), asked live after its deadline, ended. */
+export const deferredCallStates = ["waiting", "batched", "live", ...deferredCallEnds] as const;
+export type DeferredCallState = (typeof deferredCallStates)[number];
+
 /** What may happen when a tool call's outcome is not known after a crash. */
 export const toolClasses = ["pure", "idempotent", "unsafe"] as const;
 export type ToolClass = (typeof toolClasses)[number];

@@ -18,6 +18,7 @@ export {
 export * from "./changes/index.ts";
 export * from "./conversations/index.ts";
 export { readDashboard } from "./dashboard/read-dashboard.ts";
+export * from "./deferred-calls/index.ts";
 export * from "./executions/index.ts";
 export * from "./idempotency/index.ts";
 export * from "./notifications/index.ts";

@@ -26,6 +26,7 @@ export type { LimitLease, LimitStore } from "./rate/leased-quota.ts";
 export type { LlmCallRecord, LlmObserver } from "./records.ts";
 export type { CachedAnswer, CacheFilter, CacheStore, CacheTags } from "./stores/cache-store.ts";
 export { postgresCacheStore } from "./stores/postgres-cache.ts";
+export { postgresDeferredLedger } from "./stores/postgres-deferred-ledger.ts";
 export { postgresLedgerStore } from "./stores/postgres-ledger.ts";
 export { postgresLimitStore } from "./stores/postgres-limits.ts";
 export type { Query } from "./stores/query.ts";

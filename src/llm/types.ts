@@ -68,6 +68,8 @@ export interface LlmCallContext {
    * `reset` frame. Default: true for calls of an execution, else false.
    */
   allowReset?: boolean;
+  /** Of a deferred call: epoch milliseconds at which it goes live. Default: `deadlineMs`. */
+  liveAtMs?: number;
   /** Of a deferred call: the same when it is asked again after a restart, so that it joins its batch. Default: `callId`. */
   deferKey?: string;
   /** Where reservations and settlements go. Calls of an execution bring their journal; others use the gateway's own. */

@@ -17,6 +17,7 @@ import {
   redisCacheStore,
 } from "#llm";
 import type { Logger, Metrics, Tracer } from "#metrics";
+import { startDeferredCalls } from "./deferred-call-runner.ts";
 import { type ProviderSources, toLlmAccount } from "./provider-sources.ts";
 import { traceCalls } from "./traced-gateway.ts";
 
@@ -68,6 +69,15 @@ export async function createModelGateway(options: {
     onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),
   });
   options.closers.push(() => gateway.close());
+  if (options.keepsHouse) {
+    const deferred = startDeferredCalls({
+      db: options.db,
+      query,
+      call: gateway.handler,
+      onError: (error) => logger.warn({ err: error }, "a deferred call met a fault; it is taken up again"),
+    });
+    options.closers.push(() => deferred.close());
+  }
   options.listener.on(cacheChannel, (filter) => gateway.forgetCached(JSON.parse(filter) as CacheFilter));
 
   async function defaultModel(userId: string): Promise<string> {

@@ -43,8 +43,9 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
   const pictured = await user.call("PUT", "/api/v1/me/avatar", { imageBase64: onePixelPng });
   await user.call("PUT", `/api/v1/budgets/squads/${squad.id}`, { limitNanoUsd: 1_000_000 });
   await user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd: 1_000_000 });
-  const made = Array.from({ length: 7 }, () => uuidv7());
-  const [notificationId, conversationId, messageId, stepId, invitationId, toolCallId, batchJobId] = made;
+  const made = Array.from({ length: 8 }, () => uuidv7());
+  const [notificationId, conversationId, messageId, stepId, invitationId, toolCallId, batchJobId, deferredCallId] =
+    made;
   const insert = (label: string, text: string, values: unknown[]) => db.query(`world_${label}`, text, values);
   await insert("notification", "INSERT INTO notifications (id, user_id, kind, title) VALUES ($1, $2, 'system', $3)", [
     notificationId,
@@ -84,6 +85,12 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
      VALUES ($1, $2, $3, 'openai', 'secret-model', 'running', 1, now() + interval '1 day')`,
     [batchJobId, user.id, account.id],
   );
+  await insert(
+    "deferred_call",
+    `INSERT INTO deferred_calls (id, user_id, model, cache, request, deadline_at)
+     VALUES ($1, $2, 'secret-model', 'auto', $3, now() + interval '1 day')`,
+    [deferredCallId, user.id, `secret of ${name}`],
+  );
   return {
     user,
     ids: {
@@ -96,6 +103,7 @@ export async function createWorld(api: TestApi, name: string, role: "owner" | "m
       stepId: stepId ?? "",
       toolCallId: toolCallId ?? "",
       batchJobId: batchJobId ?? "",
+      deferredCallId: deferredCallId ?? "",
       providerAccountId: account.id,
       conversationId: conversationId ?? "",
       notificationId: notificationId ?? "",

@@ -7,6 +7,7 @@ export * from "./changes.ts";
 export * from "./chat.ts";
 export * from "./common.ts";
 export * from "./dashboard.ts";
+export * from "./deferred-calls.ts";
 export * from "./executions.ts";
 export * from "./llm-cache.ts";
 export * from "./notifications.ts";

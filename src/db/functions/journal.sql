@@ -62,6 +62,7 @@ CREATE OR REPLACE FUNCTION muster_settle(p_call uuid, p_cost bigint) RETURNS jso
 DECLARE
   warnings jsonb;
 BEGIN
+  PERFORM muster_keep_hold(p_call);
   -- The same lock order as muster_reserve.
   PERFORM 1 FROM budgets
     WHERE id IN (SELECT budget_id FROM budget_reservations WHERE llm_call_id = p_call) ORDER BY id FOR UPDATE;

@@ -145,3 +145,113 @@ BEGIN
   paused_ms := GREATEST(0, COALESCE(extract(epoch FROM pause - at) * 1000, 0));
   RETURN NEXT;
 END $$;
+
+-- A batch may still answer a call that has left it. When such a call's reservation is settled, what the answer can cost at
+-- most is kept out of it under an id of its own, until the batch has ended (muster_end_holds). The sum of what is reserved
+-- stays the same, so that no budget can refuse it.
+CREATE OR REPLACE FUNCTION muster_keep_hold(p_call uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
+  hold uuid;
+BEGIN
+  FOR c IN
+    SELECT e.key, e.most_nano_usd FROM llm_economy_calls e JOIN llm_batches b ON b.id = e.llm_batch_id
+    WHERE e.call_id = p_call AND e.hold_id IS NULL AND e.most_nano_usd > 0 AND e.state IN ('submitted', 'cancelled')
+      AND b.state IN ('submitting', 'running', 'cancelling')
+    ORDER BY e.key FOR UPDATE OF e
+  LOOP
+    hold := gen_random_uuid();
+    INSERT INTO budget_reservations (id, budget_id, llm_call_id, amount_nano_usd, period_start)
+    SELECT gen_random_uuid(), budget_id, hold, LEAST(amount_nano_usd, c.most_nano_usd), period_start
+    FROM budget_reservations WHERE llm_call_id = p_call;
+    IF FOUND THEN
+      UPDATE budget_reservations SET amount_nano_usd = amount_nano_usd - LEAST(amount_nano_usd, c.most_nano_usd)
+      WHERE llm_call_id = p_call;
+      UPDATE llm_economy_calls SET hold_id = hold WHERE key = c.key;
+    END IF;
+  END LOOP;
+END $$;
+
+-- A deferred call's time is up. It goes live if every budget has room for its batch's answer beside the live one (whose
+-- reservation it has already); if not it stays in its batch. Returns the state in which it is now.
+CREATE OR REPLACE FUNCTION muster_economy_live(p_key text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
+  hold uuid := gen_random_uuid();
+  month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+BEGIN
+  SELECT * INTO c FROM llm_economy_calls WHERE key = p_key FOR UPDATE;
+  IF NOT FOUND OR c.state NOT IN ('waiting', 'submitted') THEN
+    RETURN c.state;
+  END IF;
+  IF c.state = 'submitted' AND c.hold_id IS NULL AND c.most_nano_usd > 0 THEN
+    PERFORM 1 FROM budgets
+      WHERE (level, scope_id) IN (('execution', c.execution_id), ('squad', (c.booking->>'squadId')::uuid), ('instance', c.user_id))
+      ORDER BY id FOR UPDATE;
+    WITH rolled AS (
+      SELECT id, CASE WHEN period = 'month' AND period_start < month THEN 0 ELSE spent_nano_usd END AS spent,
+        CASE WHEN period = 'month' THEN month ELSE period_start END AS starts
+      FROM budgets
+      WHERE (level, scope_id) IN (('execution', c.execution_id), ('squad', (c.booking->>'squadId')::uuid), ('instance', c.user_id))
+    ), held AS (
+      UPDATE budgets b SET spent_nano_usd = r.spent, period_start = r.starts, reserved_nano_usd = reserved_nano_usd + c.most_nano_usd
+      FROM rolled r WHERE b.id = r.id AND NOT EXISTS (
+        SELECT FROM budgets n JOIN rolled m ON m.id = n.id
+        WHERE m.spent + n.reserved_nano_usd + c.most_nano_usd > n.limit_nano_usd)
+      RETURNING b.id, b.period_start
+    )
+    INSERT INTO budget_reservations (id, budget_id, llm_call_id, amount_nano_usd, period_start)
+    SELECT gen_random_uuid(), id, hold, c.most_nano_usd, period_start FROM held;
+    IF FOUND THEN
+      UPDATE llm_economy_calls SET hold_id = hold WHERE key = p_key;
+    ELSIF EXISTS (
+      SELECT FROM budgets
+      WHERE (level, scope_id) IN (('execution', c.execution_id), ('squad', (c.booking->>'squadId')::uuid), ('instance', c.user_id))
+    ) THEN
+      RETURN c.state;
+    END IF;
+  END IF;
+  UPDATE llm_economy_calls SET state = 'live' WHERE key = p_key;
+  RETURN 'live';
+END $$;
+
+-- The batch has ended: what it cost for calls that had left it (p_costs by key; absent: nothing, null: all that was held)
+-- counts as spent, the rest is free again.
+CREATE OR REPLACE FUNCTION muster_end_holds(p_batch uuid, p_costs jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
+BEGIN
+  -- A call whose own reservation is still open (its process died): the hold is kept out of that first.
+  PERFORM muster_keep_hold(call_id) FROM llm_economy_calls WHERE llm_batch_id = p_batch AND state = 'cancelled' AND hold_id IS NULL;
+  FOR c IN SELECT key, hold_id FROM llm_economy_calls WHERE llm_batch_id = p_batch AND hold_id IS NOT NULL ORDER BY key FOR UPDATE LOOP
+    PERFORM muster_settle(c.hold_id, CASE WHEN p_costs ? c.key THEN (p_costs->>c.key)::bigint ELSE 0 END);
+    UPDATE llm_economy_calls SET hold_id = NULL WHERE key = c.key;
+  END LOOP;
+END $$;
+
+-- Reserves for a deferred call. What a dead process had reserved for it goes back, unless a live request of it was under
+-- way: then all of it counts as spent. A call that is on the bill already (its process died before it could say so) is
+-- granted without a reservation: it is answered by what is kept.
+CREATE OR REPLACE FUNCTION muster_reserve_deferred(
+  p_call uuid, p_user uuid, p_input_cost bigint, p_output_price bigint, p_max_tokens integer, p_min_tokens integer
+) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM budget_reservations WHERE llm_call_id = p_call;
+  IF FOUND THEN
+    PERFORM muster_settle(p_call, CASE WHEN EXISTS (
+      SELECT FROM llm_economy_calls WHERE call_id = p_call AND state IN ('waiting', 'submitted', 'done', 'failed', 'cancelled')
+    ) THEN 0 END);
+  END IF;
+  PERFORM 1 FROM llm_usage WHERE id = p_call;
+  IF FOUND THEN
+    RETURN jsonb_build_object('outcome', 'granted', 'maxOutputTokens', p_max_tokens);
+  END IF;
+  RETURN muster_reserve(p_call, p_user, NULL, NULL, p_input_cost, p_output_price, p_max_tokens, p_min_tokens);
+END $$;
+
+-- Settles a deferred call's reservation and writes its bill in one transaction: neither is there without the other.
+CREATE OR REPLACE FUNCTION muster_settle_deferred(p_call uuid, p_cost bigint, p_rows jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM muster_settle(p_call, p_cost);
+  PERFORM muster_write_usage(p_rows);
+END $$;

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
-import { index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
-import { batchJobStates } from "#contracts";
+import { bigint, index, integer, jsonb, pgTable, text, uuid } from "drizzle-orm/pg-core";
+import { batchJobStates, deferredCallEnds } from "#contracts";
 import { instant } from "./column-types.ts";
 import { taskExecutions } from "./task-executions.ts";
 import { users } from "./users.ts";
@@ -69,15 +69,47 @@ export const llmEconomyCalls = pgTable(
     booking: jsonb("booking").$type<unknown>(),
     result: text("result"),
     deadlineAt: instant("deadline_at"),
+    /** The most its batch can cost, and under which id it is held against the budgets once the call has left it. */
+    mostNanoUsd: bigint("most_nano_usd", { mode: "number" }),
+    holdId: uuid("hold_id"),
     submittedAt: instant("submitted_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
   (table) => [
+    index("idx_llm_economy_calls_call_id").on(table.callId),
     index("idx_llm_economy_calls_created_at").on(table.createdAt),
     index("idx_llm_economy_calls_open")
       .on(table.userId, table.accountId, table.model, table.createdAt)
       .where(sql`${table.state} IN ('waiting', 'submitted')`),
     index("idx_llm_economy_calls_batch").on(table.llmBatchId),
     index("idx_llm_economy_calls_execution_id").on(table.executionId),
+  ],
+);
+
+export const deferredCalls = pgTable(
+  "deferred_calls",
+  {
+    id: uuid("id").primaryKey(),
+    userId: uuid("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    model: text("model").notNull(),
+    cache: text("cache", { enum: ["auto", "force", "off"] }).notNull(),
+    request: text("request").notNull(),
+    state: text("state", { enum: ["waiting", ...deferredCallEnds] })
+      .notNull()
+      .default("waiting"),
+    deadlineAt: instant("deadline_at").notNull(),
+    holder: uuid("holder"),
+    heldUntil: instant("held_until"),
+    answer: text("answer"),
+    errorCode: text("error_code"),
+    error: text("error"),
+    createdAt: instant("created_at").notNull().defaultNow(),
+    endedAt: instant("ended_at"),
+  },
+  (table) => [
+    index("idx_deferred_calls_user_id").on(table.userId, table.id),
+    index("idx_deferred_calls_waiting").on(table.deadlineAt).where(sql`${table.state} = 'waiting'`),
   ],
 );

@@ -138,19 +138,26 @@ export class BatchRunner {
       if ("answer" in result) outcomes.push({ key, state: "done", result: JSON.stringify(result.answer) });
       else outcomes.push({ key, state: "failed", result: result.error });
     }
-    await this.#bookOrphans(batch, results);
-    await store.deliver(batch.id, outcomes);
+    await store.deliver(batch.id, outcomes, await this.#bookOrphans(batch, results));
   }
 
   /** Answers of calls that were cancelled or went live meanwhile cost what they cost: the bill says so. */
-  async #bookOrphans(batch: OpenBatch, results: Map<string, { answer: unknown } | { error: string }>): Promise<void> {
+  async #bookOrphans(
+    batch: OpenBatch,
+    results: Map<string, { answer: unknown } | { error: string }>,
+  ): Promise<Record<string, number | null>> {
     const { store, book, now } = this.#options;
     const records: LlmCallRecord[] = [];
+    const costs: Record<string, number | null> = {};
     for (const orphan of await store.orphans(batch.id)) {
       const result = results.get(orphan.key.split("/")[0] as string);
-      if (result !== undefined && "answer" in result) records.push(recordOf(orphan, result.answer, batch.id, now()));
+      if (result === undefined || !("answer" in result)) continue;
+      const record = recordOf(orphan, result.answer, batch.id, now());
+      records.push(record);
+      costs[orphan.key] = record.costNanoUsd;
     }
     if (records.length > 0) await book(records);
+    return costs;
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { FrameSink, GatewayCall, GatewayHandler } from "../call-state.ts";
 import { LlmError } from "../errors.ts";
 import { countUsage } from "../middleware/usage.ts";
-import { BATCH_DISCOUNT } from "../prices.ts";
+import { BATCH_DISCOUNT, costBounds } from "../prices.ts";
 import type { LlmReply } from "../types.ts";
 import { BatchRunner, type BatchRunnerOptions, batchAnswerParser } from "./batch-runner.ts";
 import type { EconomyCall, EconomyEntry } from "./economy-store.ts";
@@ -119,7 +119,8 @@ class Lane implements EconomyLane {
         ...(state.cacheSeams === null ? {} : { cacheSeams: state.cacheSeams }),
       },
       booking: { squadId, executionId, memberId, accountId, price },
-      deadlineMs: Math.min(context.deadlineMs ?? Number.POSITIVE_INFINITY, now() + patienceMs),
+      mostNanoUsd: mostOf(call),
+      deadlineMs: Math.min(context.liveAtMs ?? context.deadlineMs ?? Number.POSITIVE_INFINITY, now() + patienceMs),
     };
   }
 
@@ -157,11 +158,17 @@ class Lane implements EconomyLane {
           new LlmError("cancelled", closing.aborted ? "The gateway is shutting down." : "The call was cancelled."),
         );
       };
-      const escalate = (): void => {
-        store.leave(key, "live").catch(onError);
-        waiter.settle({ ...entry, state: "live" });
+      const escalate = async (): Promise<void> => {
+        try {
+          const found = (await store.goLive(key)) ?? { ...entry, state: "live" as const };
+          if (found.state !== "waiting" && found.state !== "submitted") return waiter.settle(found);
+          // The budget has no room for the batch's answer and a live one: the batch's end decides.
+        } catch (error) {
+          onError(error);
+        }
+        if (this.#waiters.get(key)?.has(waiter) === true) timer = setTimeout(escalate, this.#options.pollMs);
       };
-      const timer = setTimeout(escalate, Math.min(Math.max(1, entry.deadlineMs - now()), LONGEST_TIMER_MS));
+      let timer = setTimeout(escalate, Math.min(Math.max(1, entry.deadlineMs - now()), LONGEST_TIMER_MS));
       signal.addEventListener("abort", leave, { once: true });
       closing.addEventListener("abort", leave, { once: true });
       if (signal.aborted || closing.aborted) return leave();
@@ -250,4 +257,13 @@ class Lane implements EconomyLane {
     reply.costNanoUsd = countUsage(call, reply.usage);
     return reply;
   }
+}
+
+/** The most that the call can cost in a batch. */
+function mostOf(call: GatewayCall): number | null {
+  const { state } = call;
+  const { price } = state.candidate;
+  if (price === null) return null;
+  const bounds = costBounds(price, state.inputTokens(call).bound);
+  return Math.ceil((bounds.inputNanoUsd + state.maxOutputTokens * bounds.outputNanoUsdPerToken) * BATCH_DISCOUNT);
 }

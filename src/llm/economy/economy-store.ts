@@ -18,6 +18,8 @@ export interface EconomyCall {
   model: string;
   request: EconomyRequest;
   booking: EconomyBooking;
+  /** What its batch can cost at most; null: not known. */
+  mostNanoUsd: number | null;
   /** Epoch milliseconds. */
   deadlineMs: number;
 }
@@ -80,8 +82,11 @@ export interface EconomyStore {
   /** Keeps the call, or finds what became of it before: the entry that counts. */
   join(call: EconomyCall): Promise<EconomyEntry>;
   find(keys: readonly string[]): Promise<Map<string, EconomyEntry>>;
-  /** The call takes another way or nobody wants it: it leaves the lane; its batch goes on for the others. */
-  leave(key: string, state: "live" | "cancelled"): Promise<void>;
+  /**
+   * The call's time is up: it leaves the lane, and what its batch may still cost is held against the budgets. Where these
+   * have no room for both it stays in its batch. The entry as it is then; null: forgotten meanwhile.
+   */
+  goLive(key: string): Promise<EconomyEntry | null>;
   /** Asked again, the call starts anew; what its batch still says is booked under its old key, followed by a slash. */
   release(key: string): Promise<void>;
   /** Forgets the call: asked again, it starts anew. */
@@ -101,8 +106,11 @@ export interface EconomyStore {
   progress(batchId: string, done: number, failed: number): Promise<void>;
   /** Calls of the batch that left it before their result came. */
   orphans(batchId: string): Promise<OrphanCall[]>;
-  /** The batch's end: each call gets its outcome, those without one go live. */
-  deliver(batchId: string, outcomes: readonly ItemOutcome[]): Promise<void>;
+  /**
+   * The batch's end: each call gets its outcome, those without one go live. What was held for calls that had left it is
+   * settled with what they cost (by key).
+   */
+  deliver(batchId: string, outcomes: readonly ItemOutcome[], leftCosts: Record<string, number | null>): Promise<void>;
   /** The provider refused the batch: its calls go live. */
   refused(batchId: string, error: string): Promise<void>;
   /** Drops calls of executions that ended, cancels batches that nobody waits for, forgets what is old. */

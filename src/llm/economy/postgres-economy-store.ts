@@ -26,21 +26,22 @@ export function postgresEconomyStore(query: Query): EconomyStore {
   return { ...callsOf(query), ...turnsOf(query), ...batchesOf(query), ...endsOf(query) };
 }
 
-function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "leave" | "release" | "forget"> {
+function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "goLive" | "release" | "forget"> {
   return {
     async join(call) {
       // An entry of the version before (without a request) is as good as none; so is one whose answer went another way.
       const { rows } = await query<EntryRow>(
         `INSERT INTO llm_economy_calls AS c
-           (key, user_id, execution_id, call_id, account_id, provider, model, state, request, booking, deadline_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, to_timestamp($10::double precision / 1000))
+           (key, user_id, execution_id, call_id, account_id, provider, model, state, request, booking, deadline_at,
+            most_nano_usd)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, to_timestamp($10::double precision / 1000), $11)
          ON CONFLICT (key) DO UPDATE SET call_id = EXCLUDED.call_id,
            state = CASE WHEN c.request IS NULL THEN 'waiting' ELSE c.state END,
            llm_batch_id = CASE WHEN c.request IS NULL THEN NULL ELSE c.llm_batch_id END,
            user_id = EXCLUDED.user_id, execution_id = EXCLUDED.execution_id, model = COALESCE(c.model, EXCLUDED.model),
            provider = COALESCE(c.provider, EXCLUDED.provider), request = COALESCE(c.request, EXCLUDED.request),
            booking = COALESCE(c.booking, EXCLUDED.booking), deadline_at = COALESCE(c.deadline_at, EXCLUDED.deadline_at)
-         RETURNING ${entryColumns}`,
+         RETURNING ${entryColumns}, hold_id AS "holdId"`,
         [
           call.key,
           call.userId,
@@ -52,9 +53,19 @@ function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "leave" | "
           JSON.stringify(call.request),
           JSON.stringify(call.booking),
           call.deadlineMs,
+          call.mostNanoUsd,
         ],
       );
-      return entryOf(rows[0] as EntryRow);
+      const row = rows[0] as EntryRow & { holdId: string | null };
+      // Asked again, its own reservation stands for the batch's answer once more.
+      if (row.holdId !== null && row.state === "submitted") {
+        await query(
+          `WITH back AS (UPDATE llm_economy_calls SET hold_id = NULL WHERE key = $1 AND hold_id = $2 AND state = 'submitted' RETURNING 1)
+           SELECT muster_settle($2, 0) FROM back`,
+          [call.key, row.holdId],
+        );
+      }
+      return entryOf(row);
     },
     async find(keys) {
       const { rows } = await query<EntryRow>(
@@ -63,11 +74,10 @@ function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "leave" | "
       );
       return new Map(rows.map((row) => [row.key, entryOf(row)]));
     },
-    async leave(key, state) {
-      await query("UPDATE llm_economy_calls SET state = $2 WHERE key = $1 AND state IN ('waiting', 'submitted')", [
-        key,
-        state,
-      ]);
+    async goLive(key) {
+      await query("SELECT muster_economy_live($1)", [key]);
+      const { rows } = await query<EntryRow>(`SELECT ${entryColumns} FROM llm_economy_calls WHERE key = $1`, [key]);
+      return rows[0] === undefined ? null : entryOf(rows[0]);
     },
     async release(key) {
       await query("UPDATE llm_economy_calls SET key = key || '/' || gen_random_uuid() WHERE key = $1", [key]);
@@ -97,6 +107,11 @@ function turnsOf(query: Query): Pick<EconomyStore, "takeTurn" | "endTurn" | "pru
       await query(
         `UPDATE llm_economy_calls c SET state = 'cancelled' FROM task_executions t
          WHERE t.id = c.execution_id AND c.state IN ('waiting', 'submitted') AND t.status IN ${endedExecution}`,
+        [],
+      );
+      await query(
+        `UPDATE llm_economy_calls c SET state = 'cancelled' FROM deferred_calls d
+         WHERE d.id = c.call_id AND c.state IN ('waiting', 'submitted') AND d.state <> 'waiting'`,
         [],
       );
       // A batch is cancelled when the last of its calls has left it.
@@ -195,7 +210,8 @@ function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refus
       );
       return rows.map((row) => ({ ...row, request: JSON.parse(row.request) as EconomyRequest }));
     },
-    async deliver(batchId, outcomes: readonly ItemOutcome[]) {
+    async deliver(batchId, outcomes: readonly ItemOutcome[], leftCosts) {
+      await query("SELECT muster_end_holds($1, $2::jsonb)", [batchId, JSON.stringify(leftCosts)]);
       await query(
         `WITH outcome AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) AS o(key, state, result)),
          ended AS (
@@ -216,6 +232,7 @@ function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refus
       );
     },
     async refused(batchId, error) {
+      await query("SELECT muster_end_holds($1, '{}'::jsonb)", [batchId]);
       await query(
         `WITH ended AS (
            UPDATE llm_batches SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'failed' END,

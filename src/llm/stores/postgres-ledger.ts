@@ -15,7 +15,8 @@ const noUsage = {
   estimated: false,
 };
 
-function usageRow(record: LlmCallRecord): Record<string, unknown> {
+/** A call as `muster_write_usage` takes it. */
+export function usageRow(record: LlmCallRecord): Record<string, unknown> {
   return {
     ...(record.usage ?? noUsage),
     id: record.callId,

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyRequest } from "fastify";
 import { AppError } from "#contracts";
-import { beginIdempotentCall, type Caller, endIdempotentCall, type Store } from "#domain";
+import { beginIdempotentCall, type Caller, endIdempotentCall, type Queryable, type Store } from "#domain";
 import { idempotencyKeyOf } from "../../plugins/idempotency.ts";
 
 /** One answer for one Idempotency-Key. */
@@ -10,8 +10,8 @@ export interface AnswerOnce<Answer> {
   key: string | null;
   /** What was answered the first time; null: this is the first time. */
   stored: Answer | null;
-  /** Keeps the answer for 24 hours; null: it failed, the key is free again. */
-  end(answer: Answer | null): Promise<void>;
+  /** Keeps the answer for 24 hours (with `transaction`: when that commits); null: it failed, the key is free again. */
+  end(answer: Answer | null, transaction?: Queryable): Promise<void>;
 }
 
 /**
@@ -42,7 +42,8 @@ export async function answerOnce<Answer>(
       return {
         key,
         stored: null,
-        end: (answer) => endIdempotentCall(db, caller, key, answer === null ? null : JSON.stringify(answer)),
+        end: (answer, transaction = db) =>
+          endIdempotentCall(transaction, caller, key, answer === null ? null : JSON.stringify(answer)),
       };
   }
 }

@@ -33,7 +33,12 @@ function deadlineOf(request: FastifyRequest): number | null {
 export function callContext(
   caller: Caller,
   request: FastifyRequest,
-  options: { cache?: LlmCallContext["cache"] | undefined; stream: boolean; lane: (typeof lanes)[number] },
+  options: {
+    cache?: LlmCallContext["cache"] | undefined;
+    stream: boolean;
+    lane: (typeof lanes)[number];
+    deferred?: boolean;
+  },
 ): Omit<LlmCallContext, "signal"> {
   return {
     callId: newId(),
@@ -41,7 +46,7 @@ export function callContext(
     squadId: null,
     executionId: null,
     memberId: null,
-    lane: oneOf(request, "x-muster-lane", lanes) ?? options.lane,
+    lane: options.deferred === true ? "economy" : (oneOf(request, "x-muster-lane", lanes) ?? options.lane),
     cache: options.cache ?? oneOf(request, "x-muster-cache-control", cacheModes) ?? "auto",
     deadlineMs: deadlineOf(request),
     stream: options.stream,

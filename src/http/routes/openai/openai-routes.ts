@@ -11,6 +11,8 @@ import {
   OpenAiModelList,
 } from "./chat-schemas.ts";
 import { answerCompletion } from "./completion.ts";
+import { deferChatCompletion, isDeferred } from "./defer-chat-completion.ts";
+import { deferredCallRoutes } from "./deferred-call-routes.ts";
 
 const tag = "OpenAI-compatible";
 
@@ -30,10 +32,12 @@ export function openAiRoutes(): AnyRoute[] {
       answer: null,
       stream: "application/json",
       handle: async (input) => {
-        await answerChatCompletion(input);
+        if (isDeferred(input.request)) await deferChatCompletion(input);
+        else await answerChatCompletion(input);
         return undefined;
       },
     }),
+    ...deferredCallRoutes(),
     completionsRoute(),
     embeddingsRoute(),
     modelsRoute(),

@@ -1,0 +1,112 @@
+import { randomUUID } from "node:crypto";
+import { claimDeferredCalls, type DeferredWork, endDeferredCall, type Queryable, renewDeferredCalls } from "#domain";
+import {
+  asLlmError,
+  type LlmHandler,
+  type LlmReply,
+  type LlmRequest,
+  postgresDeferredLedger,
+  type Query,
+  toAppError,
+} from "#llm";
+
+export interface DeferredCallOptions {
+  db: Queryable;
+  /** Of the gateway's own stores. */
+  query: Query;
+  call: LlmHandler;
+  onError: (error: unknown) => void;
+  /** Between two looks for calls to work and for calls that were cancelled. */
+  pollMs?: number;
+  /** A process that died is stood in for after this. */
+  holdMs?: number;
+}
+
+/** What one process keeps open; each waits for its batch in memory. */
+const mostOpen = 5_000;
+
+/**
+ * Works deferred calls until `close`: each goes through the gateway's economy lane under its own id, so that a call whose
+ * process died joins its batch in the next. A call is worked by one process at a time; nobody has to wait for its answer.
+ */
+export function startDeferredCalls(options: DeferredCallOptions): { close(): Promise<void> } {
+  const { db, pollMs = 3_000, holdMs = 30_000, onError } = options;
+  const holder = randomUUID();
+  const running = new Map<string, { abort: AbortController; done: Promise<void> }>();
+  const closing = new AbortController();
+  let timer: NodeJS.Timeout | null = null;
+
+  async function look(): Promise<void> {
+    const ids = [...running.keys()];
+    if (ids.length > 0) {
+      const mine = await renewDeferredCalls(db, holder, ids, holdMs);
+      for (const id of ids) if (!mine.has(id)) running.get(id)?.abort.abort();
+    }
+    if (closing.signal.aborted || running.size >= mostOpen) return;
+    for (const work of await claimDeferredCalls(db, holder, Math.min(200, mostOpen - running.size), holdMs)) {
+      const abort = new AbortController();
+      const done = runOne(options, work, { holder, abort: abort.signal, closing: closing.signal })
+        .catch(onError)
+        .finally(() => running.delete(work.id));
+      running.set(work.id, { abort, done });
+    }
+  }
+
+  let looking: Promise<void> = Promise.resolve();
+  function next(): void {
+    looking = look()
+      .catch(onError)
+      .then(() => {
+        if (closing.signal.aborted) return;
+        timer = setTimeout(next, pollMs);
+        timer.unref();
+      });
+  }
+  next();
+  return {
+    async close() {
+      closing.abort();
+      if (timer !== null) clearTimeout(timer);
+      await looking;
+      for (const { abort } of running.values()) abort.abort();
+      await Promise.all([...running.values()].map(({ done }) => done));
+    },
+  };
+}
+
+async function runOne(
+  { db, query, call }: DeferredCallOptions,
+  work: DeferredWork,
+  { holder, abort, closing }: { holder: string; abort: AbortSignal; closing: AbortSignal },
+): Promise<void> {
+  const { id, userId, cache, deadlineMs } = work;
+  const context = {
+    callId: id,
+    deferKey: id,
+    tenantId: userId,
+    squadId: null,
+    executionId: null,
+    memberId: null,
+    lane: "economy" as const,
+    cache,
+    signal: abort,
+    deadlineMs: null,
+    liveAtMs: deadlineMs,
+    stream: false,
+    ledger: postgresDeferredLedger(query, { id, userId, keeps: () => closing.aborted }),
+  };
+  let reply: LlmReply;
+  try {
+    reply = await call({ request: JSON.parse(work.request) as LlmRequest, context }, () => {});
+  } catch (thrown) {
+    const error = asLlmError(thrown);
+    if (closing.aborted) return endDeferredCall(db, holder, id, { state: "waiting" });
+    // Its batch was cancelled, or it was itself (that is written already).
+    if (error.kind === "cancelled") return endDeferredCall(db, holder, id, { state: "cancelled" });
+    const { code, message } = toAppError(error);
+    return endDeferredCall(db, holder, id, { state: "failed", code, detail: message });
+  }
+  const { model, text, toolCalls, finishReason, usage, costNanoUsd } = reply;
+  const answer = { model, text, toolCalls, finishReason, usage, costNanoUsd };
+  return endDeferredCall(db, holder, id, { state: "completed", answer });
+}

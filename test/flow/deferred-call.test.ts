@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
+import type { DeferredCallAnswer, DeferredCallPage } from "#contracts";
+import type { EconomyLaneOptions, ProviderAccount, Query } from "#llm";
+import { startDeferredCalls } from "../../src/main/deferred-call-runner.ts";
+import { startTestApi, type TestApi } from "../support/api-app.ts";
+import { createUser, type TestUser } from "../support/api-client.ts";
+import { economyGateway } from "../support/llm/economy-fixture.ts";
+import { testAccount } from "../support/llm/gateway-fixture.ts";
+import { startAnthropicServer, startOpenAiServer, type WireServer } from "../support/llm/index.ts";
+
+// A single chat completion that waits for its provider's batch: from its 202 to its answer, over the providers' wires.
+
+let api: TestApi;
+let query: Query;
+
+before(async () => {
+  api = await startTestApi();
+  query = ((text: string, params: unknown[]) => api.database.db.pool.query(text, params)) as Query;
+});
+after(() => api.close());
+
+const models = { openai: "gpt-4o-mini", anthropic: "claude-sonnet-4-5" };
+const newUser = () => createUser(api.app, api.database.db);
+const accountOf = (kind: "openai" | "anthropic", server: WireServer, user: TestUser) =>
+  testAccount(kind, server.url, { id: `account of ${user.id}` });
+
+/** What one process does for deferred calls: its gateway with the economy lane, and the runner over it. */
+function startProcess(account: ProviderAccount, lane: Partial<EconomyLaneOptions> = {}) {
+  const economy = economyGateway(query, [account], lane);
+  economy.lane.start();
+  const { db } = api.database;
+  const { handler } = economy.gateway;
+  const errors: unknown[] = [];
+  const runner = startDeferredCalls({
+    db: db,
+    query,
+    call: handler,
+    onError: (error) => errors.push(error),
+    pollMs: 20,
+    holdMs: 500,
+  });
+  return {
+    errors,
+    async stop() {
+      await runner.close();
+      await economy.gateway.close();
+      assert.deepEqual(errors, []);
+    },
+  };
+}
+
+async function defer(user: TestUser, model: string, content = "Hello", headers: Record<string, string> = {}) {
+  const body = { model, messages: [{ role: "user", content }], max_tokens: 200 };
+  const answer = await user.call("POST", "/v1/chat/completions", body, { "x-muster-lane": "deferred", ...headers });
+  assert.equal(answer.status, 202, JSON.stringify(answer.body));
+  return (answer.body as DeferredCallAnswer).deferredCall;
+}
+const read = async (user: TestUser, id: string) =>
+  (await user.call("GET", `/api/v1/deferred-calls/${id}`)).body as DeferredCallAnswer;
+
+async function until<T>(look: () => Promise<T>, isSo: (value: T) => boolean): Promise<T> {
+  const endsAt = Date.now() + 20_000;
+  for (;;) {
+    const value = await look();
+    if (isSo(value)) return value;
+    assert.ok(Date.now() < endsAt, `not within 20 s: ${JSON.stringify(value)}`);
+    await delay(10);
+  }
+}
+const untilState = (user: TestUser, id: string, state: string) =>
+  until(
+    () => read(user, id),
+    ({ deferredCall }) => deferredCall.state === state,
+  );
+const usageOf = async (user: TestUser) =>
+  (
+    await query<{ lane: string; outcome: string; cost: number; input: number; output: number }>(
+      `SELECT lane, outcome, cost_nano_usd AS cost, input_tokens AS input, output_tokens AS output
+       FROM llm_usage WHERE user_id = $1 ORDER BY at, id`,
+      [user.id],
+    )
+  ).rows;
+const budgetOf = async (user: TestUser) => {
+  const { rows } = await query<{ spent: number; reserved: number }>(
+    "SELECT spent_nano_usd AS spent, reserved_nano_usd AS reserved FROM budgets WHERE scope_id = $1",
+    [user.id],
+  );
+  return rows[0] as { spent: number; reserved: number };
+};
+const setBudget = (user: TestUser, limitNanoUsd: number) =>
+  user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd });
+const batches = (server: WireServer) =>
+  server.requests.filter(({ method, path }) => method === "POST" && path.endsWith("/batches")).length;
+
+for (const kind of ["openai", "anthropic"] as const) {
+  test(`over ${kind}: accepted, its process dies, the next brings the answer at the batch's price`, async () => {
+    const server = await (kind === "openai" ? startOpenAiServer : startAnthropicServer)();
+    const user = await newUser();
+    await setBudget(user, 1_000_000_000);
+    const accepted = await defer(user, models[kind]);
+    assert.equal(accepted.state, "waiting");
+    // The first process hands it over and never asks after it.
+    const first = startProcess(accountOf(kind, server, user), { size: 1, pollMs: 600_000 });
+    const batched = await untilState(user, accepted.id, "batched");
+    assert.equal(batched.completion, null);
+    await first.stop();
+    assert.ok((await budgetOf(user)).reserved > 0, "what its batch may cost stays reserved while nobody works it");
+
+    const second = startProcess(accountOf(kind, server, user));
+    const { completion, deferredCall } = await untilState(user, accepted.id, "completed");
+    assert.equal(completion?.object, "chat.completion");
+    assert.equal(completion?.choices[0]?.message.content, "You said: Hello");
+    await second.stop();
+    assert.equal(batches(server), 1);
+    const usage = await usageOf(user);
+    assert.equal(usage.length, 1);
+    const [row] = usage;
+    assert.deepEqual([row?.lane, row?.outcome, row?.cost], ["economy", "done", deferredCall.costNanoUsd]);
+    if (kind === "openai") {
+      const [billed] = server.ledger;
+      assert.deepEqual([row?.input, row?.output], [billed?.inputTokens, billed?.outputTokens]);
+    }
+    const [inPrice, outPrice] = kind === "openai" ? [150, 600] : [3_000, 15_000];
+    const full = (row?.input ?? 0) * inPrice + (row?.output ?? 0) * outPrice;
+    assert.equal(row?.cost, Math.round(full / 2));
+    assert.deepEqual(await budgetOf(user), { spent: row?.cost, reserved: 0 });
+    await server.close();
+  });
+}
+
+test("at its deadline it is asked live with no client waiting, at the full price", async () => {
+  const server = await startOpenAiServer({ batchesNeverEnd: true });
+  const user = await newUser();
+  const accepted = await defer(user, models.openai, "Hello", { "x-muster-deadline-ms": "300" });
+  const process = startProcess(accountOf("openai", server, user));
+  const { completion } = await untilState(user, accepted.id, "completed");
+  assert.equal(completion?.choices[0]?.message.content, "You said: Hello");
+  await process.stop();
+  const [row] = await usageOf(user);
+  assert.equal(row?.cost, (row?.input ?? 0) * 150 + (row?.output ?? 0) * 600);
+  await server.close();
+});
+
+test("a budget holds what the batch may still answer beside the live call; without room for both the batch decides", async () => {
+  const server = await startOpenAiServer({ batchesNeverEnd: true, batchDoneWhenCancelled: true });
+  const user = await newUser();
+  await setBudget(user, 1_000_000_000);
+  const accepted = await defer(user, models.openai, "Hello", { "x-muster-deadline-ms": "500" });
+  const first = startProcess(accountOf("openai", server, user), { collectMs: 0 });
+  await until(
+    () => budgetOf(user),
+    ({ reserved }) => reserved > 0,
+  );
+  await untilState(user, accepted.id, "completed");
+  // Both are billed: the live answer, and that of the batch, which the provider had done when it was cancelled.
+  const usage = await until(
+    () => usageOf(user),
+    (rows) => rows.length === 2,
+  );
+  const both = usage.reduce((sum, { cost }) => sum + cost, 0);
+  await until(
+    () => budgetOf(user),
+    ({ reserved }) => reserved === 0,
+  );
+  assert.deepEqual(await budgetOf(user), { spent: both, reserved: 0 });
+  await first.stop();
+
+  // Room for the live call alone (and so for the batch), not for both.
+  const poor = await newUser();
+  await setBudget(poor, 150_000);
+  const waiting = await defer(poor, models.openai, "Hello", { "x-muster-deadline-ms": "200" });
+  const second = startProcess(accountOf("openai", server, poor), { collectMs: 0 });
+  await until(
+    async () =>
+      (
+        await query<{ late: boolean }>(
+          "SELECT deadline_at < now() - interval '300 ms' AS late FROM deferred_calls WHERE id = $1",
+          [waiting.id],
+        )
+      ).rows[0],
+    (row) => row?.late === true,
+  );
+  assert.equal((await read(poor, waiting.id)).deferredCall.state, "batched");
+  await second.stop();
+  await server.close();
+});
+
+test("cancelled, it ends at once, its batch is cancelled, and what that had done is within the budget", async () => {
+  const server = await startOpenAiServer({ batchesNeverEnd: true, batchDoneWhenCancelled: true });
+  const [user, other] = [await newUser(), await newUser()];
+  await setBudget(user, 1_000_000_000);
+  const { id } = await defer(user, models.openai);
+  const process = startProcess(accountOf("openai", server, user), { pollMs: 50 });
+  await untilState(user, id, "batched");
+  for (const [method, path] of [
+    ["GET", `/api/v1/deferred-calls/${id}`],
+    ["POST", `/api/v1/deferred-calls/${id}/cancel`],
+  ] as const) {
+    assert.equal((await other.call(method, path)).status, 404);
+  }
+  assert.deepEqual(((await other.call("GET", "/api/v1/deferred-calls")).body as DeferredCallPage).data, []);
+  for (let round = 0; round < 2; round += 1) {
+    const { status, body } = await user.call("POST", `/api/v1/deferred-calls/${id}/cancel`);
+    assert.deepEqual([status, body.deferredCall.state], [200, "cancelled"]);
+  }
+  const [bill] = await until(
+    () => usageOf(user),
+    (rows) => rows.length === 1,
+  );
+  assert.equal(bill?.outcome, "cancelled");
+  await until(
+    () => budgetOf(user),
+    ({ reserved }) => reserved === 0,
+  );
+  assert.deepEqual(await budgetOf(user), { spent: bill?.cost, reserved: 0 });
+  await process.stop();
+  await server.close();
+});
+
+test("a call that cannot be made says why; a key gives the same call; what cannot be deferred is refused", async () => {
+  const server = await startOpenAiServer();
+  const user = await newUser();
+  await setBudget(user, 10);
+  const headers = { "idempotency-key": "once" };
+  const first = await defer(user, models.openai, "Hello", headers);
+  assert.equal((await defer(user, models.openai, "Hello", headers)).id, first.id);
+  const process = startProcess(accountOf("openai", server, user));
+  const failed = await untilState(user, first.id, "failed");
+  assert.equal(failed.deferredCall.errorCode, "budget_exceeded");
+  assert.equal((await user.call("POST", `/api/v1/deferred-calls/${first.id}/cancel`)).status, 409);
+  const listed = (await user.call("GET", "/api/v1/deferred-calls")).body as DeferredCallPage;
+  assert.deepEqual(
+    listed.data.map(({ id }) => id),
+    [first.id],
+  );
+  const messages = [{ role: "user", content: "Hello" }];
+  const lane = { "x-muster-lane": "deferred" };
+  const streamed = await user.call(
+    "POST",
+    "/v1/chat/completions",
+    { model: models.openai, messages, stream: true },
+    lane,
+  );
+  assert.equal(streamed.status, 400);
+  assert.match(JSON.stringify(streamed.body), /a deferred call has no stream/);
+  const squad = await user.call("POST", "/v1/chat/completions", { model: "squad/pair", messages }, lane);
+  assert.equal(squad.status, 400);
+  await process.stop();
+  assert.equal(batches(server), 0);
+  await server.close();
+});
