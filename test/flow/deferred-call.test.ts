@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DeferredCallAnswer, DeferredCallPage } from "#contracts";
 import type { EconomyLaneOptions, ProviderAccount, Query } from "#llm";
-import { startDeferredCalls } from "../../src/main/deferred-call-runner.ts";
+import { startDeferredCalls } from "#main";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, type TestUser } from "../support/api-client.ts";
 import { economyGateway } from "../support/llm/economy-fixture.ts";
