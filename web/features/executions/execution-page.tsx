@@ -11,11 +11,14 @@ import { queries } from "../../lib/queries.ts";
 import { useRouteId, useTitle } from "../../lib/use-route.ts";
 import { ExecutionActions } from "./execution-actions.tsx";
 import { ExecutionTotals } from "./execution-totals.tsx";
-import { useFollow } from "./use-follow.ts";
+import { loadFollowing, useFollow } from "./use-follow.ts";
 
 const ExecutionViewer = dynamic(() => import("./execution-viewer.tsx"), { ssr: false, loading: ViewerSkeleton });
 // Asked for as soon as this code runs, not when first drawn: it arrives while the document is hydrated. A failure shows there.
-if (typeof window !== "undefined") import("./execution-viewer.tsx").catch(() => undefined);
+if (typeof window !== "undefined") {
+  import("./execution-viewer.tsx").catch(() => undefined);
+  loadFollowing().catch(() => undefined);
+}
 
 /** `/executions/ID`: one run, live. */
 export function ExecutionPage() {

@@ -1,45 +1,13 @@
 "use client";
-import { type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import type { ExecutionAnswer, ExecutionEvent } from "#contracts";
-import { type ConnectionState, followExecution } from "../../lib/follow-execution.ts";
-import { invalidate } from "../../lib/invalidate.ts";
-import { queries } from "../../lib/queries.ts";
-import { applyToExecution, applyToMessages, type LiveMessages } from "./apply-events.ts";
+import type { ConnectionState } from "../../lib/follow-execution.ts";
 
-/** Where the loaded and streamed messages of an execution are kept in the query cache. */
-export const messagesKey = (executionId: string) => [`/executions/${executionId}/messages`, "live"] as const;
+/** Following comes after the first sight of a page, so its script is no part of what a page loads first. */
+export const loadFollowing = () => import("./follow-into-cache.ts");
 
-/** Takes events into everything the cache holds of the execution. */
-export function patchExecution(client: QueryClient, executionId: string, events: ExecutionEvent[]): void {
-  client.setQueryData<ExecutionAnswer>(queries.execution(executionId).queryKey, (answer) =>
-    answer ? { execution: applyToExecution(answer.execution, events) } : answer,
-  );
-  client.setQueryData<LiveMessages>(messagesKey(executionId), (live) => (live ? applyToMessages(live, events) : live));
-}
-
-/** The list of calls is read anew this often at most, while calls begin and end. */
-const callsRefreshMs = 2000;
-
-/** Runs something now, and again at most once per interval, the last wish never lost. */
-function createThrottle(work: () => unknown, everyMs: number) {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let wanted = false;
-  const run = () => {
-    if (timer) {
-      wanted = true;
-      return;
-    }
-    work();
-    timer = setTimeout(() => {
-      timer = undefined;
-      if (!wanted) return;
-      wanted = false;
-      run();
-    }, everyMs);
-  };
-  return { run, cancel: () => clearTimeout(timer) };
-}
+/** A script that did not come (no line at this moment) is asked for again after this long. */
+const loadAgainMs = 2000;
 
 /**
  * Follows an execution whose answer is in the cache already, patching the cache with what happens; null follows nothing.
@@ -53,34 +21,24 @@ export function useFollow(executionId: string | null): ConnectionState | null {
       setState(null);
       return;
     }
-    const key = queries.execution(executionId).queryKey;
     const stop = new AbortController();
-    const calls = createThrottle(() => invalidate(client, `/executions/${executionId}/llm-calls`), callsRefreshMs);
-    void followExecution({
-      executionId,
-      after: client.getQueryData<ExecutionAnswer>(key)?.execution.lastSeq ?? 0,
-      signal: stop.signal,
-      onState: setState,
-      onEvents: (events) => {
-        patchExecution(client, executionId, events);
-        if (events.some((event) => event.type === "usage" || event.type === "message-start")) calls.run();
-        if (!events.some((event) => event.type === "execution-end")) return;
-        void client.invalidateQueries({ queryKey: key });
-        void invalidate(
-          client,
-          "/dashboard",
-          "/me",
-          "/notifications",
-          "/tasks",
-          "/usage",
-          `/executions/${executionId}/files`,
-        );
-        void client.invalidateQueries({ queryKey: ["/executions"] });
-      },
-    });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = () => {
+      loadFollowing().then(
+        ({ followIntoCache }) => {
+          if (!stop.signal.aborted) followIntoCache(client, executionId, stop.signal, setState);
+        },
+        () => {
+          if (stop.signal.aborted) return;
+          setState("reconnecting");
+          timer = setTimeout(begin, loadAgainMs);
+        },
+      );
+    };
+    begin();
     return () => {
       stop.abort();
-      calls.cancel();
+      clearTimeout(timer);
     };
   }, [executionId, client]);
   return state;

@@ -7,7 +7,7 @@ import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastError } from "../../lib/toast.ts";
 import { type LiveMessages, mergeMessages } from "./apply-events.ts";
-import { messagesKey } from "./use-follow.ts";
+import { messagesKey } from "./follow-into-cache.ts";
 
 const pageSize = 100;
 const pageUrl = (executionId: string, cursor?: string) =>

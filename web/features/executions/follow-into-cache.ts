@@ -1,0 +1,74 @@
+import type { QueryClient } from "@tanstack/react-query";
+import type { ExecutionAnswer, ExecutionEvent } from "#contracts";
+import { type ConnectionState, followExecution } from "../../lib/follow-execution.ts";
+import { invalidate } from "../../lib/invalidate.ts";
+import { queries } from "../../lib/queries.ts";
+import { applyToExecution, applyToMessages, type LiveMessages } from "./apply-events.ts";
+
+/** Where the loaded and streamed messages of an execution are kept in the query cache. */
+export const messagesKey = (executionId: string) => [`/executions/${executionId}/messages`, "live"] as const;
+
+/** Takes events into everything the cache holds of the execution. */
+function patchExecution(client: QueryClient, executionId: string, events: ExecutionEvent[]): void {
+  client.setQueryData<ExecutionAnswer>(queries.execution(executionId).queryKey, (answer) =>
+    answer ? { execution: applyToExecution(answer.execution, events) } : answer,
+  );
+  client.setQueryData<LiveMessages>(messagesKey(executionId), (live) => (live ? applyToMessages(live, events) : live));
+}
+
+/** The list of calls is read anew this often at most, while calls begin and end. */
+const callsRefreshMs = 2000;
+
+/** Runs something now, and again at most once per interval, the last wish never lost. */
+function createThrottle(work: () => unknown, everyMs: number) {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let wanted = false;
+  const run = () => {
+    if (timer) {
+      wanted = true;
+      return;
+    }
+    work();
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (!wanted) return;
+      wanted = false;
+      run();
+    }, everyMs);
+  };
+  return { run, cancel: () => clearTimeout(timer) };
+}
+
+/** Follows an execution from where the cache stands until stopped, and patches the cache; at its end lists are read anew. */
+export function followIntoCache(
+  client: QueryClient,
+  executionId: string,
+  signal: AbortSignal,
+  onState: (state: ConnectionState) => void,
+): void {
+  const key = queries.execution(executionId).queryKey;
+  const calls = createThrottle(() => invalidate(client, `/executions/${executionId}/llm-calls`), callsRefreshMs);
+  signal.addEventListener("abort", calls.cancel, { once: true });
+  void followExecution({
+    executionId,
+    after: client.getQueryData<ExecutionAnswer>(key)?.execution.lastSeq ?? 0,
+    signal,
+    onState,
+    onEvents: (events) => {
+      patchExecution(client, executionId, events);
+      if (events.some((event) => event.type === "usage" || event.type === "message-start")) calls.run();
+      if (!events.some((event) => event.type === "execution-end")) return;
+      void client.invalidateQueries({ queryKey: key });
+      void invalidate(
+        client,
+        "/dashboard",
+        "/me",
+        "/notifications",
+        "/tasks",
+        "/usage",
+        `/executions/${executionId}/files`,
+      );
+      void client.invalidateQueries({ queryKey: ["/executions"] });
+    },
+  });
+}
