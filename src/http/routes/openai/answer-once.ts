@@ -10,9 +10,13 @@ export interface AnswerOnce<Answer> {
   key: string | null;
   /** What was answered the first time; null: this is the first time. */
   stored: Answer | null;
-  /** Keeps the answer for 24 hours (with `transaction`: when that commits); null: it failed, the key is free again. */
-  end(answer: Answer | null, transaction?: Queryable): Promise<void>;
+  /** Keeps the answer for 24 hours (with `transaction`: when that commits). Before its end is sent: what was shown can be asked for again. */
+  keep(answer: Answer, transaction?: Queryable): Promise<void>;
+  /** The key is free again. */
+  release(): Promise<void>;
 }
+
+const nothingToDo = { keep: async () => undefined, release: async () => undefined };
 
 /**
  * Begins what is answered once for each Idempotency-Key, without a transaction: a model may take minutes. The same key
@@ -24,14 +28,14 @@ export async function answerOnce<Answer>(
   request: FastifyRequest,
 ): Promise<AnswerOnce<Answer>> {
   const key = idempotencyKeyOf(request);
-  if (key === null) return { key, stored: null, end: async () => undefined };
+  if (key === null) return { key, stored: null, ...nothingToDo };
   const hash = createHash("sha256")
     .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)
     .digest();
   const begun = await beginIdempotentCall(db, caller, key, hash);
   switch (begun.outcome) {
     case "stored":
-      return { key, stored: JSON.parse(begun.answer.body ?? "null") as Answer, end: async () => undefined };
+      return { key, stored: JSON.parse(begun.answer.body ?? "null") as Answer, ...nothingToDo };
     case "idempotency_in_flight":
       throw new AppError(begun.outcome, "Wait for the first request's answer, or send this one again in a moment.", {
         retryAfterSeconds: 1,
@@ -42,8 +46,8 @@ export async function answerOnce<Answer>(
       return {
         key,
         stored: null,
-        end: (answer, transaction = db) =>
-          endIdempotentCall(transaction, caller, key, answer === null ? null : JSON.stringify(answer)),
+        keep: (answer, transaction = db) => endIdempotentCall(transaction, caller, key, JSON.stringify(answer)),
+        release: () => endIdempotentCall(db, caller, key, null),
       };
   }
 }

@@ -52,6 +52,11 @@ type Ask = (
   onBegin: (cacheResult: CacheResult) => void,
 ) => Promise<Answered>;
 
+interface Prepared {
+  ask: Ask;
+  headers: Record<string, string>;
+}
+
 /**
  * Answers a chat completion, streamed or whole. Closing the connection cancels a model's call (what came is billed, as
  * estimated), never an execution: that is cancelled by its own route, with the id in `x-muster-execution`.
@@ -69,18 +74,21 @@ export async function answerChatCompletion(input: Input): Promise<void> {
     model: body.model,
   };
   const client = clientSignal(reply);
-  let answered: Answered | null = null;
-  let headers: Record<string, string> = {};
+  let kept = false;
+  const keep = async (answer: Kept): Promise<void> => {
+    await once.keep(answer);
+    kept = true;
+  };
   try {
     const prepared = await prepare(input, once.key !== null);
-    headers = prepared.headers;
-    if (body.stream === true) answered = await stream(input, prepared.ask, head, headers, client);
+    if (body.stream === true) await stream(input, prepared, head, client, keep);
     else {
-      answered = await prepared.ask(client, ignore, ignore);
-      sendWhole(input, { head, answered, headers });
+      const answer = { head, answered: await prepared.ask(client, ignore, ignore), headers: prepared.headers };
+      await keep(answer);
+      sendWhole(input, answer);
     }
   } finally {
-    await once.end(answered === null ? null : { head, answered, headers });
+    if (!kept) await once.release();
   }
   await input.deps.cache.invalidate(spendTags(caller.userId, null));
 }
@@ -120,10 +128,7 @@ function writeEnd(sse: SseStream, { body }: Input, head: CompletionHead, answere
 }
 
 /** Decides who is asked; for a squad the execution is accepted here, so that refusals are ordinary answers. */
-async function prepare(
-  { db, caller, body, deps, request: http }: Input,
-  keyed: boolean,
-): Promise<{ ask: Ask; headers: Record<string, string> }> {
+async function prepare({ db, caller, body, deps, request: http }: Input, keyed: boolean): Promise<Prepared> {
   const request = toLlmRequest(body);
   const slug = squadSlugOf(body.model);
   if (slug === null) {
@@ -163,14 +168,14 @@ async function prepare(
   return { ask, headers: { "x-muster-execution": run.executionId } };
 }
 
-/** Streams the answer; null when it broke off and the client was told so in the stream. */
+/** Streams the answer; where it breaks off, the client is told so in the stream and nothing is kept. */
 async function stream(
   input: Input,
-  ask: Ask,
+  { ask, headers }: Prepared,
   head: CompletionHead,
-  headers: Record<string, string>,
   signal: AbortSignal,
-): Promise<Answered | null> {
+  keep: (answer: Kept) => Promise<void>,
+): Promise<void> {
   const { reply, deps, request } = input;
   let cacheHeaders: Record<string, string> = {};
   let sse: SseStream | null = null;
@@ -198,8 +203,8 @@ async function stream(
         cacheHeaders = { "x-muster-cache": cacheResult };
       },
     );
+    await keep({ head, answered, headers });
     writeEnd(open(), input, head, answered);
-    return answered;
   } catch (error) {
     if (!sse) throw error;
     if (!signal.aborted) {
@@ -207,7 +212,6 @@ async function stream(
       open().write(`data: ${JSON.stringify({ error: toOpenAiError(reset ?? toClientError(error)) })}\n\n`);
     }
     open().end();
-    return null;
   }
 }
 

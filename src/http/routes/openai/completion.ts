@@ -56,15 +56,20 @@ export async function answerCompletion(input: Input): Promise<void> {
     created: Math.floor(Date.now() / 1_000),
     model: body.model,
   };
-  let answered: Answered | null = null;
+  let kept = false;
+  const keep = async (answered: Answered): Promise<void> => {
+    await once.keep(answered);
+    kept = true;
+  };
   try {
-    if (streamed) answered = await stream(input, head, prompt as string);
+    if (streamed) await stream(input, head, prompt as string, keep);
     else {
-      answered = await askWhole(input, head);
+      const answered = await askWhole(input, head);
+      await keep(answered);
       sendWhole(input, answered);
     }
   } finally {
-    await once.end(answered);
+    if (!kept) await once.release();
   }
   await deps.cache.invalidate(spendTags(caller.userId, null));
 }
@@ -154,8 +159,13 @@ function billOf(replies: readonly LlmReply[]): Record<string, string> {
   return { "x-muster-cache": cache, "x-muster-cost-nano-usd": known ? String(cost) : "unknown" };
 }
 
-/** Null when it broke off and the client was told so in the stream. */
-async function stream(input: Input, head: Head, prompt: string): Promise<Answered | null> {
+/** Streams the answer; where it breaks off, the client is told so in the stream and nothing is kept. */
+async function stream(
+  input: Input,
+  head: Head,
+  prompt: string,
+  keep: (answered: Answered) => Promise<void>,
+): Promise<void> {
   const { caller, body, deps, request, reply } = input;
   const signal = clientSignal(reply);
   const context = callContext(caller, request, { cache: body.cache, stream: true, lane: "interactive" });
@@ -174,8 +184,9 @@ async function stream(input: Input, head: Head, prompt: string): Promise<Answere
       if (one.type === "text") open().write(toFrame(head, { choices: [choiceOf(one.text, 0, null)] }));
     });
     const usage = toWireUsage(answer.usage);
+    const choices = [choiceOf(answer.text, 0, answer.finishReason)];
+    await keep({ head, choices, usage, headers: billOf([answer]) });
     writeEnd(open(), input, head, answer.finishReason, usage);
-    return { head, choices: [choiceOf(answer.text, 0, answer.finishReason)], usage, headers: billOf([answer]) };
   } catch (error) {
     if (!sse) throw error;
     if (!signal.aborted) {
@@ -183,6 +194,5 @@ async function stream(input: Input, head: Head, prompt: string): Promise<Answere
       open().write(`data: ${JSON.stringify({ error: toOpenAiError(toClientError(error)) })}\n\n`);
     }
     open().end();
-    return null;
   }
 }

@@ -63,11 +63,11 @@ export async function deferChatCompletion(input: {
         request: llmRequest,
         deadlineMs,
       });
-      if (outcome.outcome === "ok") await once.end({ id: outcome.deferredCall.id }, transaction);
+      if (outcome.outcome === "ok") await once.keep({ id: outcome.deferredCall.id }, transaction);
       return outcome;
     });
   } finally {
-    if (accepted?.outcome !== "ok") await once.end(null);
+    if (accepted?.outcome !== "ok") await once.release();
   }
   send(reply, { deferredCall: expectOk(accepted).deferredCall, completion: null });
 }
