@@ -50,6 +50,8 @@ export interface GatewayDeps {
   tenantSecret?: Buffer | undefined;
   /** Budgets and bill of plain calls; absent: memory, without budgets. */
   ledgerStore?: LedgerStore | undefined;
+  /** How long a call at a budget's limit waits for money that running calls have only reserved; 5,000 ms. */
+  budgetWaitMs?: number | undefined;
   /** Second level of the cache; absent: memory only. */
   cacheStore?: CacheStore | undefined;
   /** Windows shared with other processes; absent: this process is the only one. */
@@ -101,7 +103,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const prices = new PriceTable(deps.priceOverrides);
   const router = new Router({ prices, http, offline: deps.offline, now });
   const store = deps.ledgerStore ?? new MemoryLedgerStore();
-  const ledger = new BlockLedger({ store, now, onError });
+  const ledger = new BlockLedger({ store, now, onError, waitMs: deps.budgetWaitMs });
   const usageWriter = new UsageWriter({ store, onError });
   const observers = [usageWriter, ...(deps.observers ?? [])];
   const secret = createSecretKey(deps.tenantSecret ?? randomBytes(32));

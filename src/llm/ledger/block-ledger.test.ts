@@ -7,10 +7,35 @@ import { MemoryLedgerStore } from "./memory-ledger-store.ts";
 
 /* 1,000 is the limit, a token costs 1, input nothing: numbers are those of the tokens. */
 
-function open(waitMs = 60_000) {
-  const store = new MemoryLedgerStore();
+/** A store whose first booking takes its time on the way, as on another connection. */
+class SlowFirstBooking extends MemoryLedgerStore {
+  readonly #bookings: Promise<void>;
+  arrive: () => void = () => undefined;
+  started = 0;
+
+  constructor() {
+    super();
+    this.#bookings = new Promise((resolve) => {
+      this.arrive = resolve;
+    });
+  }
+
+  override async settleBlock(blockId: string, spentNanoUsd: number, close: boolean): Promise<void> {
+    this.started += 1;
+    if (this.started === 1) await this.#bookings;
+    await super.settleBlock(blockId, spentNanoUsd, close);
+  }
+}
+
+function open(waitMs = 60_000, store = new MemoryLedgerStore(), settleMs?: number) {
   store.setBudget("instance", "tenant-1", 1000);
-  const ledger = new BlockLedger({ store, now: Date.now, waitMs, onError: assert.ifError });
+  const ledger = new BlockLedger({
+    store,
+    now: Date.now,
+    waitMs,
+    ...(settleMs === undefined ? {} : { settleMs }),
+    onError: assert.ifError,
+  });
   const context = (extra: Partial<LlmCallContext> = {}) => testCall({}, extra).context;
   const request = ({ callId }: LlmCallContext, maxOutputTokens: number): ReserveRequest => ({
     callId,
@@ -92,4 +117,33 @@ test("the wait ends with its time, with the call's own deadline and when the cal
   await new Promise((resolve) => setImmediate(resolve));
   leaving.abort();
   assert.equal((await waiting).outcome, "budget_exceeded");
+});
+
+test("a closing does not overtake a booking under way: nothing that was spent is lost, nothing stays reserved", async () => {
+  const store = new SlowFirstBooking();
+  const { ledger, context, reserve, settle } = open(60_000, store, 1);
+  const [first, second] = [context(), context()];
+  await reserve(first, 100);
+  await reserve(second, 100);
+  await settle(first, 100);
+  while (store.started === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  await settle(second, 70);
+  const closed = ledger.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  store.arrive();
+  await closed;
+  assert.deepEqual([store.budget("tenant-1")?.spentNanoUsd, store.budget("tenant-1")?.reservedNanoUsd], [170, 0]);
+});
+
+test("who closes waits for blocks that are on their way back already", async () => {
+  const store = new SlowFirstBooking();
+  const { ledger, context, reserve, settle } = open(60_000, store, 1);
+  const call = context();
+  await reserve(call, 100);
+  await settle(call, 60);
+  while (store.started === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+  const closed = ledger.close();
+  setImmediate(store.arrive);
+  await closed;
+  assert.deepEqual([store.budget("tenant-1")?.spentNanoUsd, store.budget("tenant-1")?.reservedNanoUsd], [60, 0]);
 });

@@ -15,7 +15,7 @@ export interface BlockLedgerOptions {
   /** How often spending is booked, and how long an unused block is kept. */
   settleMs?: number;
   /** How long a call waits at a limit for money that running calls hold but may not need. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   onError: (error: unknown) => void;
 }
 
@@ -29,6 +29,8 @@ interface Block {
   inFlight: number;
   usedAtMs: number;
   bookedAtMs: number;
+  /** Ends with the booking under way. One follows the other: a closing that overtook a booking would lose what it spent. */
+  booking: Promise<void>;
 }
 
 interface ScopeState {
@@ -73,13 +75,15 @@ const CALLS_PER_BLOCK = 8;
  * this process (they reserve their upper bound and mostly need less), then takes a shorter answer, then is refused.
  */
 export class BlockLedger implements GatewayLedger {
-  readonly #options: Required<Omit<BlockLedgerOptions, "onError">> & Pick<BlockLedgerOptions, "onError">;
+  readonly #options: BlockLedgerOptions & { recheckMs: number; settleMs: number; waitMs: number };
   readonly #scopes = new Map<string, ScopeState>();
   readonly #reservations = new Map<string, Reservation>();
+  /** Blocks on their way back: who closes waits for them too. */
+  readonly #returning = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: BlockLedgerOptions) {
-    this.#options = { recheckMs: 2000, settleMs: 500, waitMs: 5000, ...options };
+    this.#options = { recheckMs: 2000, settleMs: 500, ...options, waitMs: options.waitMs ?? 5000 };
   }
 
   /** Reservations that are open now; 0 at rest. */
@@ -139,6 +143,7 @@ export class BlockLedger implements GatewayLedger {
     this.#timer = null;
     const states = [...this.#scopes.values()];
     await Promise.all(states.flatMap((state) => state.blocks.map((block) => this.#giveBack(state, block))));
+    await Promise.all(this.#returning);
   }
 
   #scope(context: LlmCallContext): ScopeState {
@@ -224,6 +229,7 @@ export class BlockLedger implements GatewayLedger {
       inFlight: 0,
       usedAtMs: now,
       bookedAtMs: now,
+      booking: Promise.resolve(),
     };
     state.blocks.push(block);
     this.#schedule();
@@ -258,10 +264,16 @@ export class BlockLedger implements GatewayLedger {
   }
 
   /** Books the block and returns its rest; nobody can reserve in it any more. */
-  async #giveBack(state: ScopeState, block: Block): Promise<void> {
+  #giveBack(state: ScopeState, block: Block): Promise<void> {
     const position = state.blocks.indexOf(block);
-    if (position < 0) return;
+    if (position < 0) return Promise.resolve();
     state.blocks.splice(position, 1);
+    const returning = this.#return(state, block).finally(() => this.#returning.delete(returning));
+    this.#returning.add(returning);
+    return returning;
+  }
+
+  async #return(state: ScopeState, block: Block): Promise<void> {
     state.returning += 1;
     try {
       await this.#book(block, true);
@@ -276,7 +288,14 @@ export class BlockLedger implements GatewayLedger {
     }
   }
 
-  async #book(block: Block, close: boolean): Promise<void> {
+  #book(block: Block, close: boolean): Promise<void> {
+    const booking = block.booking.then(() => this.#bookNow(block, close));
+    // Whoever asked for it hears of a failure; the next booking tries again.
+    block.booking = booking.catch(() => undefined);
+    return booking;
+  }
+
+  async #bookNow(block: Block, close: boolean): Promise<void> {
     const spent = block.unbooked;
     block.unbooked = 0;
     block.bookedAtMs = this.#options.now();

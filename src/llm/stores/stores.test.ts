@@ -118,7 +118,7 @@ for (const name of ["memory", "postgres"] as const) {
       // gpt-4o: 2,500 and 10,000 nano-USD per token; a call costs 10 × 2,500 + 390 × 10,000 = 3,925,000: 254 fit.
       const server = await startOpenAiServer({ script: { text: "ok", usage: { inputTokens: 10, outputTokens: 390 } } });
       const account = testAccount("openai", server.url, { requestsPerMinute: 10_000 });
-      const { gateway, records } = fixtureGateway([account], { ledgerStore: store });
+      const { gateway, records } = fixtureGateway([account], { ledgerStore: store, budgetWaitMs: 50_000 });
       const outcomes = await Promise.allSettled(
         Array.from({ length: 500 }, () =>
           gateway.complete(
