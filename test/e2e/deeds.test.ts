@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext } from "playwright-core";
+import type { SquadPage, TaskAnswer } from "#contracts";
+import { launchBrowser } from "../support/browser.ts";
+import { type Call, claim, desk, openContext, watchedPage } from "./support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+import { type Samples, seedSamples } from "./support/samples.ts";
+
+let muster: RunningMuster;
+let browser: Browser;
+let context: BrowserContext;
+let call: Call;
+let samples: Samples;
+
+before(async () => {
+  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  context = await openContext(browser, "light", desk);
+  call = await claim(context, muster);
+  samples = await seedSamples(call);
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+});
+
+test("a task that is dragged with the pointer is moved at once, saved, and put back by Undo", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const statusOf = async () => (await call<TaskAnswer>("GET", `/tasks/${samples.taskId}`)).task.status;
+  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const column = (name: string) => page.getByRole("region", { name: new RegExp(`^${name}`) });
+  const cardIn = (name: string) => column(name).getByRole("button", { name: /can we lose data/ });
+  const from = await cardIn("Completed").boundingBox();
+  const to = await column("Cancelled").boundingBox();
+  assert.ok(from && to);
+  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(to.x + to.width / 2, to.y + 120, { steps: 12 });
+  await page.mouse.up();
+  await cardIn("Cancelled").waitFor();
+  await waitUntil(
+    5000,
+    () => "The move was not saved",
+    async () => (await statusOf()) === "cancelled",
+  );
+  await page.getByRole("button", { name: "Undo" }).click();
+  await cardIn("Completed").waitFor();
+  await waitUntil(
+    5000,
+    () => "The undo was not saved",
+    async () => (await statusOf()) === "completed",
+  );
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("a move that the server refuses goes back and says so", async () => {
+  const { page } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  await page.route(`**/api/v1/tasks/${samples.taskId}`, (route) =>
+    route.request().method() === "GET" ? route.continue() : route.abort(),
+  );
+  const column = (name: string) => page.getByRole("region", { name: new RegExp(`^${name}`) });
+  const card = column("Completed").getByRole("button", { name: /can we lose data/ });
+  const from = await card.boundingBox();
+  const to = await column("Cancelled").boundingBox();
+  assert.ok(from && to);
+  await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(to.x + to.width / 2, to.y + 120, { steps: 12 });
+  await page.mouse.up();
+  await page.getByRole("alert").waitFor();
+  await card.waitFor();
+  await page.close();
+});
+
+test("deleting a squad asks; the answer no leaves it, yes takes it away", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const { data } = await call<SquadPage>("GET", "/squads?page=1&pageSize=24");
+  const squad = data.find((one) => one.name === "Market watch");
+  assert.ok(squad);
+  const ask = async () => {
+    await page.getByRole("button", { name: "More about this squad" }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    await page.getByText("this cannot be undone").waitFor();
+  };
+  await page.goto(`${muster.url}/squads/${squad.id}`);
+  await ask();
+  await page.keyboard.press("Escape");
+  await page.getByText("this cannot be undone").waitFor({ state: "detached" });
+  await call("GET", `/squads/${squad.id}`);
+  await ask();
+  await page.getByRole("button", { name: "Delete the squad" }).click();
+  await page.getByText("Squad deleted").waitFor();
+  await page.waitForURL("**/squads");
+  await page.locator("main li").first().waitFor();
+  assert.equal(await page.getByText("Market watch").count(), 0);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("the usage is exported as a table of the calls that the page counts", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/usage`);
+  await page.locator("table").waitFor();
+  const shown = await page.locator("dt:text-is('Calls') + dd").innerText();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "CSV" }).click(),
+  ]);
+  assert.match(download.suggestedFilename(), /\.csv$/);
+  const lines = (await readFile(await download.path(), "utf8")).trim().split(/\r?\n/);
+  assert.match(lines[0] ?? "", /model/i);
+  assert.equal(lines.length - 1, Number(shown), "a line for each call");
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
