@@ -89,14 +89,14 @@ export function AvatarStack({
   return (
     <span className="flex items-center" title={members.map((member) => member.name).join(", ")}>
       <span className="sr-only">Members: {members.map((member) => member.name).join(", ")}</span>
-      {shown.map((member) => (
+      {shown.map((member, index) => (
         <Avatar
           key={member.id}
           name={member.name}
           role={member.role}
           picture={member.avatarKey}
           size={size}
-          className="-ml-1 ring-2 ring-surface first:ml-0"
+          className={clsx("ring-2 ring-surface", index > 0 && "-ml-1")}
         />
       ))}
       {more > 0 && (

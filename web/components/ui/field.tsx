@@ -56,7 +56,11 @@ export function Textarea({ className, ...rest }: ComponentProps<"textarea">) {
 
 export function Select({ className, ...rest }: ComponentProps<"select">) {
   return (
-    <select {...rest} className={clsx(inputClass, "h-8 pr-7 pointer-coarse:h-10", widthOf(className), className)} />
+    // Browsers put 4 px before the text and the arrow's room behind it: with less padding than an input it stands in line.
+    <select
+      {...rest}
+      className={clsx(inputClass, "h-8 text-ellipsis px-1.5 pointer-coarse:h-10", widthOf(className), className)}
+    />
   );
 }
 

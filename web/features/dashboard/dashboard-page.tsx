@@ -173,8 +173,9 @@ function Figures({ live, waiting, spend }: { live: number; waiting: number; spen
         )}
       </Figure>
       <Figure
-        label="Saved by caches this month"
+        label="Saved by caches"
         value={formatMoney(spend.savedMonthNanoUsd)}
+        note="this month"
         tone={spend.savedMonthNanoUsd > 0 ? "text-good" : ""}
       />
     </dl>
@@ -184,10 +185,10 @@ function Figures({ live, waiting, spend }: { live: number; waiting: number; spen
 function DashboardSkeleton() {
   return (
     <Loading label="Loading the dashboard" className="flex flex-col gap-4">
-      <Skeleton className="h-[8.5rem] rounded-lg sm:h-36 lg:h-[5.125rem]" />
+      <Skeleton className="h-[13.875rem] rounded-lg sm:h-[9.125rem] lg:h-[5.625rem]" />
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="flex flex-col gap-4">
-          <Skeleton className="h-56 rounded-lg" />
+          <Skeleton className="h-60 rounded-lg sm:h-55" />
           <Skeleton className="h-80 rounded-lg" />
         </div>
         <Skeleton className="h-96 rounded-lg" />

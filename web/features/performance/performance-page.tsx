@@ -139,7 +139,8 @@ function withUnit(value: number | null, unit: string): string {
 
 function TargetRow({ row }: { row: Row }) {
   const { tone, icon: Icon, label } = verdicts[row.verdict];
-  const sign = row.higherIsBetter ? "≥" : "≤";
+  // Nothing here is below zero: "at most 0" is 0.
+  const limit = (value: number) => `${row.higherIsBetter ? "≥ " : value === 0 ? "" : "≤ "}${withUnit(value, row.unit)}`;
   return (
     <tr className="[&>*]:border-line [&>*]:border-b [&>*]:px-3 [&>*]:py-1.5">
       <th scope="row" className="text-left font-normal">
@@ -148,12 +149,8 @@ function TargetRow({ row }: { row: Row }) {
       <td className="whitespace-nowrap text-right font-medium">
         {row.live === null ? "no sample" : withUnit(row.live, row.unit)}
       </td>
-      <td className="whitespace-nowrap text-right text-muted">
-        {sign} {withUnit(row.target, row.unit)}
-      </td>
-      <td className="whitespace-nowrap text-right text-faint">
-        {row.seed === null ? "" : `${sign} ${withUnit(row.seed, row.unit)}`}
-      </td>
+      <td className="whitespace-nowrap text-right text-muted">{limit(row.target)}</td>
+      <td className="whitespace-nowrap text-right text-faint">{row.seed === null ? "" : limit(row.seed)}</td>
       <td>
         <Sparkline label={`History of ${row.title}`} values={row.history.map((point) => point.value)} />
       </td>

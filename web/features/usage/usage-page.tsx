@@ -71,8 +71,8 @@ export function UsagePage() {
         <Failure error={byDay.error} retry={() => void byDay.refetch()} />
       ) : !byDay.data ? (
         <Loading label="Loading the usage" className="flex flex-col gap-4">
-          <Skeleton className="h-36 rounded-lg sm:h-[5.125rem]" />
-          <Skeleton className="h-68 rounded-lg" />
+          <Skeleton className="h-[14.375rem] rounded-lg sm:h-[9.375rem] lg:h-[5.625rem]" />
+          <Skeleton className="h-[19.125rem] rounded-lg sm:h-[18.625rem]" />
           <Skeleton className="h-72 rounded-lg" />
         </Loading>
       ) : (
@@ -107,7 +107,10 @@ export function UsagePage() {
                   ) : grouped.data ? (
                     <UsageTable summary={grouped.data} />
                   ) : (
-                    <Skeleton className="m-3 h-48" />
+                    // Padding, not a margin of its own: that would move the part's edge until the rows are there.
+                    <div className="p-3">
+                      <Skeleton className="h-48" />
+                    </div>
                   )}
                 </div>
               </Panel>
