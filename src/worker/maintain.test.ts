@@ -52,8 +52,28 @@ describe("housekeeping", () => {
     assert.equal(rows[0]?.whole, 1, "only the voided delta, which stands nowhere else, keeps its text");
   });
 
-  it("is done by one process for all", async () => {
-    const turns = await Promise.all([maintain(test.db), maintain(test.db), maintain(test.db)]);
+  it("is done by one process for all, and forgets deferred calls that ended a month ago", async () => {
+    const { db } = test;
+    const calls = { old: uuidv7(), fresh: uuidv7(), waiting: uuidv7() };
+    const ages = [
+      [calls.old, "completed", 31],
+      [calls.fresh, "failed", 29],
+      [calls.waiting, "waiting", null],
+    ];
+    for (const [id, state, days] of ages) {
+      await db.query(
+        "t_deferred",
+        `INSERT INTO deferred_calls (id, user_id, model, cache, request, state, deadline_at, ended_at)
+         SELECT $1, id, 'm', 'off', '{}', $2, now(), now() - make_interval(days => $3) FROM users LIMIT 1`,
+        [id, state, days],
+      );
+    }
+    const turns = await Promise.all([maintain(db), maintain(db), maintain(db)]);
     assert.equal(turns.filter((turn) => turn !== null).length, 1);
+    const { rows } = await db.query<{ id: string }>("t_left", "SELECT id FROM deferred_calls ORDER BY id");
+    assert.deepEqual(
+      rows.map(({ id }) => id),
+      [calls.fresh, calls.waiting],
+    );
   });
 });

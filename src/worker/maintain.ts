@@ -29,13 +29,14 @@ export async function maintain(db: Database): Promise<MaintenanceReport | null> 
   return { deletedRows, compactedExecutions: await compactJournals(db, turn.journal_days) };
 }
 
-/** Answers to idempotency keys live 24 h, web vitals 30 days, sessions, invitations and cached answers until they expire. */
+/** Answers to idempotency keys live 24 h, web vitals and deferred calls that have ended 30 days, sessions, invitations and cached answers until they expire. */
 async function forgetExpired(db: Database): Promise<number> {
   const statements: [string, string][] = [
     ["maintenance_vitals", "DELETE FROM web_vitals WHERE at < now() - interval '30 days'"],
     ["maintenance_sessions", "DELETE FROM sessions WHERE expires_at < now()"],
     ["maintenance_invitations", "DELETE FROM invitations WHERE expires_at < now() - interval '30 days'"],
     ["maintenance_sign_in_tries", "DELETE FROM sign_in_tries WHERE at < now() - interval '1 hour'"],
+    ["maintenance_deferred_calls", "DELETE FROM deferred_calls WHERE ended_at < now() - interval '30 days'"],
     ["maintenance_llm_cache", "DELETE FROM llm_cache WHERE expires_at < now()"],
   ];
   await sweepIdempotencyKeys(db);
