@@ -208,12 +208,19 @@ test("connections beyond the first few are opened for those who wait, up to the 
     connectionTimeoutMs: 5_000,
     slowQueryMs: 1_000,
   });
+  // Short work in a crowd: whoever is next gets the connection of whoever is done. One more is opened for each 50 ms that
+  // somebody waits, which a slow machine may need.
+  const shortWork = async () => {
+    const began = performance.now();
+    await Promise.all(Array.from({ length: 40 }, () => pool.query("short", "SELECT 1")));
+    const opened = pool.poolState().total;
+    const most = 8 + Math.floor((performance.now() - began) / 50);
+    assert.ok(opened >= 8 && opened <= most, `${opened} connections, at most ${most}`);
+  };
   try {
     // A warm pool first: making connections takes time itself.
     for (const client of await Promise.all(Array.from({ length: 8 }, () => pool.pool.connect()))) client.release();
-    // Short work in a crowd: whoever is next gets the connection of whoever is done.
-    await Promise.all(Array.from({ length: 40 }, () => pool.query("short", "SELECT 1")));
-    assert.equal(pool.poolState().total, 8);
+    await shortWork();
     // Work that holds its connection, also while it asks for another: nobody waits for ever.
     const held = await Promise.all(Array.from({ length: 14 }, () => pool.pool.connect()));
     assert.equal(pool.poolState().total, 14);
@@ -226,8 +233,7 @@ test("connections beyond the first few are opened for those who wait, up to the 
     );
     for (const client of held) client.release();
     await removed;
-    await Promise.all(Array.from({ length: 40 }, () => pool.query("short", "SELECT 1")));
-    assert.equal(pool.poolState().total, 8);
+    await shortWork();
   } finally {
     await pool.close();
   }
