@@ -40,6 +40,7 @@ export interface LeasedQuotaOptions {
 
 interface Block {
   leaseId: string;
+  granted: number;
   left: number;
   usableUntilMs: number;
 }
@@ -52,7 +53,8 @@ interface LeasedUse extends WindowUse {
 const LARGEST_PART = 0.1;
 
 /**
- * A window leased in small blocks. A block may be used for 2 % of the window; the shared store counts it for a window
+ * A window leased in small blocks, sized by use: one that ran out is followed by one of twice its size, one that did not
+ * by one of what was used of it, and where the window is nearly full by no more than is waited for. A block may be used for 2 % of the window; the shared store counts it for a window
  * longer than that, so the strict limit holds whenever it is used; what is not used in time is given back.
  */
 export class LeasedQuota implements Quota {
@@ -64,6 +66,8 @@ export class LeasedQuota implements Quota {
   #leasing = false;
   #retryAtMs = 0;
   #wanted = 0;
+  /** The next block's size, by what the last one was used for. */
+  #pace = 0;
 
   constructor(options: LeasedQuotaOptions) {
     this.#options = options;
@@ -96,6 +100,7 @@ export class LeasedQuota implements Quota {
       return use;
     }
     this.#wanted = Math.max(this.#wanted, units);
+    if (block !== null) this.#pace = block.granted * 2;
     this.#refill(nowMs);
     return null;
   }
@@ -129,6 +134,7 @@ export class LeasedQuota implements Quota {
     const block = this.#block;
     if (block === null || nowMs < block.usableUntilMs) return block;
     this.#block = null;
+    this.#pace = block.granted - block.left;
     if (block.left > 0) this.#return(block, block.left);
     return null;
   }
@@ -148,7 +154,7 @@ export class LeasedQuota implements Quota {
     const units = this.#wanted;
     this.#wanted = 0;
     const part = Math.max(1, Math.ceil(this.#limit * LARGEST_PART));
-    const want = Math.max(units, Math.min(part, units * (this.#options.waiting() + 1)));
+    const want = Math.max(units, Math.min(part, Math.max(this.#pace, units * (this.#options.waiting() + 1))));
     void this.#lease(units, want, nowMs);
   }
 
@@ -157,6 +163,7 @@ export class LeasedQuota implements Quota {
     try {
       const lease = await store.lease({ key, limit: this.#limit, want, countsMs: this.#countsMs });
       if (lease.pausedMs > 0) this.#options.onPause(now() + lease.pausedMs);
+      if (lease.granted < want) this.#pace = 0;
       if (lease.leaseId !== null && lease.granted > 0) this.#accept(lease.leaseId, lease.granted, startedAtMs);
       // Too little to start even one: wait for the time the store names.
       if (lease.granted < units) this.#retryAtMs = now() + Math.max(lease.retryInMs, 5);
@@ -173,7 +180,7 @@ export class LeasedQuota implements Quota {
   #accept(leaseId: string, granted: number, startedAtMs: number): void {
     const previous = this.#block;
     // Counted from before the question was sent: the store's count begins later, so the block ends earlier here.
-    this.#block = { leaseId, left: granted, usableUntilMs: startedAtMs + this.#holdMs };
+    this.#block = { leaseId, granted, left: granted, usableUntilMs: startedAtMs + this.#holdMs };
     if (previous !== null && previous.left > 0) this.#return(previous, previous.left);
     setTimeout(() => this.#usable(this.#options.now()), this.#holdMs + 5).unref();
   }

@@ -8,7 +8,10 @@ import type { LlmError, LlmFrame } from "#llm";
 import { createTestDatabase } from "../../../test/support/database.ts";
 import { fixtureGateway, testAccount, testCall } from "../../../test/support/llm/gateway-fixture.ts";
 import { type RecordedRequest, startAnthropicServer, startOpenAiServer } from "../../../test/support/llm/index.ts";
+import { postgresLimitStore } from "../stores/postgres-limits.ts";
+import type { Query } from "../stores/query.ts";
 import { FairQueue } from "./fair-queue.ts";
+import { LeasedQuota, type LimitStore } from "./leased-quota.ts";
 import { SlidingWindow } from "./window.ts";
 
 /** The most starts in any stretch of `windowMs` of a log. */
@@ -117,6 +120,49 @@ async function fourProcesses(): Promise<void> {
     await database.drop();
   }
 }
+
+test("blocks of a shared window grow with use: a busy process asks the store seldom", async () => {
+  const database = await createTestDatabase();
+  const { pool } = database.db;
+  const real = postgresLimitStore(((text: string, values: unknown[]) => pool.query(text, values)) as Query);
+  const wanted: number[] = [];
+  const store: LimitStore = {
+    ...real,
+    lease: (request) => {
+      wanted.push(request.want);
+      return real.lease(request);
+    },
+  };
+  let wake = (): void => {};
+  const quota = new LeasedQuota({
+    key: "busy",
+    limit: 10_000,
+    windowMs: 3_600_000,
+    store,
+    now: Date.now,
+    onChange: () => wake(),
+    waiting: () => 0,
+    onPause: () => assert.fail("nobody paused"),
+    onError: assert.ifError,
+  });
+  try {
+    for (let taken = 0; taken < 3_000; ) {
+      const changed = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      const use = quota.take(1, Date.now());
+      if (use === null) await changed;
+      else {
+        quota.confirm(use, Date.now());
+        taken += 1;
+      }
+    }
+    // Doubled until the largest part of the window (a tenth) that one process may hold.
+    assert.deepEqual(wanted, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000, 1000]);
+  } finally {
+    await database.drop();
+  }
+});
 
 test("a deadline that cannot be met is refused at once with the time to come back", async () => {
   const server = await startOpenAiServer();
