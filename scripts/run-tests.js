@@ -20,6 +20,9 @@ const watchdog = new URL("./test-watchdog.js", import.meta.url).href;
 /** The order of the folders: what is fast and likely to say why something broke comes first. */
 const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow", "test/crash", "test/e2e"];
 
+/** Several processes or a browser each, and times that count: one file after the other, or they wait for each other. */
+const isHeavy = (path) => /^test\/(crash|e2e|many-processes)\//.test(path);
+
 function rank(path) {
   const index = order.findIndex((prefix) => path.startsWith(prefix));
   return index === -1 ? order.length - 3 : index;
@@ -57,35 +60,44 @@ async function execute(files, { fileMs, testMs }) {
     if (!perFile.has(name)) perFile.set(name, { passed: 0, failed: 0, skipped: 0 });
     return perFile.get(name);
   };
-  const stream = run({ files, concurrency: 2, timeout: testMs, cwd: root, execArgv: ["--import", watchdog] });
+  const options = { timeout: testMs, cwd: root, execArgv: ["--import", watchdog] };
   const isSuite = (test) => test.details?.type === "suite";
   const isFile = (test) =>
     test.nesting === 0 && files.some((file) => test.name === file || test.name.endsWith(`/${file}`));
-  stream.on("test:pass", (test) => {
-    if (isSuite(test) || isFile(test)) return;
-    const kind = test.skip !== undefined || test.todo !== undefined ? "skipped" : "passed";
-    counts[kind]++;
-    of(test.file)[kind]++;
-  });
-  stream.on("test:fail", (test) => {
-    const error = test.details?.error;
-    // A suite or parent that failed only because of what is in it has been counted already.
-    if (error?.failureType === "subtestsFailed") return;
-    counts.failed++;
-    of(test.file).failed++;
-    console.log(`\n  ✖ ${relative(root, test.file ?? "")} › ${test.name}\n${describeError(error)}\n`);
-  });
-  stream.on("test:stderr", ({ message }) => process.stderr.write(message));
-  stream.on("test:summary", ({ file, duration_ms: durationMs }) => {
-    if (file === undefined) return;
-    const { passed, failed, skipped } = of(file);
-    const skips = skipped > 0 ? `, ${skipped} skipped` : "";
-    const mark = failed === 0 ? "✔" : "✖";
-    console.log(
-      `${mark} ${relative(root, file)}  ${passed} passed, ${failed} failed${skips}  ${Math.round(durationMs)} ms`,
-    );
-  });
-  for await (const _ of stream);
+  const play = async (group, concurrency) => {
+    if (group.length === 0) return;
+    const stream = run({ files: group, concurrency, ...options });
+    stream.on("test:pass", (test) => {
+      if (isSuite(test) || isFile(test)) return;
+      const kind = test.skip !== undefined || test.todo !== undefined ? "skipped" : "passed";
+      counts[kind]++;
+      of(test.file)[kind]++;
+    });
+    stream.on("test:fail", (test) => {
+      const error = test.details?.error;
+      // A suite or parent that failed only because of what is in it has been counted already.
+      if (error?.failureType === "subtestsFailed") return;
+      counts.failed++;
+      of(test.file).failed++;
+      console.log(`\n  ✖ ${relative(root, test.file ?? "")} › ${test.name}\n${describeError(error)}\n`);
+    });
+    stream.on("test:stderr", ({ message }) => process.stderr.write(message));
+    stream.on("test:summary", ({ file, duration_ms: durationMs }) => {
+      if (file === undefined) return;
+      const { passed, failed, skipped } = of(file);
+      const skips = skipped > 0 ? `, ${skipped} skipped` : "";
+      const mark = failed === 0 ? "✔" : "✖";
+      console.log(
+        `${mark} ${relative(root, file)}  ${passed} passed, ${failed} failed${skips}  ${Math.round(durationMs)} ms`,
+      );
+    });
+    for await (const _ of stream);
+  };
+  await play(
+    files.filter((file) => !isHeavy(file)),
+    2,
+  );
+  await play(files.filter(isHeavy), 1);
   console.log(`\n${files.length} files in ${Math.round((Date.now() - started) / 1000)} s`);
   return counts;
 }
@@ -100,9 +112,8 @@ export async function runTests(args) {
     return 1;
   }
   if (!ensureTools()) return 1;
-  // A part of the tests needs the built UI only when it drives the browser.
-  const needsWeb = paths.length === 0 || files.some((file) => file.startsWith("test/e2e"));
-  if (needsWeb && !isWebBuilt()) {
+  // What starts whole processes needs the built UI: several of them would build it at once otherwise.
+  if (files.some(isHeavy) && !isWebBuilt()) {
     const { status } = spawnSync(process.execPath, ["scripts/build-web.js"], { cwd: root, stdio: "inherit" });
     if (status !== 0) return status ?? 1;
   }

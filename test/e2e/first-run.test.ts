@@ -73,7 +73,7 @@ test("from the claim link to a result and its bill, by hand", async () => {
 
   await page.waitForURL("**/executions/*");
   await page.getByRole("heading", { level: 1, name: "Say how often backups are tested" }).waitFor();
-  await page.getByText("Completed").and(page.locator("span:not(.sr-only)")).first().waitFor({ timeout: 30_000 });
+  await page.getByText("Completed").and(page.locator("span:not(.sr-only)")).first().waitFor({ timeout: 120_000 });
   await page.getByRole("button", { name: /Plan the work/ }).waitFor();
   await page.getByRole("tab", { name: "Result" }).click();
   const result = await page.getByRole("tabpanel").innerText();

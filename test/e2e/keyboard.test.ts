@@ -59,7 +59,7 @@ test("the whole first run with the keyboard alone; the focus is always there and
 
   await page.waitForURL("**/executions/*");
   await page.getByRole("heading", { level: 1, name: "Say how often backups are tested" }).waitFor();
-  await page.getByText("Completed").and(page.locator("span:not(.sr-only)")).first().waitFor({ timeout: 30_000 });
+  await page.getByText("Completed").and(page.locator("span:not(.sr-only)")).first().waitFor({ timeout: 120_000 });
   await assertFocused(page, "starting the task");
   // A step of the plan shows its messages, and the search field is a key away.
   await keys.enter(page.getByRole("button", { name: /Plan the work/ }));

@@ -85,7 +85,7 @@ test("an execution that is watched while the server crashes and comes back ends 
   await first.page.getByText("Reconnecting").waitFor();
   await muster.start();
   for (const { page } of [first, second]) {
-    await page.getByRole("button", { name: "Pause" }).waitFor({ state: "detached", timeout: 60_000 });
+    await page.getByRole("button", { name: "Pause" }).waitFor({ state: "detached", timeout: 120_000 });
     await page.locator("article[aria-busy=true]").waitFor({ state: "detached" });
   }
   const { execution } = await call<ExecutionAnswer>("GET", `/executions/${executionId}`);

@@ -32,7 +32,7 @@ after(async () => {
 
 async function openPage(size: typeof desk | typeof phone = desk): Promise<Page> {
   const context = await browser.newContext({ ...size, storageState: session });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   return (await watchedPage(context, muster)).page;
 }
 

@@ -193,7 +193,7 @@ test("a dropped stream resumes without a flicker and without a gap; two tabs agr
     await one.page.getByText("Reconnecting").waitFor();
     // The last words on the page stay while the line is down.
     await muster.start();
-    await one.page.getByText("Live", { exact: true }).first().waitFor({ timeout: 40_000 });
+    await one.page.getByText("Live", { exact: true }).first().waitFor({ timeout: 120_000 });
   } finally {
     said = await live.stop();
   }

@@ -42,10 +42,10 @@ async function fill(user: TestUser, size: number): Promise<void> {
       "INSERT INTO notifications (id, user_id, kind, title) VALUES ($1, $2, 'system', 'T')",
       [uuidv7(), user.id],
     );
-    const [conversation, toolCall] = [uuidv7(), uuidv7()];
+    const [conversation, toolCall, deferredCall] = [uuidv7(), uuidv7(), uuidv7()];
     const at = { squad: squad.id, project: project.id, task: task.id, execution: execution.id };
-    ids.set(user.id, { ...at, conversation, toolCall });
-    await fillMore(user, { ...at, conversation, toolCall, member: squad.members[0].id });
+    ids.set(user.id, { ...at, conversation, toolCall, deferredCall });
+    await fillMore(user, { ...at, conversation, deferredCall, member: squad.members[0].id });
   }
   const { execution } = ids.get(user.id) as Record<string, string>;
   for (let index = 0; index < size; index++) {
@@ -70,6 +70,11 @@ async function fillMore(user: TestUser, own: Record<string, string>): Promise<vo
     `INSERT INTO llm_usage (id, user_id, squad_id, member_id, provider, model, lane, outcome, cache_result, input_tokens, output_tokens)
      VALUES ($1, $2, $3, $4, 'openai', 'm', 'interactive', 'done', 'miss', 1, 1)`,
     [uuidv7(), user.id, own.squad, own.member],
+  );
+  await insert(
+    "deferred",
+    `INSERT INTO deferred_calls (id, user_id, model, cache, request, deadline_at) VALUES ($1, $2, 'm', 'off', '{}', now())`,
+    [own.deferredCall, user.id],
   );
   await user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd: 1_000_000 });
   await user.call("PUT", `/api/v1/budgets/executions/${own.execution}`, { limitNanoUsd: 1_000_000 });

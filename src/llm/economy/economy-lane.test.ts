@@ -52,11 +52,11 @@ const batchesOf = (tenantId: string) =>
 
 /** Waits for a fact in the database that another process brings about. */
 async function until<T>(read: () => Promise<T>, isSo: (value: T) => boolean): Promise<T> {
-  const endsAt = Date.now() + 20_000;
+  const endsAt = Date.now() + 60_000;
   for (;;) {
     const value = await read();
     if (isSo(value)) return value;
-    assert.ok(Date.now() < endsAt, `not within 20 s: ${JSON.stringify(value)}`);
+    assert.ok(Date.now() < endsAt, `not within 60 s: ${JSON.stringify(value)}`);
     await delay(10);
   }
 }

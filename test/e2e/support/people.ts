@@ -75,6 +75,6 @@ export async function openContext(
     locale: "en-GB",
     timezoneId: "Europe/Berlin",
   });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(60_000);
   return context;
 }

@@ -77,13 +77,13 @@ export function testPages(width: number, size: typeof phone | typeof desk): void
       for (const half of [0, 1]) {
         test(`each page is there, says nothing wrong, fits its window, and axe finds nothing (${half + 1} of 2)`, async () => {
           const context = await browser.newContext({ ...size, colorScheme: theme, storageState: signedIn });
-          context.setDefaultTimeout(15_000);
+          context.setDefaultTimeout(60_000);
           const { page, troubles, forget } = await watchedPage(context, muster);
           const found: string[] = [];
           for (const [path, ready] of pages(samples).filter((_, index) => index % 2 === half)) {
             forget();
             await page.goto(muster.url + path);
-            await page.locator(ready).first().waitFor({ timeout: 15_000 });
+            await page.locator(ready).first().waitFor();
             await waitUntil(
               10_000,
               () => `${path} goes on loading`,
