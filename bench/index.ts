@@ -13,12 +13,13 @@ import { targetOf, topologyNames } from "./support/start-topology.ts";
 import { apiTable } from "./tables/api.ts";
 import { executionsTable } from "./tables/executions.ts";
 import { growthTable } from "./tables/growth.ts";
+import { overloadTable } from "./tables/overload.ts";
 import { profileTable } from "./tables/profile.ts";
 import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
   --full           every row with all runs and 1 M messages (about 50 minutes); the default few runs, without web and growth
-  --only NAMES     some of: profile, api, executions, growth, llm, web, start (comma-separated)
+  --only NAMES     some of: profile, api, overload, executions, growth, llm, web, start (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
 Example: muster bench --only api,executions`;
@@ -29,7 +30,7 @@ export interface BenchOptions {
   log: (line: string) => void;
 }
 
-const tables = ["profile", "api", "executions", "growth", "llm", "web", "start"] as const;
+const tables = ["profile", "api", "overload", "executions", "growth", "llm", "web", "start"] as const;
 
 /** The LLM gateway's table is measured by a runner of its own. */
 async function llmTable(options: BenchOptions): Promise<BenchRow[]> {
@@ -55,7 +56,7 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
     }
   };
   const runs = options.full ? 5 : 2;
-  if (wanted.includes("profile") || wanted.includes("api")) {
+  if (wanted.includes("profile") || wanted.includes("api") || wanted.includes("overload")) {
     options.log("filling a database");
     const muster = await startBenchMuster({ seed: options.full ? fullSize : smallSize });
     const load = startHttpLoad();
@@ -64,6 +65,7 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
         const durationMs = options.full ? 4_000 : 1_000;
         await measure("API and data", () => apiTable({ muster, load, runs, durationMs, log: options.log }));
       }
+      if (wanted.includes("overload")) await measure("Overload", () => overloadTable({ ...options, muster, load }));
       if (wanted.includes("profile")) await measure("Load profile", () => profileOf(muster, options));
     } finally {
       load.close();

@@ -19,6 +19,8 @@ export interface HttpLoadPlan {
   durationMs: number;
   /** Every request exactly once, without warm-up, whatever the duration. */
   once: boolean;
+  /** How long a connection waits after a 503 or 429 before its next request. */
+  refusedPauseMs: number;
 }
 
 export interface HttpLoadResult {
@@ -27,7 +29,11 @@ export interface HttpLoadResult {
   p50Ms: number;
   p95Ms: number;
   p99Ms: number;
+  /** Of the answers with the right status. */
+  acceptedP95Ms: number;
   failed: number;
+  /** Of the failed, those refused properly: 503 or 429 with Retry-After. */
+  refused: number;
   /** How many answers had which status; 0 for none at all. */
   statuses: Record<string, number>;
   bytesPerAnswer: number;
@@ -39,7 +45,7 @@ export interface HttpLoad {
 }
 
 const script = fileURLToPath(new URL("./http-load-child.ts", import.meta.url));
-const defaults = { connections: 100, status: 200, warmUpMs: 500, durationMs: 2_000, once: false };
+const defaults = { connections: 100, status: 200, warmUpMs: 500, durationMs: 2_000, once: false, refusedPauseMs: 0 };
 
 /** A load generator in a process of its own. */
 export function startHttpLoad(): HttpLoad {

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { availableParallelism, loadavg } from "node:os";
 import { after, before, test } from "node:test";
+import fc from "fast-check";
 import { maintain } from "#worker";
 import { startRedis, type TestRedis } from "../support/redis.ts";
+import { readsWhileWriting } from "./reads-while-writing.ts";
 import { type Processes, password, startProcesses } from "./start-processes.ts";
 
 interface Answer {
@@ -89,15 +92,16 @@ export function behavesAsOne(withRedis: boolean): void {
     for (const api of [0, 1]) assert.equal((await ask(api, "GET", "/api/v1/me", undefined, { cookie })).status, 401);
   });
 
-  test(`${where}: what is written at one process is read at the other, at once and from its cache`, async () => {
+  test(`${where}: what is written at one process is read at the other within 100 ms, from its cache too`, async (context) => {
     const path = `/api/v1/squads/${squadId}`;
-    let slowestMs = 0;
+    const freshAfterMs: number[] = [];
     for (let number = 0; number < 60; number++) {
       const writer = number % 2;
-      const startedAt = performance.now();
       assert.equal((await ask(writer, "PATCH", path, { goal: `Goal ${number}` })).status, 200);
+      const answeredAt = performance.now();
       const read = await ask(1 - writer, "GET", path);
-      slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+      freshAfterMs.push(performance.now() - answeredAt);
+      // Old bytes fail always, however late: the write's answer waited for the other process.
       assert.equal(read.body.squad.goal, `Goal ${number}`);
       const list = await ask(1 - writer, "GET", "/api/v1/squads?page=1&pageSize=20");
       assert.equal(list.body.data[0].goal, `Goal ${number}`);
@@ -106,6 +110,23 @@ export function behavesAsOne(withRedis: boolean): void {
     }
     const metrics = await fetch(`${all.apis[1]?.url}/metrics`).then((response) => response.text());
     assert.match(metrics, /cache_requests_total\{cache="responses",result="hit"\} [1-9]/);
+    const slowestMs = Math.max(...freshAfterMs);
+    const load = loadavg()[0] ?? 0;
+    if (slowestMs > 100 && load > availableParallelism()) {
+      // Every read was fresh; how long a read takes on a machine this busy says nothing.
+      context.skip(`load average ${load.toFixed(1)}: the slowest first read took ${slowestMs.toFixed(0)} ms`);
+      return;
+    }
+    assert.ok(slowestMs <= 100, `the slowest first read ended ${slowestMs.toFixed(0)} ms after the write's answer`);
+  });
+
+  test(`${where}: whatever the order of writes and reads at both processes, no read is behind an answered write`, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(readsWhileWriting.step, { minLength: 5, maxLength: 25 }), async (steps) => {
+        assert.deepEqual(await readsWhileWriting.play(steps, ask, squadId), []);
+      }),
+      { numRuns: 12, endOnFailure: true },
+    );
   });
 
   test(`${where}: one idempotency key at both processes does the work once`, async () => {
@@ -226,7 +247,9 @@ export function behavesAsOne(withRedis: boolean): void {
       const taskId = await newTask(0, "Without Redis");
       const { id } = (await ask(0, "POST", `/api/v1/tasks/${taskId}/executions`, {})).body.execution;
       const stream = follow(1, id);
+      const writing = readsWhileWriting.play(fc.sample(readsWhileWriting.step, 60), ask, squadId);
       await redis?.stop();
+      assert.deepEqual(await writing, []);
       for (let number = 10; number < 30; number++) await round(number);
       assert.equal((await stream).at(-1)?.type, "execution-end");
       redis = await startRedis(port);
