@@ -194,6 +194,11 @@ test("cancelled, it ends at once, its batch is cancelled, and what that had done
   const { id } = await defer(user, models.openai);
   const process = startProcess(accountOf("openai", server, user), { pollMs: 50 });
   await untilState(user, id, "batched");
+  // Cancelled before it is with the provider it costs nothing, and there is no bill to wait for.
+  await until(
+    async () => batches(server),
+    (count) => count === 1,
+  );
   for (const [method, path] of [
     ["GET", `/api/v1/deferred-calls/${id}`],
     ["POST", `/api/v1/deferred-calls/${id}/cancel`],
