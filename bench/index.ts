@@ -18,7 +18,7 @@ import { profileTable } from "./tables/profile.ts";
 import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
-  --full           every row with all runs and 1 M messages (about 50 minutes); the default few runs, without web and growth
+  --full           every row with all runs and 1 M messages (about 50 minutes); the default few runs, without overload, web and growth
   --only NAMES     some of: profile, api, overload, executions, growth, llm, web, start (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
@@ -56,7 +56,10 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
     }
   };
   const runs = options.full ? 5 : 2;
-  if (wanted.includes("profile") || wanted.includes("api") || wanted.includes("overload")) {
+  // These take their time: in the quick bench only when they are asked for.
+  const isWanted = (name: "overload" | "growth" | "web") =>
+    wanted.includes(name) && (options.full || options.only.includes(name));
+  if (wanted.includes("profile") || wanted.includes("api") || isWanted("overload")) {
     options.log("filling a database");
     const muster = await startBenchMuster({ seed: options.full ? fullSize : smallSize });
     const load = startHttpLoad();
@@ -65,7 +68,7 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
         const durationMs = options.full ? 4_000 : 1_000;
         await measure("API and data", () => apiTable({ muster, load, runs, durationMs, log: options.log }));
       }
-      if (wanted.includes("overload")) await measure("Overload", () => overloadTable({ ...options, muster, load }));
+      if (isWanted("overload")) await measure("Overload", () => overloadTable({ ...options, muster, load }));
       if (wanted.includes("profile")) await measure("Load profile", () => profileOf(muster, options));
     } finally {
       load.close();
@@ -73,8 +76,6 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
     }
   }
   if (wanted.includes("executions")) await measure("Executions", () => executionsTable({ ...options, runs }));
-  // These take minutes: in the quick bench only when they are asked for.
-  const isWanted = (name: "growth" | "web") => wanted.includes(name) && (options.full || options.only.includes(name));
   if (isWanted("growth")) {
     await measure("Cost as work grows", () => growthTable(options));
   }
