@@ -163,7 +163,7 @@ test("waiting for a connection beyond the limit is an error, closing twice is no
     poolMin: 1,
     poolMax: 1,
     idleTimeoutMs: 1000,
-    connectionTimeoutMs: 50,
+    connectionTimeoutMs: 1_000,
     slowQueryMs: 1000,
   });
   const held = await small.pool.connect();

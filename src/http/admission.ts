@@ -7,6 +7,7 @@ import { createKeptAnswers, keptAnswerKey } from "./kept-answers.ts";
 import { type Authenticator, type Credential, credentialOf, isCrossSite } from "./plugins/authenticate.ts";
 import type { LoadShedder } from "./plugins/load-shedding.ts";
 import { createRateLimiter } from "./plugins/rate-limit.ts";
+import { overloadError } from "./refuse-early.ts";
 import type { AnyRoute, Policy } from "./route.ts";
 
 /** Wide enough for a whole load test from one key; a runaway script or a scanner meets them. */
@@ -79,9 +80,7 @@ export function createAdmission(
       }
     }
     if (shedder.overloaded() && route.tag !== "operations") {
-      throw new AppError("unavailable", "Muster has more to do than it can. Try again in a moment.", {
-        retryAfterSeconds: 1,
-      });
+      throw overloadError();
     }
     // An event stream stays open for hours and costs next to nothing: counted, a few hundred watchers would shut the API.
     const counted = route.stream !== "text/event-stream";

@@ -10,6 +10,7 @@ import { type Authenticator, createAuthenticator } from "./plugins/authenticate.
 import { createLoadShedder } from "./plugins/load-shedding.ts";
 import { openStaticUi } from "./plugins/static-ui.ts";
 import { createReadStores, type ReadStores } from "./read-store.ts";
+import { createEarlyRefusal } from "./refuse-early.ts";
 import { registerRoutes } from "./register-routes.ts";
 import type { AnyRoute } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
@@ -39,7 +40,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   const authenticator = createAuthenticator(deps.db);
   const shedder = createLoadShedder(limits, () => deps.db.poolState().waiting);
   const admission = createAdmission(deps, authenticator, shedder, limits, (url, route) => lane.remember(url, route));
-  const lane = createExpressLane(admission);
+  const lane = createExpressLane(admission, createEarlyRefusal(shedder.overloaded, deps.logger));
   const ui = deps.webRoot === null ? null : await openStaticUi(deps.webRoot);
   const changes = createUserChanges(deps);
   const routes = createRouteTable(authenticator, changes);

@@ -21,15 +21,21 @@ export interface ExpressLane {
 const maxAddresses = 20_000;
 const maxAddressCharacters = 1_000;
 
-/** Creates the lane in front of an admission. */
-export function createExpressLane(admission: Admission): ExpressLane {
+/** Creates the lane in front of an admission; `refuse` answers what the process has no room for. */
+export function createExpressLane(
+  admission: Admission,
+  refuse: (request: IncomingMessage, response: ServerResponse) => boolean,
+): ExpressLane {
   const routes = new Map<string, AnyRoute>();
   let open = true;
   return {
     answer(request, response) {
-      if (!open || request.method !== "GET") return false;
-      const route = routes.get(request.url as string);
-      return route !== undefined && admission.answerKept(request, response, route);
+      if (!open) return false;
+      if (request.method === "GET") {
+        const route = routes.get(request.url as string);
+        if (route !== undefined && admission.answerKept(request, response, route)) return true;
+      }
+      return refuse(request, response);
     },
     remember(url, route) {
       if (url.length > maxAddressCharacters) return;

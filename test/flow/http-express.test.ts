@@ -130,3 +130,31 @@ test("a server that closes does not answer from the lane any more", async () => 
     await other.close();
   }
 });
+
+test("a process with too much to do refuses over the socket with a reason, and keeps what tells how it is", async () => {
+  const busy = await startTestApi({ beside: api, deps: { limits: { maxInFlight: 0 } } });
+  try {
+    const at = await busy.app.listen({ host: "127.0.0.1", port: 0 });
+    const user = await createUser(api.app, api.database.db);
+    const headers = { authorization: `Bearer ${user.token}`, "content-type": "application/json" };
+    for (let round = 0; round < 3; round++) {
+      const read = await fetch(`${at}${page}`, { headers });
+      assert.deepEqual([read.status, read.headers.get("retry-after")], [503, "1"]);
+      assert.equal(read.headers.get("content-type"), "application/problem+json");
+      const { code, status, instance } = (await read.json()) as Record<string, unknown>;
+      assert.deepEqual([code, status, typeof instance], ["unavailable", 503, "string"]);
+      const body = JSON.stringify({ template: "pair", goal: "x".repeat(50_000) });
+      const write = await fetch(`${at}${page}`, { method: "POST", headers, body });
+      assert.equal(write.status, 503);
+      await write.body?.cancel();
+      const openAi = await fetch(`${at}/v1/models`, { headers });
+      assert.equal(openAi.status, 503);
+      assert.equal(((await openAi.json()) as { error: { code: string } }).error.code, "unavailable");
+    }
+    for (const path of ["/health/live", "/metrics"]) assert.equal((await fetch(`${at}${path}`)).status, 200, path);
+    const lines = busy.logged.filter((line) => line.includes("more to do than it can"));
+    assert.ok(lines.length >= 1 && lines.length < 9, `${lines.length} lines for 9 refusals`);
+  } finally {
+    await busy.close();
+  }
+});

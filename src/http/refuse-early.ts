@@ -1,0 +1,59 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AppError } from "#contracts";
+import type { HttpDependencies } from "./dependencies.ts";
+import { toOpenAiError } from "./error-handler.ts";
+import { apiHeaders } from "./plugins/security-headers.ts";
+import { problemOf } from "./problem.ts";
+
+/** The refusal of a process that has more to do than it can. */
+export function overloadError(): AppError {
+  return new AppError("unavailable", "Muster has more to do than it can. Try again in a moment.", {
+    retryAfterSeconds: 1,
+  });
+}
+
+const logEveryMs = 1_000;
+/** What an overloaded process must still take: they tell how it is. */
+const always = /^\/api\/v1\/(performance|vitals)\b/;
+
+/**
+ * Refuses requests of the API before the framework sees them, while the process is overloaded: an exception with its stack and a
+ * log line for each would keep it so. One log line a second says how many there were.
+ */
+export function createEarlyRefusal(
+  overloaded: () => boolean,
+  logger: HttpDependencies["logger"],
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  const error = overloadError();
+  const openAiBody = JSON.stringify({ error: toOpenAiError(error) });
+  let refused = 0;
+  let loggedAt = Number.NEGATIVE_INFINITY;
+
+  function note(): void {
+    refused += 1;
+    const now = performance.now();
+    if (now - loggedAt < logEveryMs) return;
+    logger.warn({ refused, code: error.code }, error.message);
+    loggedAt = now;
+    refused = 0;
+  }
+
+  return (request, response) => {
+    const url = request.url as string;
+    const openAi = url.startsWith("/v1/");
+    if (!openAi && (!url.startsWith("/api/v1/") || always.test(url))) return false;
+    if (!overloaded()) return false;
+    note();
+    const body = openAi ? openAiBody : JSON.stringify(problemOf(error, randomUUID()));
+    response.writeHead(error.status, {
+      ...apiHeaders,
+      "cache-control": "no-store",
+      "retry-after": String(error.retryAfterSeconds),
+      "content-type": openAi ? "application/json; charset=utf-8" : "application/problem+json",
+      "content-length": Buffer.byteLength(body),
+    });
+    response.end(body);
+    return true;
+  };
+}
