@@ -96,6 +96,7 @@ async function startApi(core: Core, worker: RunningWorker | null, options: Start
     onProviderAccountsChanged: (userId) => core.sources.forget(userId),
     onBudgetsChanged: (userId) => core.budgetsChanged(userId),
   });
-  const url = await app.listen({ host: config.host, port: config.port });
+  // Node's own 511 is too few for a thousand clients that come at once: the rest would be let in seconds later, by retries of TCP.
+  const url = await app.listen({ host: config.host, port: config.port, backlog: 4_096 });
   return { url: url.replace("[::1]", "localhost"), close: () => app.close() };
 }
