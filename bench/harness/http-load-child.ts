@@ -12,13 +12,14 @@ interface Answer {
 
 const noAnswer: Answer = { status: 0, bytes: 0, saysWhen: false };
 
-function once(pool: Pool, request: LoadRequest): Promise<Answer> {
+function once(pool: Pool, request: LoadRequest, number: number): Promise<Answer> {
+  const path = request.path.replace("{{number}}", String(number));
   return new Promise((resolve, reject) => {
     let status = 0;
     let bytes = 0;
     let saysWhen = false;
     pool.dispatch(
-      { method: request.method ?? "GET", path: request.path, headers: request.headers, body: request.body ?? null },
+      { method: request.method ?? "GET", path, headers: request.headers, body: request.body ?? null },
       {
         onRequestStart: () => undefined,
         onResponseStart: (_controller, code, headers) => {
@@ -49,36 +50,34 @@ async function play(plan: HttpLoadPlan): Promise<HttpLoadResult> {
   const statuses: Record<string, number> = {};
   let bytes = 0;
   let next = 0;
-  let measuring = plan.warmUpMs === 0;
-  let from = performance.now();
-  const end = from + plan.warmUpMs + plan.durationMs;
+  const from = performance.now() + plan.warmUpMs;
+  const end = from + plan.durationMs;
   const connection = async () => {
     for (;;) {
-      if (plan.once ? next >= plan.requests.length : performance.now() >= end) return;
-      const request = plan.requests[next++ % plan.requests.length];
-      if (request === undefined) return;
       const started = performance.now();
-      const answer = await once(pool, request).catch(() => noAnswer);
-      if (!measuring && started >= from + plan.warmUpMs) {
-        measuring = true;
-        from = started;
-      }
-      if (!measuring) continue;
-      const durationMs = performance.now() - started;
-      durations.push(durationMs);
-      if (answer.status === plan.status) acceptedDurations.push(durationMs);
-      if (answer.saysWhen && (answer.status === 503 || answer.status === 429)) {
-        refused++;
-        // As Retry-After asks, but sooner: the load stays on without this process burning its own core.
-        if (plan.refusedPauseMs > 0) await sleep(plan.refusedPauseMs);
-      }
-      bytes += answer.bytes;
-      statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
-      if (answer.status !== plan.status) failed++;
+      if (plan.once ? next >= plan.requests.length : started >= end) return;
+      const number = next++;
+      const request = plan.requests[number % plan.requests.length];
+      if (request === undefined) return;
+      const answer = await once(pool, request, number).catch(() => noAnswer);
+      const isRefusal = answer.saysWhen && (answer.status === 503 || answer.status === 429);
+      // Measured are those that began after the warm-up: what waited for a new connection before is not the server's time.
+      if (started >= from) note(answer, performance.now() - started, isRefusal);
+      // As Retry-After asks, but sooner: the load stays on without this process burning its own core.
+      if (isRefusal && plan.refusedPauseMs > 0) await sleep(plan.refusedPauseMs);
     }
   };
+  const note = (answer: Answer, durationMs: number, isRefusal: boolean): void => {
+    durations.push(durationMs);
+    if (answer.status === plan.status) acceptedDurations.push(durationMs);
+    else failed++;
+    if (isRefusal) refused++;
+    bytes += answer.bytes;
+    statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+  };
   await Promise.all(Array.from({ length: plan.connections }, connection));
-  const seconds = (performance.now() - from) / 1000;
+  // All that began in the time given, also those whose answer came after it.
+  const seconds = (plan.once ? performance.now() - from : plan.durationMs) / 1000;
   await pool.close();
   const at = quantiles(durations);
   return {

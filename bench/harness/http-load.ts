@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 
 export interface LoadRequest {
   method?: "GET" | "POST" | "PATCH";
+  /** `{{number}}` in it becomes the number of the request in its run: an address that nobody asked for before. */
   path: string;
   headers: Record<string, string>;
   body?: string;

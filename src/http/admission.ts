@@ -5,7 +5,7 @@ import { type Caller, takeSignInTry } from "#domain";
 import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
 import { createKeptAnswers, keptAnswerKey } from "./kept-answers.ts";
 import { type Authenticator, type Credential, credentialOf, isCrossSite } from "./plugins/authenticate.ts";
-import type { LoadShedder } from "./plugins/load-shedding.ts";
+import type { FlightKind, LoadShedder } from "./plugins/load-shedding.ts";
 import { createRateLimiter } from "./plugins/rate-limit.ts";
 import { overloadError } from "./refuse-early.ts";
 import type { AnyRoute, Policy } from "./route.ts";
@@ -16,6 +16,7 @@ export const admissionDefaults: AdmissionLimits = {
   perAddress: { perSecond: 200, burst: 1_000 },
   signIn: { perSecond: 0.2, burst: 10 },
   maxInFlight: 400,
+  maxLongInFlight: 4_000,
   maxLoopDelayMs: 500,
   maxPoolWaiting: 300,
 };
@@ -24,8 +25,8 @@ export const admissionDefaults: AdmissionLimits = {
 export interface Admitted {
   caller: Caller | null;
   startedAt: number;
-  /** Counted as in flight; false once it is over. */
-  counted: boolean;
+  /** What it is counted as while in flight; null once it is over. */
+  counted: FlightKind | null;
 }
 
 export interface Admission {
@@ -79,30 +80,32 @@ export function createAdmission(
         return;
       }
     }
-    if (shedder.overloaded() && route.tag !== "operations") {
+    const kind: FlightKind = route.stream === undefined ? "short" : "long";
+    if (shedder.overloaded(kind) && route.tag !== "operations") {
       throw overloadError();
     }
     // An event stream stays open for hours and costs next to nothing: counted, a few hundred watchers would shut the API.
-    const counted = route.stream !== "text/event-stream";
+    const counted = route.stream === "text/event-stream" ? null : kind;
     const state: Admitted = { caller, startedAt: performance.now(), counted };
     admitted.set(request, state);
-    if (counted) {
-      shedder.begin();
+    if (counted !== null) {
+      shedder.begin(counted);
       deps.metrics.httpInFlight(1);
     }
     reply.raw.once("close", () => finish(request, reply, route, state));
   }
 
   function finish(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, state: Admitted): void {
-    if (state.counted) leave(state);
+    leave(state);
     if (route.stream === "text/event-stream") return;
     const durationMs = performance.now() - state.startedAt;
     deps.metrics.observeHttp({ method: request.method, route: route.path, status: reply.raw.statusCode, durationMs });
   }
 
   function leave(state: Admitted): void {
-    state.counted = false;
-    shedder.end();
+    if (state.counted === null) return;
+    shedder.end(state.counted);
+    state.counted = null;
     deps.metrics.httpInFlight(-1);
   }
 

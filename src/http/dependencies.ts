@@ -58,6 +58,8 @@ export interface AdmissionLimits {
   signIn: { perSecond: number; burst: number };
   /** Above this many requests at once, or this event-loop delay, new ones get 503. */
   maxInFlight: number;
+  /** The same for calls that wait for a model and for files. */
+  maxLongInFlight: number;
   maxLoopDelayMs: number;
   /** Callers that may wait for a database connection before new requests get 503. */
   maxPoolWaiting: number;

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { AppError } from "#contracts";
 import type { HttpDependencies } from "./dependencies.ts";
 import { toOpenAiError } from "./error-handler.ts";
+import type { LoadShedder } from "./plugins/load-shedding.ts";
 import { apiHeaders } from "./plugins/security-headers.ts";
 import { problemOf } from "./problem.ts";
 
@@ -22,7 +23,7 @@ const always = /^\/api\/v1\/(performance|vitals)\b/;
  * log line for each would keep it so. One log line a second says how many there were.
  */
 export function createEarlyRefusal(
-  overloaded: () => boolean,
+  overloaded: LoadShedder["overloaded"],
   logger: HttpDependencies["logger"],
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   const error = overloadError();
@@ -43,7 +44,7 @@ export function createEarlyRefusal(
     const url = request.url as string;
     const openAi = url.startsWith("/v1/");
     if (!openAi && (!url.startsWith("/api/v1/") || always.test(url))) return false;
-    if (!overloaded()) return false;
+    if (!overloaded(openAi ? "long" : "short")) return false;
     note();
     const body = openAi ? openAiBody : JSON.stringify(problemOf(error, randomUUID()));
     response.writeHead(error.status, {

@@ -12,7 +12,7 @@ Examples:
 It measures on databases of its own and leaves yours alone. Close other programs first: every figure stands beside its
 floor from the same run, but a busy machine blurs both.`;
 
-const tables = ["profile", "api", "executions", "llm", "web", "start"] as const;
+const tables = ["profile", "api", "overload", "executions", "growth", "llm", "web", "start"] as const;
 
 interface BenchOptions {
   full?: boolean;

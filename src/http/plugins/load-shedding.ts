@@ -1,39 +1,105 @@
 import type { AdmissionLimits } from "../dependencies.ts";
 
+/**
+ * What a request holds while it is in flight: `short` ones the process itself, `long` ones (calls that wait for a model,
+ * files) mostly a socket. They are counted apart, or a few hundred callers of slow models would shut the API.
+ */
+export type FlightKind = "short" | "long";
+
 /** Says when this process has more to do than it can: then new requests are refused at once and cheaply. */
 export interface LoadShedder {
-  overloaded(): boolean;
-  begin(): void;
-  end(): void;
+  overloaded(kind: FlightKind): boolean;
+  begin(kind: FlightKind): void;
+  end(kind: FlightKind): void;
   close(): void;
 }
 
 const sampleMs = 100;
+/** A queue that never emptied for so long is no burst (the interval of CoDel, RFC 8289, at the pace of requests). */
+const standingSamples = 10;
+/** While a queue stands, only as many requests are let in as end in this time: by Little's law nobody let in waits longer. */
+const targetSeconds = 0.1;
+/** However slow the requests are: enough to keep every database connection busy, and what 100 clients may have open. */
+const leastRoom = 128;
 
-/** Watches requests in flight, the event loop's delay and callers that wait for a database connection. */
+/**
+ * Watches requests in flight, the event loop's delay and callers that wait for a database connection. Bursts up to
+ * `maxInFlight` are let in; when a queue stands, as many as the process ends in 100 ms, until nobody has to be refused.
+ */
 export function createLoadShedder(
-  limits: Pick<AdmissionLimits, "maxInFlight" | "maxLoopDelayMs" | "maxPoolWaiting">,
+  limits: Pick<AdmissionLimits, "maxInFlight" | "maxLongInFlight" | "maxLoopDelayMs" | "maxPoolWaiting">,
   poolWaiting: () => number,
 ): LoadShedder {
-  let inFlight = 0;
+  const inFlight = { short: 0, long: 0 };
   let loopDelayMs = 0;
   let expected = performance.now() + sampleMs;
+  const queue = createQueueWatch(limits.maxInFlight);
   const timer = setInterval(() => {
     const at = performance.now();
     // A single long pause says little: half of the last sample is kept.
     loopDelayMs = Math.max(0, at - expected) / 2 + loopDelayMs / 2;
+    queue.sample(inFlight.short, (at - expected + sampleMs) / 1_000);
     expected = at + sampleMs;
   }, sampleMs);
   timer.unref();
   return {
-    overloaded: () =>
-      inFlight >= limits.maxInFlight || loopDelayMs > limits.maxLoopDelayMs || poolWaiting() > limits.maxPoolWaiting,
-    begin: () => {
-      inFlight++;
+    overloaded: (kind) =>
+      queue.isFull(inFlight.short) ||
+      (kind === "long" && inFlight.long >= limits.maxLongInFlight) ||
+      loopDelayMs > limits.maxLoopDelayMs ||
+      poolWaiting() > limits.maxPoolWaiting,
+    begin: (kind) => {
+      inFlight[kind]++;
     },
-    end: () => {
-      inFlight--;
+    end: (kind) => {
+      inFlight[kind]--;
+      if (kind === "short") queue.ended(inFlight.short);
     },
     close: () => clearInterval(timer),
+  };
+}
+
+/** Tells a burst from a queue that stands, and how many may be in flight. */
+export interface QueueWatch {
+  isFull(inFlight: number): boolean;
+  /** A request ended and left so many. */
+  ended(inFlight: number): void;
+  /** Every 100 ms, with the seconds since the last time. */
+  sample(inFlight: number, seconds: number): void;
+}
+
+export function createQueueWatch(maxInFlight: number): QueueWatch {
+  let endedPerSecond = 0;
+  let ended = 0;
+  /** Since the last look: the fewest in flight, and whether anyone was refused. */
+  let fewest = 0;
+  let refused = false;
+  let samples = 0;
+  let limit = maxInFlight;
+
+  function look(inFlight: number): void {
+    const room = Math.min(maxInFlight, Math.max(leastRoom, Math.ceil(endedPerSecond * targetSeconds)));
+    const stands = fewest >= room || (limit < maxInFlight && refused);
+    limit = stands ? room : maxInFlight;
+    fewest = inFlight;
+    refused = false;
+    samples = 0;
+  }
+
+  return {
+    isFull(inFlight) {
+      if (inFlight < limit) return false;
+      refused = true;
+      return true;
+    },
+    ended(inFlight) {
+      ended++;
+      if (inFlight < fewest) fewest = inFlight;
+    },
+    sample(inFlight, seconds) {
+      endedPerSecond += (ended / seconds - endedPerSecond) * 0.2;
+      ended = 0;
+      if (++samples >= standingSamples) look(inFlight);
+    },
   };
 }

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { createLoadShedder, createQueueWatch } from "./load-shedding.ts";
+
+/** One second of a process that ends `perSecond` requests while `waiting` more want in than it has room for. */
+function playSecond(watch: ReturnType<typeof createQueueWatch>, start: number, perSecond: number, arrivals: number) {
+  let inFlight = start;
+  let refused = 0;
+  for (let sample = 0; sample < 10; sample++) {
+    for (let n = 0; n < arrivals / 10; n++) {
+      if (watch.isFull(inFlight)) refused++;
+      else inFlight++;
+    }
+    for (let n = 0; n < perSecond / 10 && inFlight > 0; n++) watch.ended(--inFlight);
+    watch.sample(inFlight, 0.1);
+  }
+  return { inFlight, refused };
+}
+
+test("a burst is let in up to the limit, a queue that stands only as far as it is worked off in 100 ms", () => {
+  const watch = createQueueWatch(400);
+  let state = { inFlight: 0, refused: 0 };
+  for (let second = 0; second < 3; second++) state = playSecond(watch, state.inFlight, 2_000, 1_900);
+  assert.equal(state.refused, 0);
+  // 200 at once: a burst, nobody is refused.
+  state = playSecond(watch, state.inFlight + 200, 2_000, 1_900);
+  assert.equal(state.refused, 0);
+  // Ten times what it can do, for seconds.
+  for (let second = 0; second < 8; second++) state = playSecond(watch, state.inFlight, 2_000, 20_000);
+  assert.ok(state.refused > 0);
+  assert.equal(watch.isFull(199), false);
+  assert.equal(watch.isFull(200), true, "2,000 a second leave room for 200");
+  // It is over: after a moment without refusals bursts are let in again.
+  for (let second = 0; second < 3; second++) state = playSecond(watch, state.inFlight, 2_000, 100);
+  assert.equal(watch.isFull(399), false);
+  assert.equal(watch.isFull(400), true);
+});
+
+test("however slow the requests, there is room for as many as keep the database busy", () => {
+  const watch = createQueueWatch(400);
+  let state = { inFlight: 0, refused: 0 };
+  for (let second = 0; second < 5; second++) state = playSecond(watch, state.inFlight, 10, 1_000);
+  assert.equal(watch.isFull(127), false);
+  assert.equal(watch.isFull(128), true);
+});
+
+test("calls that wait for a model do not shut the API, and have a limit of their own", () => {
+  const limits = { maxInFlight: 3, maxLongInFlight: 5, maxLoopDelayMs: 60_000, maxPoolWaiting: 10 };
+  const shedder = createLoadShedder(limits, () => 0);
+  try {
+    for (let n = 0; n < 5; n++) {
+      assert.equal(shedder.overloaded("long"), false);
+      shedder.begin("long");
+    }
+    assert.equal(shedder.overloaded("long"), true);
+    assert.equal(shedder.overloaded("short"), false);
+    for (let n = 0; n < 3; n++) shedder.begin("short");
+    assert.equal(shedder.overloaded("short"), true);
+    shedder.end("short");
+    assert.equal(shedder.overloaded("short"), false);
+    shedder.end("long");
+    assert.equal(shedder.overloaded("long"), false);
+  } finally {
+    shedder.close();
+  }
+});
