@@ -157,3 +157,18 @@ test("clear forgets everything, loads in flight too", async () => {
   await asked;
   assert.deepEqual(cache.size(), { entries: 0, bytes: 0 });
 });
+
+test("of what a write made old, the most used comes first", async () => {
+  const cache = createTaggedCache<string>({ maxBytes: 1_000, sizeOf: () => 1 });
+  const loaded: string[] = [];
+  const ask = (key: string) =>
+    cache.get(key, { ttlMs: 1_000, tags: ["a"], repeatable: true }, async () => {
+      loaded.push(key);
+      return key;
+    });
+  for (const key of ["once", "often", "never"]) await ask(key);
+  for (const key of ["once", "often", "often"]) await ask(key);
+  loaded.length = 0;
+  for (const renewal of cache.invalidate(["a"])) await renewal();
+  assert.deepEqual(loaded, ["often", "once"]);
+});

@@ -34,7 +34,7 @@ export interface TaggedCache<Value> {
   fresh(key: string): Value | undefined;
   /** The value from the cache, from a load under way, or from `load`. A rejected load is not kept. */
   get(key: string, rule: CacheRule, load: () => Promise<Value>): Promise<{ value: Value; result: CacheOutcome }>;
-  /** Returns how to load those of the dropped values again that were in use; calling them is optional. */
+  /** Returns how to load those of the dropped values again that were in use, the most used first; calling them is optional. */
   invalidate(tags: Iterable<string>): Renewal[];
   clear(): void;
   /** Entries and bytes held, for tests and gauges. */
@@ -156,15 +156,16 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
       return { value: await start(key, rule, load), result: "miss" };
     },
     invalidate(tags) {
-      const renewals: Renewal[] = [];
+      const used: Entry<Value>[] = [];
       for (const tag of tags) {
         for (const entry of [...(entriesByTag.get(tag) ?? [])]) {
           remove(entry);
-          if (entry.rule.repeatable && entry.uses > 0) renewals.push(() => renew(entry));
+          if (entry.rule.repeatable && entry.uses > 0) used.push(entry);
         }
         for (const flight of flightsByTag.get(tag) ?? []) abandon(flight);
       }
-      return renewals;
+      used.sort((a, b) => b.uses - a.uses);
+      return used.map((entry) => () => renew(entry));
     },
     clear() {
       for (const flight of flights.values()) flight.valid = false;

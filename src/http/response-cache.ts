@@ -52,8 +52,17 @@ export interface AnswerCacheOptions {
   secondLevel?: { level: SecondLevel; history: TagHistory } | undefined;
 }
 
-/** Of the answers that one write makes old, so many of those in use are made anew at once. */
-const renewedPerWrite = 4;
+/** Of the answers that one write makes old, so many of those most in use are made anew. */
+const renewedPerWrite = 8;
+/**
+ * Workers write in bursts: what they made old is made anew when a burst had so long to end, and so much longer, by chance,
+ * that of several processes the first loads and the others find its answer in the second level.
+ */
+const renewLaterMs = { least: 50, more: 100 };
+
+/** Renewals in the background that run at once, and that may wait. */
+const renewedTogether = 2;
+const maxWaiting = 500;
 
 const defaultMaxBytes = 64 * 1_024 * 1_024;
 
@@ -74,15 +83,23 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
     options.secondLevel?.history.invalidated(tags);
     return drop(tags);
   };
+  const renewer = createRenewer();
   const others = options.connect?.({
-    onInvalidate: drop,
+    onInvalidate: (tags) => renewer.later(drop(tags)),
     onReset: () => {
+      renewer.forget();
       kept.clear();
       for (const listener of listeners) listener([anythingTag]);
     },
   });
   return {
-    answers: { ...kept, invalidate: (tags) => dropOwn([...tags]) },
+    answers: {
+      ...kept,
+      invalidate(tags) {
+        renewer.later(dropOwn([...tags]));
+        return [];
+      },
+    },
     secondLevel: options.secondLevel?.level,
     usable: () => others?.usable() ?? true,
     async invalidate(tags) {
@@ -101,6 +118,36 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
 
 function renew(renewals: readonly Renewal[]): void {
   for (const one of renewals.slice(0, renewedPerWrite)) void one();
+}
+
+/** Renews in the background, a few at a time, what others made old. */
+function createRenewer(): { later(renewals: readonly Renewal[]): void; forget(): void } {
+  let waiting: Renewal[] = [];
+  let timer: NodeJS.Timeout | undefined;
+
+  async function work(): Promise<void> {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next();
+  }
+
+  function begin(): void {
+    timer = undefined;
+    for (let n = 0; n < renewedTogether; n++) void work();
+  }
+
+  return {
+    later(renewals) {
+      // What does not find room is loaded when somebody asks for it.
+      const room = Math.min(renewedPerWrite, maxWaiting - waiting.length);
+      if (room <= 0 || renewals.length === 0) return;
+      waiting.push(...renewals.slice(0, room));
+      if (timer !== undefined) return;
+      timer = setTimeout(begin, renewLaterMs.least + Math.random() * renewLaterMs.more);
+      timer.unref();
+    },
+    forget() {
+      waiting = [];
+    },
+  };
 }
 
 /** The weak entity tag of a body. */

@@ -53,12 +53,10 @@ function throughSecondLevel(
 ): () => Promise<StoredAnswer> {
   const level = deps.cache.secondLevel;
   if (!level) return async () => toStoredAnswer(await load());
-  let first = true;
   return async () => {
-    // Loaded again (expired, renewed after a write), what is kept there is no newer than what was kept here.
-    const found = first && deps.cache.usable() ? await level.read(key, rule.tags) : null;
-    if (first) deps.metrics.observeCache("responses_redis", found ? "hit" : "miss");
-    first = false;
+    // Also for what is loaded again (expired, renewed after a write): another process may have done it already.
+    const found = deps.cache.usable() ? await level.read(key, rule.tags) : null;
+    deps.metrics.observeCache("responses_redis", found ? "hit" : "miss");
     if (found) return { ...found, loadedElsewhere: true };
     const keep = level.willWrite(key, rule.tags, rule.ttlMs);
     const answer = toStoredAnswer(await load());

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { createAnswerCache, type StoredAnswer } from "./response-cache.ts";
+import { toStoredAnswer } from "./send-answer.ts";
+
+/** A cache with a list that was loaded once and asked for again, and a promise of its next load. */
+async function cacheWithUsedList(connect?: Parameters<typeof createAnswerCache>[0]) {
+  const cache = createAnswerCache(connect);
+  const rule = { ttlMs: 60_000, tags: ["user:tasks"], repeatable: true };
+  let loads = 0;
+  let onLoad: () => void = () => undefined;
+  const load = async (): Promise<StoredAnswer> => {
+    loads++;
+    onLoad();
+    return toStoredAnswer({ loads });
+  };
+  await cache.answers.get("list", rule, load);
+  await cache.answers.get("list", rule, load);
+  const again = new Promise<void>((resolve) => {
+    onLoad = resolve;
+  });
+  const shown = () => cache.answers.fresh("list")?.identity.toString();
+  return { cache, again, shown, rule, load };
+}
+
+test("what a worker's commit made old is loaded again before anybody asks", async () => {
+  const { cache, again, shown } = await cacheWithUsedList();
+  assert.equal(shown(), '{"loads":1}');
+  cache.answers.invalidate(["user:tasks"]);
+  assert.equal(shown(), undefined, "the old answer is never shown again");
+  await again;
+  await new Promise(setImmediate);
+  assert.equal(shown(), '{"loads":2}');
+});
+
+test("so is what another process made old", async () => {
+  let hear: (tags: string[]) => void = () => undefined;
+  const { again, shown } = await cacheWithUsedList({
+    connect: ({ onInvalidate }) => {
+      hear = onInvalidate;
+      return { usable: () => true, publish: async () => undefined };
+    },
+  });
+  hear(["user:tasks"]);
+  assert.equal(shown(), undefined);
+  await again;
+  await new Promise(setImmediate);
+  assert.equal(shown(), '{"loads":2}');
+});
+
+test("when invalidations may have been missed, nothing of before is renewed", async () => {
+  let reset: () => void = () => undefined;
+  const { cache, shown, rule, load } = await cacheWithUsedList({
+    connect: ({ onReset }) => {
+      reset = onReset;
+      return { usable: () => true, publish: async () => undefined };
+    },
+  });
+  cache.answers.invalidate(["user:tasks"]);
+  reset();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(shown(), undefined);
+  assert.equal((await cache.answers.get("list", rule, load)).result, "miss");
+});
