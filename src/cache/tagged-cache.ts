@@ -36,6 +36,8 @@ export interface TaggedCache<Value> {
   get(key: string, rule: CacheRule, load: () => Promise<Value>): Promise<{ value: Value; result: CacheOutcome }>;
   /** Returns how to load those of the dropped values again that were in use, the most used first; calling them is optional. */
   invalidate(tags: Iterable<string>): Renewal[];
+  /** The size of a value that may be kept under this key has changed. */
+  resized(key: string, value: Value): void;
   clear(): void;
   /** Entries and bytes held, for tests and gauges. */
   size(): { entries: number; bytes: number };
@@ -118,16 +120,6 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     return flight.promise;
   }
 
-  function abandon(flight: Flight<Value>): void {
-    flight.valid = false;
-    if (flights.get(flight.key) === flight) flights.delete(flight.key);
-  }
-
-  function touch(entry: Entry<Value>): void {
-    entry.used = true;
-    if (entry.uses < maxUses) entry.uses++;
-  }
-
   async function renew({ key, rule, load, uses }: Entry<Value>): Promise<void> {
     // Who asks meanwhile waits for this load, and hears of its failure by asking again.
     if (!entries.has(key) && !flights.has(key)) await start(key, rule, load, uses - 1).catch(() => undefined);
@@ -162,10 +154,16 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
           remove(entry);
           if (entry.rule.repeatable && entry.uses > 0) used.push(entry);
         }
-        for (const flight of flightsByTag.get(tag) ?? []) abandon(flight);
+        for (const flight of flightsByTag.get(tag) ?? []) abandon(flights, flight);
       }
-      used.sort((a, b) => b.uses - a.uses);
-      return used.map((entry) => () => renew(entry));
+      return used.sort((a, b) => b.uses - a.uses).map((entry) => () => renew(entry));
+    },
+    resized(key, value) {
+      const entry = entries.get(key);
+      if (entry?.value !== value) return;
+      bytes -= entry.bytes;
+      entry.bytes = options.sizeOf(value);
+      bytes += entry.bytes;
     },
     clear() {
       for (const flight of flights.values()) flight.valid = false;
@@ -176,6 +174,16 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     },
     size: () => ({ entries: entries.size, bytes }),
   };
+}
+
+function abandon<Value>(flights: Map<string, Flight<Value>>, flight: Flight<Value>): void {
+  flight.valid = false;
+  if (flights.get(flight.key) === flight) flights.delete(flight.key);
+}
+
+function touch(entry: { used: boolean; uses: number }): void {
+  entry.used = true;
+  if (entry.uses < maxUses) entry.uses++;
 }
 
 function link<Item>(index: Map<string, Set<Item>>, tag: string, item: Item): void {

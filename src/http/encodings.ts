@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
+import { brotliCompress, brotliDecompress, constants, gzip } from "node:zlib";
 
 export type Encoding = "br" | "gzip" | "identity";
 
@@ -8,6 +8,7 @@ export const compressFromBytes = 1_024;
 
 const gzipAsync = promisify(gzip);
 const brotliAsync = promisify(brotliCompress);
+const brotliBack = promisify(brotliDecompress);
 
 /** gzip: level 1 for answers made once, 6 for bytes that are kept. */
 export function toGzip(bytes: Buffer, level: 1 | 6): Promise<Buffer> {
@@ -23,6 +24,11 @@ export function toBrotli(bytes: Buffer, quality: 5 | 11): Promise<Buffer> {
       [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
     },
   });
+}
+
+/** The plain bytes of a Brotli form that Muster made. */
+export function fromBrotli(bytes: Buffer): Promise<Buffer> {
+  return brotliBack(bytes);
 }
 
 /** The codings an Accept-Encoding header allows (RFC 9110, section 12.5.3), of those that Muster speaks. */

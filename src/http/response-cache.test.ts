@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createAnswerCache, type StoredAnswer } from "./response-cache.ts";
+import { compact, createAnswerCache, type StoredAnswer } from "./response-cache.ts";
 import { toStoredAnswer } from "./send-answer.ts";
 
 /** A cache with a list that was loaded once and asked for again, and a promise of its next load. */
@@ -19,7 +19,7 @@ async function cacheWithUsedList(connect?: Parameters<typeof createAnswerCache>[
   const again = new Promise<void>((resolve) => {
     onLoad = resolve;
   });
-  const shown = () => cache.answers.fresh("list")?.identity.toString();
+  const shown = () => cache.answers.fresh("list")?.identity?.toString();
   return { cache, again, shown, rule, load };
 }
 
@@ -61,4 +61,21 @@ test("when invalidations may have been missed, nothing of before is renewed", as
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.equal(shown(), undefined);
   assert.equal((await cache.answers.get("list", rule, load)).result, "miss");
+});
+
+test("a large answer is kept compressed only, and takes less room", async () => {
+  const cache = createAnswerCache();
+  const text = { messages: Array.from({ length: 200 }, (_, number) => `Message ${number} of a long execution`) };
+  const answer = toStoredAnswer(text);
+  await cache.answers.get("messages", { ttlMs: 60_000, tags: [] }, async () => answer);
+  const before = cache.answers.size().bytes;
+  await new Promise<void>((resolve, reject) => {
+    compact(answer, resolve, reject);
+  });
+  cache.answers.resized("messages", answer);
+  assert.equal(answer.identity, null);
+  assert.ok(cache.answers.size().bytes < before / 3, `${cache.answers.size().bytes} of ${before} bytes`);
+  cache.answers.invalidate([]);
+  cache.answers.clear();
+  assert.equal(cache.answers.size().bytes, 0);
 });

@@ -8,7 +8,10 @@ export interface StoredAnswer {
   /** Weak: all codings share it (RFC 9110, section 8.8.3). */
   etag: string;
   contentType: string;
-  identity: Buffer;
+  /** Bytes of the plain form. */
+  length: number;
+  /** The plain form; null when only its Brotli form is kept (`compact`). */
+  identity: Buffer | null;
   gzip?: Buffer;
   br?: Buffer;
   /** It came from the second level. */
@@ -70,8 +73,7 @@ const defaultMaxBytes = 64 * 1_024 * 1_024;
 export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache {
   const kept = createTaggedCache<StoredAnswer>({
     maxBytes: options.maxBytes ?? defaultMaxBytes,
-    // The compressed forms come later; together they are smaller than the plain one.
-    sizeOf: (answer) => answer.identity.length * 2 + 500,
+    sizeOf,
   });
   const listeners = new Set<(tags: readonly string[]) => void>();
   const drop = (tags: readonly string[]): Renewal[] => {
@@ -155,11 +157,31 @@ export function etagOf(body: Buffer | string): string {
   return `W/"${hash("sha1", body, "base64url")}"`;
 }
 
+/** Answers of this size and more are kept compressed only: nearly every client takes that form, and many more fit. */
+const compactFromBytes = 4_096;
+
+/** The other forms come later; together they are about as large as the one that is there. */
+function sizeOf(answer: StoredAnswer): number {
+  return (answer.identity?.length ?? answer.br?.length ?? 0) * 2 + 500;
+}
+
 /** Starts making the Brotli form of an answer that is asked for again; nobody waits for it. */
 export function prepareBrotli(answer: StoredAnswer, onError: (error: unknown) => void): void {
-  if (answer.br || answer.brUnderWay) return;
+  makeBrotli(answer).catch(onError);
+}
+
+async function makeBrotli(answer: StoredAnswer): Promise<void> {
+  if (answer.br || answer.brUnderWay || answer.identity === null) return;
   answer.brUnderWay = true;
-  toBrotli(answer.identity, 5).then((bytes) => {
-    answer.br = bytes;
+  answer.br = await toBrotli(answer.identity, 5);
+}
+
+/** Leaves of a large answer only its Brotli form, which is made aside; `done` is called when it takes less room. */
+export function compact(answer: StoredAnswer, done: () => void, onError: (error: unknown) => void): void {
+  if (answer.length < compactFromBytes) return;
+  makeBrotli(answer).then(() => {
+    if (!answer.br) return;
+    answer.identity = null;
+    done();
   }, onError);
 }

@@ -3,7 +3,7 @@ import { areaTag, type Caller, type Store } from "#domain";
 import type { Admission } from "./admission.ts";
 import type { HttpDependencies } from "./dependencies.ts";
 import type { ReadStores } from "./read-store.ts";
-import type { StoredAnswer } from "./response-cache.ts";
+import { compact, type StoredAnswer } from "./response-cache.ts";
 import type { AnyRoute, Policy, RouteInput } from "./route.ts";
 import { matchesEtag, prepareEncodings, sendStored, toStoredAnswer } from "./send-answer.ts";
 
@@ -65,6 +65,20 @@ function throughSecondLevel(
   };
 }
 
+/** What is loaded is kept plain until it is compressed. */
+function keptCompact(
+  { cache, logger }: HttpDependencies,
+  key: string,
+  load: () => Promise<StoredAnswer>,
+): () => Promise<StoredAnswer> {
+  const onError = (error: unknown): void => logger.warn({ err: error }, "an answer could not be compressed");
+  return async () => {
+    const answer = await load();
+    compact(answer, () => cache.answers.resized(key, answer), onError);
+    return answer;
+  };
+}
+
 /** Calls a route's handler. */
 export function callHandler(handling: Handling, db: Store, afterwards: Afterwards): Promise<unknown> {
   const { route, deps, request, reply } = handling;
@@ -86,7 +100,7 @@ export async function runRead(handling: Handling): Promise<void> {
     const tags = [...cache.areas.map((area) => areaTag(caller.userId, area)), ...own];
     const rule = { ttlMs: cache.seconds * 1_000, tags, repeatable: true };
     const key = admission.cacheKey(caller, request);
-    const load = throughSecondLevel(deps, key, rule, repeatableLoad(handling, caller));
+    const load = keptCompact(deps, key, throughSecondLevel(deps, key, rule, repeatableLoad(handling, caller)));
     const got = await deps.cache.answers.get(key, rule, load);
     deps.metrics.observeCache("responses", got.result === "miss" && got.value.loadedElsewhere ? "hit" : got.result);
     answer = got.value;
@@ -94,7 +108,7 @@ export async function runRead(handling: Handling): Promise<void> {
     answer = toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
   }
   if (!matchesEtag(request.headers["if-none-match"], answer.etag)) {
-    await prepareEncodings(request, answer, {
+    answer = await prepareEncodings(request, answer, {
       kept,
       onError: (error) => deps.logger.warn({ err: error }, "an answer could not be compressed"),
     });

@@ -64,12 +64,12 @@ export function createSecondLevel(options: { store: ByteStore; history: TagHisto
       const { head, identity } = unpack(bytes);
       // Judged now, with all that was heard while the store was answering.
       if (head.key !== key || !history.accepts(head.stamp, tags)) return null;
-      return { etag: head.etag, contentType: head.contentType, identity, headers: {} };
+      return { etag: head.etag, contentType: head.contentType, length: identity.length, identity, headers: {} };
     },
     willWrite(key, tags, ttlMs) {
       const stamp = history.stamp(tags);
       return ({ etag, contentType, identity }) => {
-        if (stamp === null || identity.length > maxBytes) return;
+        if (stamp === null || identity === null || identity.length > maxBytes) return;
         const bytes = pack({ key, etag, contentType, stamp }, identity);
         void tryStore(() => store.set(nameOf(key), bytes, ttlMs));
       };

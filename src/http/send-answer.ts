@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { acceptedEncodings, compressFromBytes, type Encoding, toGzip } from "./encodings.ts";
+import { acceptedEncodings, compressFromBytes, type Encoding, fromBrotli, toGzip } from "./encodings.ts";
 import { apiHeaders } from "./plugins/security-headers.ts";
 import { etagOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
 
@@ -9,7 +9,7 @@ const json = "application/json; charset=utf-8";
 /** The answer to a GET as bytes with its entity tag. */
 export function toStoredAnswer(value: unknown): StoredAnswer {
   const identity = Buffer.from(JSON.stringify(value));
-  return { etag: etagOf(identity), contentType: json, identity, headers: {} };
+  return { etag: etagOf(identity), contentType: json, length: identity.length, identity, headers: {} };
 }
 
 /** True when the client has this representation already (RFC 9110, section 13.1.2: weak comparison). */
@@ -26,7 +26,7 @@ export function sendStored(request: FastifyRequest, reply: FastifyReply, answer:
   return writeStored(request.raw, reply.raw, answer);
 }
 
-/** Writes kept bytes: the compressed form that is there, or 304. Returns the status. */
+/** Writes kept bytes: the compressed form that is there, or 304. Returns the status. No form may be missing (`isFormMissing`). */
 export function writeStored(request: IncomingMessage, response: ServerResponse, answer: StoredAnswer): number {
   const { headers } = request;
   if (matchesEtag(headers["if-none-match"], answer.etag)) {
@@ -42,17 +42,18 @@ export function writeStored(request: IncomingMessage, response: ServerResponse, 
 }
 
 function chooseEncoding(header: string | undefined, answer: StoredAnswer): Encoding {
-  if (answer.identity.length < compressFromBytes) return "identity";
+  if (answer.length < compressFromBytes) return "identity";
   const accepted = acceptedEncodings(header);
   if (accepted.br && answer.br) return "br";
   return accepted.gzip && answer.gzip ? "gzip" : "identity";
 }
 
-/** True when this client would be sent the plain bytes only because nobody has compressed them for its kind so far. */
+/** True when nobody has made the form so far that this client should be sent. */
 export function isFormMissing({ headers }: IncomingMessage, answer: StoredAnswer): boolean {
-  if (answer.gzip || answer.identity.length < compressFromBytes) return false;
+  if (answer.length < compressFromBytes) return false;
   const accepted = acceptedEncodings(headers["accept-encoding"]);
-  if (!accepted.gzip || (accepted.br && answer.br)) return false;
+  if (accepted.br && answer.br) return false;
+  if (accepted.gzip ? answer.gzip : answer.identity) return false;
   return !matchesEtag(headers["if-none-match"], answer.etag);
 }
 
@@ -80,18 +81,22 @@ function headersOf(answer: StoredAnswer, form: Encoding | "notModified"): string
 }
 
 /**
- * Makes the compressed form that this client takes, before the answer is sent for the first time. Brotli of kept answers
- * is made aside, for those who come later.
+ * The answer with the form that this client takes, made where it is missing. Brotli of kept answers is made aside, for
+ * those who come later.
  */
 export async function prepareEncodings(
   request: FastifyRequest,
   answer: StoredAnswer,
   options: { kept: boolean; onError: (error: unknown) => void },
-): Promise<void> {
-  if (answer.identity.length < compressFromBytes) return;
+): Promise<StoredAnswer> {
+  if (answer.length < compressFromBytes) return answer;
   const accepted = acceptedEncodings(request.headers["accept-encoding"]);
   if (options.kept && accepted.br) prepareBrotli(answer, options.onError);
-  if (accepted.gzip && !answer.gzip) answer.gzip = await toGzip(answer.identity, options.kept ? 6 : 1);
+  if (!isFormMissing(request.raw, answer)) return answer;
+  const identity = answer.identity ?? (await fromBrotli(answer.br as Buffer));
+  if (accepted.gzip) answer.gzip = await toGzip(identity, options.kept ? 6 : 1);
+  // For this client alone: what is kept stays as small as it is.
+  return accepted.gzip ? answer : { ...answer, identity };
 }
 
 /** Sends the JSON answer of a write: never kept, compressed when it is large. */

@@ -66,6 +66,25 @@ test("a kept answer that was asked for plainly is compressed for the next who ta
   assert.equal((await get(user, page, { "accept-encoding": "identity" })).headers.get("content-encoding"), null);
 });
 
+test("a large answer that is kept compressed only is the same text for every client", async () => {
+  const user = await userWithSquads(12);
+  const url = `${page}?pageSize=50`;
+  const bytes = () => api.deps.cache.answers.size().bytes;
+  const before = bytes();
+  const first = await get(user, url, { "accept-encoding": "identity" });
+  assert.ok(first.body.length > 4_096, `${first.body.length} characters`);
+  while (bytes() - before >= first.body.length) await new Promise(setImmediate);
+  for (const encoding of ["identity", "gzip", "br", "gzip, deflate, br", "identity", "gzip"]) {
+    const got = await get(user, url, { "accept-encoding": encoding });
+    assert.deepEqual([got.status, got.body, got.headers.get("etag")], [200, first.body, first.headers.get("etag")]);
+    const sentAs = encoding === "identity" ? null : encoding.includes("br") ? "br" : "gzip";
+    assert.equal(got.headers.get("content-encoding"), sentAs, encoding);
+  }
+  const etag = String(first.headers.get("etag"));
+  assert.equal((await get(user, url, { "if-none-match": etag, "accept-encoding": "identity" })).status, 304);
+  assert.equal((await get(user, url, { "accept-encoding": "identity" }, "HEAD")).status, 200);
+});
+
 test("one address, two users: each gets their own, and nobody reads behind their own write", async () => {
   const users = [await userWithSquads(2), await userWithSquads(2)] as const;
   const own = users.map(() => new Set<string>());
