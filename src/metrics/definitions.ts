@@ -12,6 +12,8 @@ const requestBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 const queryBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10] as const;
 /** A millisecond to a minute: waiting for something that should be free. */
 const waitBuckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60] as const;
+/** A tenth of a millisecond to half a second: what the gateway does by itself. */
+const addedBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5] as const;
 /** 5 ms (local and offline models) to ten minutes (long reasoning). */
 const modelBuckets = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 40, 60, 120, 300, 600] as const;
 /** 50 ms (offline model) to two hours. */
@@ -62,6 +64,12 @@ export const metricDefinitions = {
     help: "Time from the gateway's entry to the first token",
     labels: [],
     buckets: modelBuckets,
+  },
+  llm_first_token_added_seconds: {
+    type: "histogram",
+    help: "Time that Muster itself adds to a call's first token: the provider's time and waits for its limits left out",
+    labels: [],
+    buckets: addedBuckets,
   },
   llm_tokens_total: {
     type: "counter",

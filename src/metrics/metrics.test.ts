@@ -13,6 +13,7 @@ const contract: Record<string, string[]> = {
   cache_requests_total: ["cache", "result"],
   llm_request_duration_seconds: ["provider", "model"],
   llm_time_to_first_token_seconds: [],
+  llm_first_token_added_seconds: [],
   llm_tokens_total: ["squad_id", "model", "kind"],
   llm_cost_total: ["squad_id", "model"],
   llm_rate_limit_wait_seconds: [],
@@ -75,7 +76,7 @@ describe("the registry", () => {
 
   test("tokens are split into kinds that do not overlap, cost is in dollars, an unknown price adds nothing", async () => {
     const metrics = createMetrics({ role: "worker" });
-    metrics.observeLlmCall(call);
+    metrics.observeLlmCall({ ...call, addedMs: 1.5 });
     metrics.observeLlmCall({ ...call, model: "unpriced", costNanoUsd: null, squadId: null });
     const text = await metrics.text();
     const kinds = [...text.matchAll(/llm_tokens_total\{squad_id="s1",model="m",kind="(\w+)"\} (\d+)/g)];
@@ -88,6 +89,10 @@ describe("the registry", () => {
     });
     assert.match(text, /llm_cost_total\{squad_id="s1",model="m"\} 0.5\n/);
     assert.doesNotMatch(text, /llm_cost_total\{[^}]*unpriced/);
+    // Only the call that knows what Muster added: nothing is guessed for the others.
+    assert.match(text, /^llm_first_token_added_seconds_count 1$/m);
+    assert.match(text, /^llm_first_token_added_seconds_bucket\{le="0.001"\} 0$/m);
+    assert.match(text, /^llm_first_token_added_seconds_bucket\{le="0.002"\} 1$/m);
   });
 
   test("labels are bounded whatever is put into them", async () => {

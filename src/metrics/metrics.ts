@@ -200,6 +200,7 @@ function databaseMetrics(registry: Registry, live: LiveFigures, context: CallCon
 function llmMetrics(registry: Registry, live: LiveFigures) {
   const duration = histogram(registry, "llm_request_duration_seconds", maxSeries.models);
   const firstToken = histogram(registry, "llm_time_to_first_token_seconds")();
+  const added = histogram(registry, "llm_first_token_added_seconds")();
   const tokens = counter(registry, "llm_tokens_total", maxSeries.spend);
   const cost = counter(registry, "llm_cost_total", maxSeries.spend);
   const rateWait = histogram(registry, "llm_rate_limit_wait_seconds")();
@@ -224,7 +225,10 @@ function llmMetrics(registry: Registry, live: LiveFigures) {
         rateWait.observe(call.rateWaitMs / 1000);
         live.record("rateLimitWait", call.rateWaitMs);
       }
-      if (call.addedMs !== undefined) live.record("llmAdded", call.addedMs);
+      if (call.addedMs !== undefined) {
+        added.observe(call.addedMs / 1000);
+        live.record("llmAdded", call.addedMs);
+      }
       const squadId = call.squadId ?? "";
       if (call.usage !== null) countTokens(squadId, call.model, call.usage);
       if (call.costNanoUsd !== null && call.costNanoUsd > 0) {
