@@ -69,7 +69,15 @@ export async function startWorkerPart(core: Core, options: { only?: string } = {
       onQueueWait: (waitMs) => core.metrics.observeQueueWait(waitMs),
       surround: (execution, work) =>
         core.context.run({ executionId: execution.id }, () =>
-          core.tracer.trace("execution", { kind: "consumer", parent: execution.traceparent }, work),
+          core.tracer.trace(
+            "execution",
+            {
+              kind: "consumer",
+              parent: execution.traceparent,
+              attributes: { "muster.execution.id": execution.id },
+            },
+            work,
+          ),
         ),
       lease,
       listener: core.listener,
