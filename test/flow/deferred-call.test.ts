@@ -27,8 +27,8 @@ const accountOf = (kind: "openai" | "anthropic", server: WireServer, user: TestU
   testAccount(kind, server.url, { id: `account of ${user.id}` });
 
 /** What one process does for deferred calls: its gateway with the economy lane, and the runner over it. */
-function startProcess(account: ProviderAccount, lane: Partial<EconomyLaneOptions> = {}) {
-  const economy = economyGateway(query, [account], lane);
+function startProcess(account: ProviderAccount | ProviderAccount[], lane: Partial<EconomyLaneOptions> = {}) {
+  const economy = economyGateway(query, Array.isArray(account) ? account : [account], lane);
   economy.lane.start();
   const { db } = api.database;
   const { handler } = economy.gateway;
@@ -184,6 +184,36 @@ test("a budget holds what the batch may still answer beside the live call; witho
   );
   assert.equal((await read(poor, waiting.id)).deferredCall.state, "batched");
   await second.stop();
+  await server.close();
+});
+
+test("a provider account that goes while its batch runs: the call fails, and the most that it could cost is spent", async () => {
+  const server = await startOpenAiServer({ batchesNeverEnd: true });
+  const user = await newUser();
+  await setBudget(user, 1_000_000_000);
+  const accounts = [accountOf("openai", server, user)];
+  const process = startProcess(accounts);
+  // One waits for its batch, one has left it for the live endpoint.
+  const waiting = await defer(user, models.openai, "Waits");
+  const left = await defer(user, models.openai, "Leaves", { "x-muster-deadline-ms": "1500" });
+  await untilState(user, left.id, "completed");
+  const [live] = await usageOf(user);
+  const { reserved } = await budgetOf(user);
+  const most = await query<{ most: number }>(
+    "SELECT sum(most_nano_usd)::bigint AS most FROM llm_economy_calls WHERE user_id = $1",
+    [user.id],
+  );
+  accounts.length = 0;
+  const failed = await untilState(user, waiting.id, "failed");
+  assert.match(failed.deferredCall.error ?? "", /account is gone/);
+  await until(
+    () => budgetOf(user),
+    (budget) => budget.reserved === 0,
+  );
+  const { spent } = await budgetOf(user);
+  assert.equal(spent, Number(most.rows[0]?.most) + (live?.cost ?? 0));
+  assert.ok(spent <= reserved + (live?.cost ?? 0), "no more than was held before");
+  await process.stop();
   await server.close();
 });
 

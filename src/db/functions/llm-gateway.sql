@@ -229,6 +229,22 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The batch can be followed no more, and nobody will tell what it cost: the most that it can cost, for the calls that still
+-- waited for it (they fail) and for those that had left it, counts as spent.
+CREATE OR REPLACE FUNCTION muster_lose_batch(p_batch uuid, p_error text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
+BEGIN
+  PERFORM muster_keep_hold(call_id) FROM llm_economy_calls WHERE llm_batch_id = p_batch AND state IN ('submitted', 'cancelled') AND hold_id IS NULL;
+  FOR c IN SELECT key, hold_id FROM llm_economy_calls WHERE llm_batch_id = p_batch AND hold_id IS NOT NULL ORDER BY key FOR UPDATE LOOP
+    PERFORM muster_settle(c.hold_id, NULL);
+    UPDATE llm_economy_calls SET hold_id = NULL WHERE key = c.key;
+  END LOOP;
+  UPDATE llm_economy_calls SET state = 'failed', result = p_error WHERE llm_batch_id = p_batch AND state = 'submitted';
+  UPDATE llm_batches SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'failed' END, error = p_error,
+    ended_at = clock_timestamp() WHERE id = p_batch;
+END $$;
+
 -- Reserves for a deferred call. What a dead process had reserved for it goes back, unless a live request of it was under
 -- way: then all of it counts as spent. A call that is on the bill already (its process died before it could say so) is
 -- granted without a reservation: it is answered by what is kept.

@@ -30,6 +30,9 @@ export interface BatchRunnerOptions {
   onError: (error: unknown) => void;
 }
 
+/** Providers end a batch within a day; one that cannot be asked after for so long is not waited for. */
+const followedMs = 48 * 3_600_000;
+
 /** Parses the JSON of a provider's whole answer. */
 export function batchAnswerParser(
   kind: ProviderKind,
@@ -81,15 +84,23 @@ export class BatchRunner {
   }
 
   async #goOn(batch: OpenBatch, signal: AbortSignal): Promise<void> {
-    const { store, accountOf } = this.#options;
+    const { store, accountOf, now } = this.#options;
     const account = await accountOf(batch.userId, batch.accountId);
     const client = account === null ? undefined : this.#clients[account.kind];
     if (account === null || client === undefined) {
-      await store.refused(batch.id, "The provider account is gone.");
+      // Handed over, it is the provider's to charge, though nobody can ask for its answers any more.
+      const lose = batch.attempts > 0 ? store.lost : store.refused;
+      await lose(batch.id, "The provider account is gone.");
     } else if (batch.providerBatchId === null) {
       await this.#submit(batch, account, client, signal);
     } else {
-      await this.#follow({ ...batch, providerBatchId: batch.providerBatchId }, account, client, signal);
+      await this.#follow({ ...batch, providerBatchId: batch.providerBatchId }, account, client, signal).catch(
+        async (error: unknown) => {
+          if (!signal.aborted && now() - batch.createdAtMs > followedMs)
+            await store.lost(batch.id, asLlmError(error).message);
+          throw error;
+        },
+      );
     }
   }
 

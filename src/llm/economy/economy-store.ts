@@ -113,6 +113,11 @@ export interface EconomyStore {
   deliver(batchId: string, outcomes: readonly ItemOutcome[], leftCosts: Record<string, number | null>): Promise<void>;
   /** The provider refused the batch: its calls go live. */
   refused(batchId: string, error: string): Promise<void>;
+  /**
+   * The provider has the batch, but it can be followed no more: its calls fail, and the most that it can cost counts as spent
+   * in every budget, since nobody will tell what it did cost.
+   */
+  lost(batchId: string, error: string): Promise<void>;
   /** Drops calls of executions that ended, cancels batches that nobody waits for, forgets what is old. */
   prune(): Promise<void>;
 }

@@ -200,7 +200,7 @@ function batchesOf(
   };
 }
 
-function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refused"> {
+function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refused" | "lost"> {
   return {
     async orphans(batchId) {
       const { rows } = await query<Omit<OrphanCall, "request"> & { request: string }>(
@@ -241,6 +241,9 @@ function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refus
          UPDATE llm_economy_calls SET state = 'live' WHERE llm_batch_id = $1 AND state = 'submitted'`,
         [batchId, error],
       );
+    },
+    async lost(batchId, error) {
+      await query("SELECT muster_lose_batch($1, $2)", [batchId, error]);
     },
   };
 }
