@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, before, test } from "node:test";
+import { startTestApi, type TestApi } from "../support/api-app.ts";
+import { createUser } from "../support/api-client.ts";
+
+// What a batch may still cost for a call that left it, against each level of budget, in the functions of the database that hold it.
+
+let api: TestApi;
+
+before(async () => {
+  api = await startTestApi();
+});
+after(() => api.close());
+
+type Level = "execution" | "squad" | "instance";
+const mostNanoUsd = 400;
+
+/** A call of an execution in a batch that runs, with a reservation of 1,000 against one budget. */
+async function callInBatch(level: Level, limitNanoUsd: number) {
+  const query = async <Row extends object>(text: string, values: unknown[]): Promise<Row[]> =>
+    (await api.database.db.pool.query<Row>(text, values)).rows;
+  const user = await createUser(api.app, api.database.db);
+  const { squad } = (await user.call("POST", "/api/v1/squads", { template: "pair" })).body;
+  const { task } = (await user.call("POST", "/api/v1/tasks", { title: "T", squadId: squad.id })).body;
+  const { execution } = (await user.call("POST", `/api/v1/tasks/${task.id}/executions`)).body;
+  const scopeId = { execution: execution.id, squad: squad.id, instance: user.id }[level];
+  const budgetId = randomUUID();
+  await query(
+    `INSERT INTO budgets (id, user_id, level, scope_id, period, limit_nano_usd)
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (level, scope_id) DO UPDATE SET id = $1, limit_nano_usd = $6`,
+    [budgetId, user.id, level, scopeId, level === "squad" ? "month" : "total", limitNanoUsd],
+  );
+  const callId = randomUUID();
+  const [reserved] = await query<{ answer: { outcome: string } }>(
+    "SELECT muster_reserve($1, $2, $3, $4, 0, 10, 100, 1) AS answer",
+    [callId, user.id, squad.id, execution.id],
+  );
+  assert.equal(reserved?.answer.outcome, "granted");
+  const batchId = randomUUID();
+  await query(
+    `INSERT INTO llm_batches (id, user_id, account_id, provider, model, provider_batch_id, state, calls, attempts, deadline_at)
+     VALUES ($1, $2, 'a', 'openai', 'm', 'batch_1', 'running', 1, 1, now())`,
+    [batchId, user.id],
+  );
+  const key = randomUUID();
+  await query(
+    `INSERT INTO llm_economy_calls (key, user_id, execution_id, call_id, account_id, provider, model, llm_batch_id, state, request, booking, most_nano_usd)
+     VALUES ($1, $2, $3, $4, 'a', 'openai', 'm', $5, 'submitted', '{}', $6, $7)`,
+    [key, user.id, execution.id, callId, batchId, JSON.stringify({ squadId: squad.id }), mostNanoUsd],
+  );
+  return {
+    key,
+    /** `live`, or the state in which it stays. */
+    goLive: async () => (await query<{ state: string }>("SELECT muster_economy_live($1) AS state", [key]))[0]?.state,
+    cancel: () => query("UPDATE llm_economy_calls SET state = 'cancelled' WHERE key = $1", [key]),
+    settle: (cost: number) => query("SELECT muster_settle($1, $2)", [callId, cost]),
+    endBatch: (costs: Record<string, number>) =>
+      query("SELECT muster_end_holds($1, $2::jsonb)", [batchId, JSON.stringify(costs)]),
+    loseBatch: () => query("SELECT muster_lose_batch($1, 'gone')", [batchId]),
+    budget: async () =>
+      (
+        await query<{ spent: number; reserved: number }>(
+          "SELECT spent_nano_usd::int AS spent, reserved_nano_usd::int AS reserved FROM budgets WHERE id = $1",
+          [budgetId],
+        )
+      )[0],
+  };
+}
+
+for (const level of ["execution", "squad", "instance"] as const) {
+  test(`${level}: beside the live call its batch's answer is held, and counts when the batch has ended`, async () => {
+    const call = await callInBatch(level, 1_400);
+    assert.deepEqual(await call.budget(), { spent: 0, reserved: 1_000 });
+    assert.equal(await call.goLive(), "live");
+    assert.deepEqual(await call.budget(), { spent: 0, reserved: 1_400 });
+    await call.settle(700);
+    assert.deepEqual(await call.budget(), { spent: 700, reserved: 400 });
+    await call.endBatch({ [call.key]: 300 });
+    assert.deepEqual(await call.budget(), { spent: 1_000, reserved: 0 });
+  });
+
+  test(`${level}: without room for both the call stays in its batch`, async () => {
+    const call = await callInBatch(level, 1_399);
+    assert.equal(await call.goLive(), "submitted");
+    assert.deepEqual(await call.budget(), { spent: 0, reserved: 1_000 });
+  });
+
+  test(`${level}: cancelled, what the batch may still answer is kept out of the reservation`, async () => {
+    const call = await callInBatch(level, 1_000);
+    await call.cancel();
+    await call.settle(0);
+    assert.deepEqual(await call.budget(), { spent: 0, reserved: 400 });
+    await call.endBatch({});
+    assert.deepEqual(await call.budget(), { spent: 0, reserved: 0 });
+  });
+
+  test(`${level}: a batch that can be followed no more counts as wholly spent, whether its call waited or had left`, async () => {
+    for (const leave of [false, true]) {
+      const call = await callInBatch(level, 1_400);
+      if (leave) assert.equal(await call.goLive(), "live");
+      await call.loseBatch();
+      assert.deepEqual(await call.budget(), { spent: 400, reserved: leave ? 1_000 : 600 });
+      await call.settle(0);
+      assert.deepEqual(await call.budget(), { spent: 400, reserved: 0 });
+    }
+  });
+}
