@@ -38,7 +38,7 @@ export async function overloadTable(options: OverloadTableOptions): Promise<Benc
       connections,
       durationMs,
       // Until new connections are open and a queue is known as one that stands.
-      warmUpMs: 3_000,
+      warmUpMs: 5_000,
       // Clients that heed Retry-After only roughly: ten a second each, a hundredth of what it asks for would be a flood of refusals alone.
       refusedPauseMs: 100,
     });

@@ -15,8 +15,8 @@ export function toGzip(bytes: Buffer, level: 1 | 6): Promise<Buffer> {
   return gzipAsync(bytes, { level });
 }
 
-/** Brotli: quality 5 for answers that are kept for minutes, 11 for files that are kept for good. */
-export function toBrotli(bytes: Buffer, quality: 5 | 11): Promise<Buffer> {
+/** Brotli: quality 4 for answers (half the time of 5, 4 % larger), 5 and 11 for files that are kept for good. */
+export function toBrotli(bytes: Buffer, quality: 4 | 5 | 11): Promise<Buffer> {
   return brotliAsync(bytes, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: quality,

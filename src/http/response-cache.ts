@@ -28,6 +28,8 @@ export interface StoredAnswer {
  */
 export interface AnswerCache {
   readonly answers: TaggedCache<StoredAnswer>;
+  /** More than half of the room is taken. */
+  isRoomScarce(): boolean;
   /** False while this process may have missed invalidations of others: nothing may be shown from `answers` then. */
   usable(): boolean;
   invalidate(tags: readonly string[]): Promise<void>;
@@ -71,8 +73,9 @@ const defaultMaxBytes = 64 * 1_024 * 1_024;
 
 /** The cache of this process; connected, its invalidations reach every process. */
 export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache {
+  const maxBytes = options.maxBytes ?? defaultMaxBytes;
   const kept = createTaggedCache<StoredAnswer>({
-    maxBytes: options.maxBytes ?? defaultMaxBytes,
+    maxBytes,
     sizeOf,
   });
   const listeners = new Set<(tags: readonly string[]) => void>();
@@ -102,6 +105,7 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
         return [];
       },
     },
+    isRoomScarce: () => kept.size().bytes > maxBytes / 2,
     secondLevel: options.secondLevel?.level,
     usable: () => others?.usable() ?? true,
     async invalidate(tags) {
@@ -157,7 +161,7 @@ export function etagOf(body: Buffer | string): string {
   return `W/"${hash("sha1", body, "base64url")}"`;
 }
 
-/** Answers of this size and more are kept compressed only: nearly every client takes that form, and many more fit. */
+/** Answers of this size and more are kept compressed only when room gets scarce: nearly every client takes that form. */
 const compactFromBytes = 4_096;
 
 /** The other forms come later; together they are about as large as the one that is there. */
@@ -173,7 +177,7 @@ export function prepareBrotli(answer: StoredAnswer, onError: (error: unknown) =>
 async function makeBrotli(answer: StoredAnswer): Promise<void> {
   if (answer.br || answer.brUnderWay || answer.identity === null) return;
   answer.brUnderWay = true;
-  answer.br = await toBrotli(answer.identity, 5);
+  answer.br = await toBrotli(answer.identity, 4);
 }
 
 /** Leaves of a large answer only its Brotli form, which is made aside; `done` is called when it takes less room. */

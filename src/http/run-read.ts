@@ -65,7 +65,7 @@ function throughSecondLevel(
   };
 }
 
-/** What is loaded is kept plain until it is compressed. */
+/** When room is scarce, what is loaded is kept plain only until it is compressed. */
 function keptCompact(
   { cache, logger }: HttpDependencies,
   key: string,
@@ -74,7 +74,7 @@ function keptCompact(
   const onError = (error: unknown): void => logger.warn({ err: error }, "an answer could not be compressed");
   return async () => {
     const answer = await load();
-    compact(answer, () => cache.answers.resized(key, answer), onError);
+    if (cache.isRoomScarce()) compact(answer, () => cache.answers.resized(key, answer), onError);
     return answer;
   };
 }

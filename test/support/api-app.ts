@@ -29,6 +29,8 @@ export interface TestApi {
 export interface TestApiOptions {
   deps?: Partial<HttpDependencies>;
   beside?: TestApi;
+  /** Room for kept answers, in bytes. */
+  cacheBytes?: number;
   /** Answers are kept there too. */
   redisUrl?: string | undefined;
 }
@@ -150,6 +152,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const redis = openTestRedis(options.redisUrl);
   const history = redis && createTagHistory(() => bus?.beginEra());
   const cache = createAnswerCache({
+    ...(options.cacheBytes === undefined ? {} : { maxBytes: options.cacheBytes }),
     secondLevel: redis &&
       history && { level: createSecondLevel({ store: redis.store, history, prefix: "t:" }), history },
     connect: (handlers) => {

@@ -15,8 +15,8 @@ export interface LoadShedder {
 }
 
 const sampleMs = 100;
-/** A queue that never emptied for so long is no burst (the interval of CoDel, RFC 8289, at the pace of requests). */
-const standingSamples = 10;
+/** A queue that never emptied for so long is no burst and no pause of the machine (CoDel's idea, RFC 8289). */
+const standingSamples = 30;
 /** While a queue stands, only as many requests are let in as end in this time: by Little's law nobody let in waits longer. */
 const targetSeconds = 0.1;
 /** However slow the requests are: enough to keep every database connection busy, and what 100 clients may have open. */
