@@ -28,7 +28,15 @@ interface Report {
   commit: string;
   machine: string;
   mode: string;
-  rows: (BenchRow & { at: string; load: string })[];
+  rows: MeasuredRow[];
+}
+
+/** Tables are measured apart, perhaps on different machines: each row says where it comes from. */
+interface MeasuredRow extends BenchRow {
+  at: string;
+  load: string;
+  commit?: string;
+  machine?: string;
 }
 
 function commit(): string {
@@ -37,11 +45,15 @@ function commit(): string {
 }
 
 /** Rows of tables that were not measured this time stay, with their own date. */
-function merge(rows: readonly BenchRow[], at: string, load: string): Report["rows"] {
+function merge(rows: readonly BenchRow[], from: Required<Omit<MeasuredRow, keyof BenchRow>>): MeasuredRow[] {
   const file = new URL("docs/performance.json", root);
-  const before = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Report).rows : [];
+  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Report) : null;
   const groups = new Set(rows.map((row) => row.group));
-  return [...before.filter((row) => !groups.has(row.group)), ...rows.map((row) => ({ ...row, at, load }))];
+  const before = (last?.rows ?? []).filter((row) => !groups.has(row.group));
+  return [
+    ...before.map((row) => ({ commit: last?.commit ?? "unknown", machine: last?.machine ?? "unknown", ...row })),
+    ...rows.map((row) => ({ ...row, ...from })),
+  ];
 }
 
 function markdown(report: Report): string {
@@ -53,16 +65,17 @@ function markdown(report: Report): string {
         `| ${cell(row.metric)} | ${cell(row.floor ?? "–")} | ${cell(row.target)} | ${cell(row.figure)} | ${marks[row.verdict]} | ${cell(row.note)} |`,
     );
     const date = rows[0]?.at.slice(0, 16).replace("T", " ");
-    return `## ${group}\n\nMeasured ${date} UTC, load average at the end ${rows[0]?.load}.\n\n| metric | floor | target | figure | | load, CPU |\n|---|---|---|---|---|---|\n${lines.join("\n")}`;
+    const { commit, machine, load } = rows[0] ?? {};
+    return `## ${group}\n\nMeasured ${date} UTC at commit ${commit} on ${machine}; load average at the end ${load}.\n\n| metric | floor | target | figure | | load, CPU |\n|---|---|---|---|---|---|\n${lines.join("\n")}`;
   });
   return `# Performance
 
-Written by \`npx muster bench --write\` (last: ${report.mode}, commit ${report.commit}, ${report.at.slice(0, 10)}) on ${report.machine}. ✔ met, ✘ missed,
-– not measured. Repeat: \`npx muster bench\` (a few minutes), \`npx muster bench --full\`, \`npm run bench:load\` for the whole load profile.
+Written by \`npx muster bench --write\` (last: ${report.mode}, commit ${report.commit}, ${report.at.slice(0, 10)}). ✔ met, ✘ missed, – not measured. Repeat: \`npx muster bench\` (a few minutes), \`npx muster bench --full\`, \`npm run bench:load\` for the whole load profile.
 
 A **floor** is the least that the parts allow, measured in the same run on the same machine: a bare Fastify that sends the same bytes, the bare
 query, five plain \`fetch\` calls with the fewest inserts. Absolute times on a machine with neighbours are noise: look at the load average beside each table (the bench itself
-needs about 2) and at the relation to the floor. Shares of a floor are judged by CPU per request. Nothing of
+needs about 2), at the machine (the targets were set where the pass-through floor of the gateway does 11,900 calls/s and that of executions 423/s)
+and at the relation to the floor. Shares of a floor are judged by CPU per request. Nothing of
 Muster is switched off: authentication, metrics, journal, budgets and logging are on, and PostgreSQL syncs to disk.
 
 ${sections.join("\n\n")}
@@ -77,12 +90,12 @@ export function writeReport(rows: readonly BenchRow[], options: { full: boolean;
     .map((value) => value.toFixed(1))
     .join(" ");
   const cpu = cpus()[0]?.model.trim() ?? "an unknown CPU";
+  const machine = `${availableParallelism()} cores of ${cpu}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`;
+  const from = { at, commit: commit(), machine };
   const report: Report = {
-    at,
-    commit: commit(),
-    machine: `${availableParallelism()} cores of ${cpu}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.versions.node}`,
+    ...from,
     mode: options.full ? "full" : "quick",
-    rows: merge(rows, at, load),
+    rows: merge(rows, { ...from, load }),
   };
   writeFileSync(new URL("docs/performance.json", root), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(new URL("docs/performance.md", root), markdown(report));
