@@ -63,6 +63,17 @@ test("when invalidations may have been missed, nothing of before is renewed", as
   assert.equal((await cache.answers.get("list", rule, load)).result, "miss");
 });
 
+test("nothing is renewed while others wait for the database", async () => {
+  let busy = true;
+  const { cache, shown, rule, load } = await cacheWithUsedList({ isBusy: () => busy });
+  cache.answers.invalidate(["user:tasks"]);
+  await cache.invalidate(["user:tasks"]);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(shown(), undefined);
+  busy = false;
+  assert.equal((await cache.answers.get("list", rule, load)).result, "miss");
+});
+
 test("a large answer is kept compressed only, and takes less room", async () => {
   const cache = createAnswerCache();
   const text = { messages: Array.from({ length: 200 }, (_, number) => `Message ${number} of a long execution`) };

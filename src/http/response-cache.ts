@@ -51,6 +51,8 @@ export interface Invalidations {
 
 export interface AnswerCacheOptions {
   maxBytes?: number;
+  /** True while others wait for what loading takes: then nothing is loaded that nobody asked for. Never when absent. */
+  isBusy?: () => boolean;
   /** Joins the other processes; absent: there are none. */
   connect?: (handlers: { onInvalidate: (tags: string[]) => void; onReset: () => void }) => Invalidations;
   /** A level behind the memory of this process, and the history that tells what in it is still true. */
@@ -88,7 +90,8 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
     options.secondLevel?.history.invalidated(tags);
     return drop(tags);
   };
-  const renewer = createRenewer();
+  const isBusy = options.isBusy ?? (() => false);
+  const renewer = createRenewer(isBusy);
   const others = options.connect?.({
     onInvalidate: (tags) => renewer.later(drop(tags)),
     onReset: () => {
@@ -113,7 +116,7 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
       const renewals = dropOwn(tags);
       await others?.publish(tags);
       // The page that the writer looks at is asked for next: it is there by then. After the answer to the write is on its way.
-      if (renewals.length > 0) setImmediate(renew, renewals);
+      if (renewals.length > 0 && !isBusy()) setImmediate(renew, renewals);
     },
     onInvalidated(listener) {
       listeners.add(listener);
@@ -127,12 +130,14 @@ function renew(renewals: readonly Renewal[]): void {
 }
 
 /** Renews in the background, a few at a time, what others made old. */
-function createRenewer(): { later(renewals: readonly Renewal[]): void; forget(): void } {
+function createRenewer(isBusy: () => boolean): { later(renewals: readonly Renewal[]): void; forget(): void } {
   let waiting: Renewal[] = [];
   let timer: NodeJS.Timeout | undefined;
 
   async function work(): Promise<void> {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next();
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      if (!isBusy()) await next();
+    }
   }
 
   function begin(): void {

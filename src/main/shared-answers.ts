@@ -39,6 +39,7 @@ export function createSharedAnswers(options: {
   const history = store ? createTagHistory(() => bus?.beginEra()) : undefined;
   const level = store && history ? createSecondLevel({ store: store.bytes, history, prefix: store.prefix }) : undefined;
   const cache = createAnswerCache({
+    isBusy: () => options.db.poolState().waiting > 0,
     secondLevel: level && history ? { level, history } : undefined,
     connect: (handlers) => {
       bus = createInvalidationBus({
