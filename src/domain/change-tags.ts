@@ -54,10 +54,10 @@ export function executionChangeTags(change: {
   return [own, ...areas.map((area) => areaTag(change.userId, area)), ...spendTags(change.userId, change.squadId)];
 }
 
-/** The tags of what a bill changes: usage, budgets, and what shows the squad's. */
+/** The tags of what a bill changes: usage, budgets, and what shows the squad's; no squads where there is none. */
 export function spendTags(userId: string, squadId: string | null): string[] {
-  const areas = ["usage", "budgets", "squadActivity"] as const;
-  return [...areas.map((area) => areaTag(userId, area)), ...(squadId === null ? [] : [squadTag(squadId)])];
+  const own = [areaTag(userId, "usage"), areaTag(userId, "budgets")];
+  return squadId === null ? own : [...own, areaTag(userId, "squadActivity"), squadTag(squadId)];
 }
 
 /** The tag of a session or API key: invalidating it makes every process ask the database about it again. */
