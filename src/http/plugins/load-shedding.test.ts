@@ -20,18 +20,18 @@ function playSecond(watch: ReturnType<typeof createQueueWatch>, start: number, p
 test("a burst is let in up to the limit, a queue that stands only as far as it is worked off in 100 ms", () => {
   const watch = createQueueWatch(400);
   let state = { inFlight: 0, refused: 0 };
-  for (let second = 0; second < 6; second++) state = playSecond(watch, state.inFlight, 2_000, 1_900);
+  for (let second = 0; second < 6; second++) state = playSecond(watch, state.inFlight, 3_000, 2_900);
   assert.equal(state.refused, 0);
-  // 200 at once: a burst, nobody is refused.
-  state = playSecond(watch, state.inFlight + 200, 2_000, 1_900);
+  // 100 at once: a burst, nobody is refused.
+  state = playSecond(watch, state.inFlight + 100, 3_000, 2_900);
   assert.equal(state.refused, 0);
   // Ten times what it can do, for seconds.
-  for (let second = 0; second < 8; second++) state = playSecond(watch, state.inFlight, 2_000, 20_000);
+  for (let second = 0; second < 8; second++) state = playSecond(watch, state.inFlight, 3_000, 30_000);
   assert.ok(state.refused > 0);
-  assert.equal(watch.isFull(199), false);
-  assert.equal(watch.isFull(200), true, "2,000 a second leave room for 200");
+  assert.equal(watch.isFull(299), false);
+  assert.equal(watch.isFull(300), true, "3,000 a second leave room for 300");
   // It is over: after a moment without refusals bursts are let in again.
-  for (let second = 0; second < 6; second++) state = playSecond(watch, state.inFlight, 2_000, 100);
+  for (let second = 0; second < 6; second++) state = playSecond(watch, state.inFlight, 3_000, 100);
   assert.equal(watch.isFull(399), false);
   assert.equal(watch.isFull(400), true);
 });
@@ -40,8 +40,8 @@ test("however slow the requests, there is room for as many as keep the database 
   const watch = createQueueWatch(400);
   let state = { inFlight: 0, refused: 0 };
   for (let second = 0; second < 8; second++) state = playSecond(watch, state.inFlight, 10, 1_000);
-  assert.equal(watch.isFull(127), false);
-  assert.equal(watch.isFull(128), true);
+  assert.equal(watch.isFull(255), false);
+  assert.equal(watch.isFull(256), true);
 });
 
 test("calls that wait for a model do not shut the API, and have a limit of their own", () => {

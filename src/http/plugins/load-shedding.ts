@@ -19,8 +19,8 @@ const sampleMs = 100;
 const standingSamples = 30;
 /** While a queue stands, only as many requests are let in as end in this time: by Little's law nobody let in waits longer. */
 const targetSeconds = 0.1;
-/** However slow the requests are: enough to keep every database connection busy, and what 100 clients may have open. */
-const leastRoom = 128;
+/** However slow the requests are: the 200 users of the load profile, each waiting for an answer, are never too many. */
+const leastRoom = 256;
 
 /**
  * Watches requests in flight, the event loop's delay and callers that wait for a database connection. Bursts up to
