@@ -164,8 +164,8 @@ export class MessagesParser implements AnswerParser {
       cacheWriteTokens: known?.cacheWriteTokens ?? 0,
       outputTokens: Math.max(known?.outputTokens ?? 0, this.#deltas, seen),
       reasoningTokens: Math.max(known?.reasoningTokens ?? 0, reasoningTokens),
-      // With the stop reason came the final count.
-      estimated: this.#stopReason === null,
+      // With the stop reason of a stream came the final count; a body that was cut may have the one without the other.
+      estimated: known === null || this.#stopReason === null,
     };
   }
 

@@ -142,8 +142,10 @@ export class HttpProvider implements ProviderClient {
     const wire = wireOf(account, request);
     const startedAt = performance.now();
     let firstAt = 0;
+    let failed = false;
     const emit = call.stream
       ? (frame: LlmFrame): void => {
+          if (failed) return;
           if (firstAt === 0) firstAt = performance.now();
           onFrame(frame);
         }
@@ -169,8 +171,9 @@ export class HttpProvider implements ProviderClient {
       );
       reader.end();
     } catch (thrown) {
+      failed = true;
       const error = asLlmError(thrown);
-      if (reader.accepted && error.seenUsage === undefined) error.seenUsage = parser.seenUsage();
+      if (reader.accepted && error.seenUsage === undefined) error.seenUsage = reader.seenUsage();
       throw error;
     }
     const answer = parser.answer() as ProviderAnswer;

@@ -4,6 +4,7 @@ import { createParser, type EventSourceParser } from "eventsource-parser";
 import { LlmError } from "../errors.ts";
 import type { LlmUsage } from "../types.ts";
 import type { ResponseHeaders, ResponseSink } from "./http-transport.ts";
+import { readPartialJson } from "./partial-json.ts";
 import type { ProviderAnswer, ProviderLimits } from "./provider.ts";
 
 /**
@@ -42,6 +43,7 @@ export class WireReader implements ResponseSink {
   #headers: ResponseHeaders = {};
   #chunks: Buffer[] = [];
   #bytes = 0;
+  #bodyRead = false;
   #events: EventSourceParser | null = null;
   #decoder: StringDecoder | null = null;
 
@@ -125,7 +127,24 @@ export class WireReader implements ResponseSink {
     } catch (error) {
       throw this.#broken(error);
     }
+    this.#bodyRead = true;
     this.#parser.body(json);
+  }
+
+  /**
+   * What was used as far as it was seen, for a call that broke: of a JSON body that is not whole, its beginning counts. The parser
+   * hands on the frames of that beginning: they come too late to be shown.
+   */
+  seenUsage(): LlmUsage {
+    if (this.#mode === "json" && !this.#bodyRead) {
+      this.#bodyRead = true;
+      try {
+        this.#parser.body(readPartialJson(readableText(Buffer.concat(this.#chunks)), wholeOnly));
+      } catch {
+        // What came is not the beginning of an answer: nothing of it counts.
+      }
+    }
+    return this.#parser.seenUsage();
   }
 
   #broken(cause: unknown): LlmError {
@@ -134,6 +153,15 @@ export class WireReader implements ResponseSink {
       status: this.#status,
     });
   }
+}
+
+/** Half a count would be a wrong bill: it counts only when it came whole. */
+const wholeOnly: ReadonlySet<string> = new Set(["usage"]);
+
+/** The text up to the first byte that is none: a character cut at the end, or broken bytes. */
+function readableText(bytes: Buffer): string {
+  const text = new StringDecoder("utf8").write(bytes);
+  return isUtf8(bytes.subarray(0, Buffer.byteLength(text))) ? text : (text.split("\ufffd", 1)[0] as string);
 }
 
 function parseLoosely(text: string): unknown {

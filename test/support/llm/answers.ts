@@ -23,7 +23,12 @@ export type Script =
   | ScriptedAnswer[]
   | ((body: never, requestIndex: number) => ScriptedAnswer | Promise<ScriptedAnswer>);
 
-/** One line a request, never changed after it is written: what the provider would bill. */
+/**
+ * One line a request, never changed after it is written: what the provider bills. A whole answer is billed by the counts that it
+ * reports, and so is a broken one that had reported them. Any other broken answer is billed by what left the server: the prompt and
+ * each piece (`pieces`, `argumentPieces`) whose bytes were written, but no less than what it had reported by then. (What a real
+ * provider generated and never sent, no client can know.)
+ */
 export interface LedgerEntry {
   requestIndex: number;
   model: string;
@@ -33,6 +38,8 @@ export interface LedgerEntry {
   outputTokens: number;
   /** `cut`: begun but not ended; `refused`: answered with an error, not billed. */
   outcome: "complete" | "cut" | "refused";
+  /** Whether the client was sent the final counts. */
+  reported: boolean;
 }
 
 /** Texts are cut into pieces of at most four characters (never inside a code point); a piece is a token. */
@@ -43,6 +50,11 @@ export function pieces(text: string): string[] {
     for (let index = 0; index < characters.length; index += 4) parts.push(characters.slice(index, index + 4).join(""));
   }
   return parts;
+}
+
+/** Arguments of tools, which are JSON: a run of marks is a token, and of other text at most four characters are. */
+export function argumentPieces(json: string): string[] {
+  return json.match(/\s*[{}[\]":,\\]+|\s*[^\s{}[\]":,\\]{1,4}|\s+$/gu) ?? [];
 }
 
 export async function resolveAnswer(

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { pieces, resolveAnswer, type ScriptedAnswer } from "./answers.ts";
+import { argumentPieces, pieces, resolveAnswer, type ScriptedAnswer } from "./answers.ts";
+import { jsonPieces, spelt } from "./json-pieces.ts";
 import {
   type PreparedAnswer,
   type RecordedRequest,
@@ -41,8 +42,17 @@ function stopReason(answer: ScriptedAnswer): string {
 
 function outputTokens(answer: ScriptedAnswer): number {
   let count = pieces(answer.text ?? "").length + pieces(answer.reasoning ?? "").length;
-  for (const call of answer.toolCalls ?? []) count += 1 + pieces(call.arguments).length;
+  for (const call of answer.toolCalls ?? []) count += 1 + argumentPieces(call.arguments).length;
   return Math.max(1, count);
+}
+
+/** The answer's tokens in the order in which a body has them; a tool's input is an object there, not a text. */
+function spokenIn(answer: ScriptedAnswer): string[][] {
+  const texts = [spelt(pieces(answer.reasoning ?? "")), spelt(pieces(answer.text ?? ""))];
+  for (const call of answer.toolCalls ?? []) {
+    texts.push(spelt([call.name]), argumentPieces(JSON.stringify(JSON.parse(call.arguments))));
+  }
+  return texts;
 }
 
 /** The prompt as one list of blocks in cache order: tools, system, messages; marks end a cacheable prefix. */
@@ -128,11 +138,15 @@ function createFormat(): WireFormat {
     const parts: StreamPiece[] = [];
     const event = (value: { type: string; [key: string]: unknown }): string =>
       `event: ${value.type}\ndata: ${JSON.stringify(value)}\n\n`;
-    const push = (value: { type: string; [key: string]: unknown }, tokens = 0): void => {
-      parts.push({ bytes: event(value), tokens });
+    const push = (
+      value: { type: string; [key: string]: unknown },
+      tokens = 0,
+      reports?: StreamPiece["reports"],
+    ): void => {
+      parts.push({ bytes: event(value), tokens, ...(reports === undefined ? {} : { reports }) });
     };
     const start = { ...whole, content: [], stop_reason: null, usage: { ...whole.usage, output_tokens: 1 } };
-    push({ type: "message_start", message: start });
+    push({ type: "message_start", message: start }, 0, 1);
     let index = 0;
     const block = (opening: object, deltas: object[], tokens: number): void => {
       push({ type: "content_block_start", index, content_block: opening }, tokens);
@@ -157,11 +171,11 @@ function createFormat(): WireFormat {
       );
     }
     for (const [callIndex, call] of (answer.toolCalls ?? []).entries()) {
-      const deltas = pieces(call.arguments).map((partial_json) => ({ type: "input_json_delta", partial_json }));
+      const deltas = argumentPieces(call.arguments).map((partial_json) => ({ type: "input_json_delta", partial_json }));
       block({ type: "tool_use", id: call.id ?? `toolu_${callIndex}`, name: call.name, input: {} }, deltas, 1);
     }
     const usage = { output_tokens: whole.usage.output_tokens };
-    push({ type: "message_delta", delta: { stop_reason: whole.stop_reason, stop_sequence: null }, usage });
+    push({ type: "message_delta", delta: { stop_reason: whole.stop_reason, stop_sequence: null }, usage }, 0, "all");
     return { pieces: parts, terminal: event({ type: "message_stop" }) };
   }
 
@@ -193,7 +207,7 @@ function createFormat(): WireFormat {
       const { usage } = whole;
       return {
         stream: body.stream === true ? streamOf(whole, answer) : null,
-        json: JSON.stringify(whole),
+        json: jsonPieces(JSON.stringify(whole), spokenIn(answer), usage),
         bill: {
           model: String(whole.model),
           inputTokens: usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,

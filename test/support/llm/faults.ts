@@ -1,4 +1,7 @@
-/** What can go wrong on the way; applied by the wire servers to one request. */
+/**
+ * What can go wrong on the way; applied by the wire servers to one request. `pieces` counts the answer's tokens, of a stream and
+ * of a JSON body alike; 0: everything before the first.
+ */
 export type Fault =
   /** An HTTP error in the format's own shape. */
   | { kind: "status"; status: number; type?: string; code?: string; message?: string; headers?: Record<string, string> }
@@ -20,13 +23,13 @@ export type Fault =
   | { kind: "reset"; pieces: number }
   /** `pieces` of the answer come, then the body ends as if all were well. */
   | { kind: "end"; pieces: number }
-  /** Everything but the terminal event comes. */
+  /** Everything but the terminal event comes; of a JSON body everything but its last byte, then a reset. */
   | { kind: "no-terminal" }
-  /** After `pieces` an event that is cut JSON. */
+  /** After `pieces` an event that is cut JSON; in a body what is no JSON. */
   | { kind: "broken-json"; pieces: number }
   /** After `pieces` a character cut in the middle, then the end. */
   | { kind: "cut-character"; pieces: number }
-  /** After `pieces` the format's error event. */
+  /** After `pieces` the format's error event; instead of a body an error with status 200. */
   | { kind: "error-event"; pieces: number; type: string; message: string }
   /** `pieces`, then comments and pings without end. */
   | { kind: "endless"; pieces: number; everyMs: number }

@@ -73,6 +73,7 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
         cacheWriteTokens: 0,
         outputTokens: usage.completion_tokens,
         outcome: "complete",
+        reported: true,
       });
       output.push(
         JSON.stringify({

@@ -1,4 +1,4 @@
-import { pieces, type ScriptedAnswer } from "./answers.ts";
+import { argumentPieces, pieces, type ScriptedAnswer } from "./answers.ts";
 import type { WireServerOptions } from "./wire-server.ts";
 
 export interface ChatBody {
@@ -14,7 +14,7 @@ export interface ChatBody {
 
 function outputTokens(answer: ScriptedAnswer): number {
   let count = pieces(answer.text ?? "").length + pieces(answer.reasoning ?? "").length;
-  for (const call of answer.toolCalls ?? []) count += 1 + pieces(call.arguments).length;
+  for (const call of answer.toolCalls ?? []) count += 1 + argumentPieces(call.arguments).length;
   return count;
 }
 

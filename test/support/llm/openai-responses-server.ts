@@ -1,4 +1,5 @@
-import { pieces, type ScriptedAnswer } from "./answers.ts";
+import { argumentPieces, pieces, type ScriptedAnswer } from "./answers.ts";
+import { jsonPieces, spelt } from "./json-pieces.ts";
 import { callId, usageOf } from "./openai-completion.ts";
 import {
   type PreparedAnswer,
@@ -43,6 +44,13 @@ function outputOf(answer: ScriptedAnswer): object[] {
   return output;
 }
 
+/** The answer's tokens in the order in which a body has them. */
+function spokenIn(answer: ScriptedAnswer): string[][] {
+  const texts = [pieces(answer.reasoning ?? ""), pieces(answer.text ?? "")];
+  for (const call of answer.toolCalls ?? []) texts.push([call.name], argumentPieces(call.arguments));
+  return texts.map(spelt);
+}
+
 function streamOf(whole: { output: object[] }, answer: ScriptedAnswer): { pieces: StreamPiece[]; terminal: string } {
   let sequence = 0;
   const event = (type: string, fields: object): string => {
@@ -72,7 +80,7 @@ function streamOf(whole: { output: object[] }, answer: ScriptedAnswer): { pieces
         push("response.output_text.delta", { ...at, content_index: 0, delta, logprobs: [] }, 1);
       }
     } else {
-      for (const delta of pieces((item as { arguments: string }).arguments)) {
+      for (const delta of argumentPieces((item as { arguments: string }).arguments)) {
         push("response.function_call_arguments.delta", { ...at, delta }, 1);
       }
     }
@@ -109,7 +117,7 @@ function createFormat(): WireFormat {
       };
       return {
         stream: body.stream === true ? streamOf(whole, answer) : null,
-        json: JSON.stringify(whole),
+        json: jsonPieces(JSON.stringify(whole), spokenIn(answer), whole.usage ?? undefined),
         bill: {
           model,
           inputTokens: usage.prompt_tokens,

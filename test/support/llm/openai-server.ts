@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
-import { pieces, type ScriptedAnswer } from "./answers.ts";
+import { argumentPieces, pieces, type ScriptedAnswer } from "./answers.ts";
+import { jsonPieces, spelt } from "./json-pieces.ts";
 import { createOpenAiBatches } from "./openai-batches.ts";
 import { type ChatBody, callId, chatCompletion, finishReason, usageOf } from "./openai-completion.ts";
 import {
@@ -36,13 +37,21 @@ function streamOf(body: ChatBody, answer: ScriptedAnswer, head: object, usage: o
       function: { name: call.name, arguments: "" },
     };
     push({ tool_calls: [opening] }, null, 1);
-    for (const text of pieces(call.arguments))
+    for (const text of argumentPieces(call.arguments))
       push({ tool_calls: [{ index, function: { arguments: text } }] }, null, 1);
   }
   push({}, finishReason(answer), 0);
-  if (withUsage && usage !== null)
-    parts.push({ bytes: `data: ${JSON.stringify({ ...head, choices: [], usage })}\n\n`, tokens: 0 });
+  if (withUsage && usage !== null) {
+    parts.push({ bytes: `data: ${JSON.stringify({ ...head, choices: [], usage })}\n\n`, tokens: 0, reports: "all" });
+  }
   return parts;
+}
+
+/** The answer's tokens in the order in which a body has them. */
+function spokenIn(answer: ScriptedAnswer): string[][] {
+  const texts = [pieces(answer.text ?? ""), pieces(answer.reasoning ?? "")];
+  for (const call of answer.toolCalls ?? []) texts.push([call.name], argumentPieces(call.arguments));
+  return texts.map(spelt);
 }
 
 function embeddingOf(text: string, dimensions: number): number[] {
@@ -80,7 +89,7 @@ function createFormat(): WireFormat {
           body.stream === true
             ? { pieces: streamOf(body, answer, head, noUsage ? null : usage), terminal: "data: [DONE]\n\n" }
             : null,
-        json: JSON.stringify(json),
+        json: jsonPieces(JSON.stringify(json), spokenIn(answer), json.usage as object | undefined),
         bill: {
           model,
           inputTokens: usage.prompt_tokens,
@@ -167,6 +176,7 @@ function embed(
     cacheWriteTokens: 0,
     outputTokens: 0,
     outcome: "complete",
+    reported: true,
   });
   sendJson(response, {
     object: "list",
@@ -205,6 +215,7 @@ function complete(
     cacheWriteTokens: 0,
     outputTokens: usage.completion_tokens,
     outcome: "complete",
+    reported: true,
   });
   const head = { id: "cmpl-1", object: "text_completion", created: 1_790_000_000, model: body.model };
   const full = { ...usage, total_tokens: usage.prompt_tokens + usage.completion_tokens };

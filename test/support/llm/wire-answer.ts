@@ -12,7 +12,9 @@ interface Exchange {
   response: ServerResponse;
   pieceDelayMs: number;
   headers: Record<string, string>;
-  bill(outcome: LedgerEntry["outcome"], outputTokens: number): void;
+  bill(outcome: "complete" | "refused"): void;
+  /** The answer was begun, but is not whole. */
+  cut(sent: Sent): void;
 }
 
 /** Answers one request of the answering endpoint, with whatever the fault plan makes of it. */
@@ -38,9 +40,14 @@ export async function answer(
     response,
     pieceDelayMs: options.pieceDelayMs ?? 0,
     headers: { "x-request-id": `req_${requestIndex}`, "request-id": `req_${requestIndex}`, ...extra },
-    bill(outcome, outputTokens) {
-      const billed = outcome === "refused" ? { inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0 } : {};
-      record({ requestIndex, ...prepared.bill, ...billed, outputTokens, outcome });
+    bill(outcome) {
+      const free = { inputTokens: 0, cachedTokens: 0, cacheWriteTokens: 0, outputTokens: 0 };
+      const bill = { ...prepared.bill, ...(outcome === "refused" ? free : {}) };
+      record({ requestIndex, ...bill, outcome, reported: outcome === "complete" });
+    },
+    cut({ tokens, reports = 0 }) {
+      const outputTokens = reports === "all" ? prepared.bill.outputTokens : Math.max(tokens, reports);
+      record({ requestIndex, ...prepared.bill, outputTokens, outcome: "cut", reported: reports === "all" });
     },
   };
   const waitMs =
@@ -48,7 +55,7 @@ export async function answer(
   if (waitMs > 0) await delay(waitMs);
   if (response.destroyed) {
     // The client left before a byte of the answer.
-    exchange.bill("refused", 0);
+    exchange.bill("refused");
     return;
   }
   const over = options.rateLimit !== undefined && recent > options.rateLimit.requests;
@@ -68,7 +75,7 @@ export async function answer(
 }
 
 function refuse(exchange: Exchange, fault: Extract<Fault, { kind: "status" }>): void {
-  exchange.bill("refused", 0);
+  exchange.bill("refused");
   exchange.response.writeHead(fault.status, {
     "content-type": "application/json",
     ...exchange.headers,
@@ -87,30 +94,30 @@ function beforeAnswer(exchange: Exchange, fault: Fault): boolean {
       refuse(exchange, fault);
       return true;
     case "page":
-      exchange.bill("refused", 0);
+      exchange.bill("refused");
       response.writeHead(fault.status, { "content-type": "text/html", ...exchange.headers, ...fault.headers });
       response.end("<html><body>Bad gateway</body></html>");
       return true;
     case "close-early":
-      exchange.bill("refused", 0);
+      exchange.bill("refused");
       response.socket?.destroy();
       return true;
     case "garbage":
-      exchange.bill("refused", 0);
+      exchange.bill("refused");
       response.socket?.end("SSH-2.0-OpenSSH_9.9\r\n");
       return true;
     case "silence":
-      exchange.bill("refused", 0);
+      exchange.bill("refused");
       return true;
     case "headers-then-silence":
-      exchange.bill("cut", 0);
+      exchange.cut(new Sent());
       response.writeHead(200, {
         "content-type": exchange.prepared.stream === null ? "application/json" : "text/event-stream",
       });
       response.flushHeaders();
       return true;
     case "wrong-body":
-      exchange.bill("cut", 0);
+      exchange.cut(new Sent());
       response.writeHead(200, { "content-type": fault.contentType, ...exchange.headers });
       response.end(fault.body);
       return true;
@@ -119,82 +126,107 @@ function beforeAnswer(exchange: Exchange, fault: Fault): boolean {
   }
 }
 
-/** How a non-streaming answer breaks: `pieces` counts tens of bytes of its body. */
-async function sendJson(exchange: Exchange): Promise<void> {
-  const { response, fault, prepared } = exchange;
-  const body = Buffer.from(prepared.json);
-  response.writeHead(200, { "content-type": "application/json", "content-length": body.length, ...exchange.headers });
-  const part =
-    fault !== null && "pieces" in fault
-      ? body.subarray(0, Math.min(body.length - 2, fault.pieces * 10))
-      : body.subarray(0, 20);
-  switch (fault?.kind) {
-    case "idle":
-    case "endless":
-      exchange.bill("cut", 0);
-      response.write(part);
-      return;
-    case "reset":
-    case "end":
-    case "no-terminal":
-      exchange.bill("cut", 0);
-      response.write(part, () => response.socket?.resetAndDestroy());
-      return;
-    case "broken-json":
-    case "cut-character":
-      exchange.bill("cut", 0);
-      // The announced length is kept, so that only the content is wrong.
-      response.end(
-        Buffer.concat([part, Buffer.alloc(body.length - part.length, fault.kind === "cut-character" ? 0xe2 : 0x7b)]),
-      );
-      return;
-    case "one-byte-chunks":
-      for (const byte of body) {
-        response.write(Buffer.of(byte));
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      break;
-    default:
-      response.write(body);
+/** What was sent so far, for the bill. */
+class Sent {
+  tokens = 0;
+  reports: StreamPiece["reports"] = 0;
+
+  add(piece: StreamPiece): void {
+    this.tokens += piece.tokens;
+    this.reports = piece.reports ?? this.reports;
   }
-  response.end();
-  exchange.bill("complete", prepared.bill.outputTokens);
 }
 
-const cutFaults = new Set(["idle", "reset", "end", "broken-json", "cut-character", "error-event", "endless"]);
+/** How many tokens of the answer go out before it breaks; more than it has when it does not break there. */
+function cutOf(fault: Fault | null): number {
+  return fault !== null && "pieces" in fault ? fault.pieces : Number.POSITIVE_INFINITY;
+}
+
+/** Sends an answer that is one body; the announced length is kept where only the content is wrong. */
+async function sendJson(exchange: Exchange): Promise<void> {
+  const { response, fault, prepared } = exchange;
+  const whole = Buffer.from(prepared.json.map(({ bytes }) => bytes).join(""));
+  const length = fault?.kind === "end" || fault?.kind === "error-event" ? {} : { "content-length": whole.length };
+  response.writeHead(200, { "content-type": "application/json", ...length, ...exchange.headers });
+  if (fault !== null && ("pieces" in fault || fault.kind === "no-terminal")) {
+    breakJson(exchange, fault, whole);
+    return;
+  }
+  if (fault?.kind === "one-byte-chunks") await sendBytes(response, whole);
+  else response.write(whole);
+  response.end();
+  exchange.bill("complete");
+}
+
+function breakJson(exchange: Exchange, fault: Fault, whole: Buffer): void {
+  const { response, prepared } = exchange;
+  const sent = new Sent();
+  let text = "";
+  for (const piece of prepared.json) {
+    if (piece.tokens > 0 && sent.tokens >= cutOf(fault)) break;
+    text += piece.bytes;
+    sent.add(piece);
+  }
+  const part = fault.kind === "no-terminal" ? whole.subarray(0, -1) : Buffer.from(text);
+  const left = whole.length - part.length;
+  exchange.cut(fault.kind === "error-event" ? new Sent() : sent);
+  switch (fault.kind) {
+    case "error-event":
+      response.end(exchange.format.error(200, fault.type, undefined, fault.message));
+      return;
+    case "idle":
+    case "endless":
+      response.write(part);
+      return;
+    case "end":
+      response.end(part);
+      return;
+    case "broken-json":
+      // Ends the text that it is in.
+      response.end(Buffer.concat([part, Buffer.from('"'.padEnd(left, "{"))]));
+      return;
+    case "cut-character":
+      response.end(Buffer.concat([part, Buffer.alloc(left, 0xe2)]));
+      return;
+    default:
+      // After what was written has left.
+      response.write(part, () => response.socket?.resetAndDestroy());
+  }
+}
+
+async function sendBytes(response: ServerResponse, bytes: Buffer): Promise<void> {
+  for (const byte of bytes) {
+    response.write(Buffer.of(byte));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
 
 async function sendStream(exchange: Exchange, stream: { pieces: StreamPiece[]; terminal: string }): Promise<void> {
   const { response, fault } = exchange;
-  const cut =
-    fault !== null && cutFaults.has(fault.kind) && "pieces" in fault ? fault.pieces : Number.POSITIVE_INFINITY;
   response.writeHead(200, {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache",
     ...exchange.headers,
   });
-  let tokens = 0;
-  let sent = 0;
+  const sent = new Sent();
   let together = "";
   for (const piece of stream.pieces) {
-    if (tokens >= cut) break;
-    if (response.destroyed) break;
+    if (response.destroyed || (piece.tokens > 0 && sent.tokens >= cutOf(fault))) {
+      await breakStream(exchange, sent);
+      return;
+    }
     together += await sendPiece(exchange, piece.bytes);
-    tokens += piece.tokens;
-    sent += 1;
+    sent.add(piece);
     if (exchange.pieceDelayMs > 0) await delay(exchange.pieceDelayMs);
   }
-  if (response.destroyed || sent < stream.pieces.length) {
-    await breakStream(exchange, tokens);
-    return;
-  }
-  if (fault?.kind === "no-terminal") {
-    exchange.bill("cut", tokens);
+  if (response.destroyed || fault?.kind === "no-terminal") {
+    exchange.cut(sent);
     response.end();
     return;
   }
   together += await sendPiece(exchange, stream.terminal);
   if (together !== "") response.write(together);
-  exchange.bill("complete", exchange.prepared.bill.outputTokens);
+  exchange.bill("complete");
   if (fault?.kind === "hang-after-terminal") return;
   if (fault?.kind === "garbage-after-terminal") response.write("data: {not json\n\n");
   response.end();
@@ -212,16 +244,13 @@ async function sendPiece(exchange: Exchange, bytes: string): Promise<string> {
     response.write(text);
     return "";
   }
-  for (const byte of Buffer.from(text)) {
-    response.write(Buffer.of(byte));
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await sendBytes(response, Buffer.from(text));
   return "";
 }
 
-async function breakStream(exchange: Exchange, tokens: number): Promise<void> {
+async function breakStream(exchange: Exchange, sent: Sent): Promise<void> {
   const { response, fault, format } = exchange;
-  exchange.bill("cut", tokens);
+  exchange.cut(sent);
   switch (fault?.kind) {
     case "reset":
       // After what was written has left.

@@ -53,17 +53,20 @@ export interface WireServer {
   close(): Promise<void>;
 }
 
-/** One event of a stream and how many output tokens it carries. */
+/** One event of a stream, or a part of a JSON body, and how many output tokens it carries. */
 export interface StreamPiece {
   bytes: string;
   tokens: number;
+  /** What it reports of the use: output tokens so far, or all counts. */
+  reports?: number | "all";
 }
 
 export interface PreparedAnswer {
   /** Null: not a streaming request. */
   stream: { pieces: StreamPiece[]; terminal: string } | null;
-  json: string;
-  bill: Omit<LedgerEntry, "requestIndex" | "outcome">;
+  /** The whole answer as one body. */
+  json: StreamPiece[];
+  bill: Omit<LedgerEntry, "requestIndex" | "outcome" | "reported">;
 }
 
 /** One provider's format. */
