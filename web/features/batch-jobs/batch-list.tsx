@@ -1,5 +1,5 @@
 "use client";
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { CircleAlert, CircleCheck, CircleSlash, Hourglass, Layers } from "lucide-react";
 import { useState } from "react";
 import type { BatchJob, BatchJobAnswer, BatchJobPage, BatchJobState } from "#contracts";
@@ -9,40 +9,26 @@ import Confirm from "../../components/ui/confirm.tsx";
 import { Progress } from "../../components/ui/meter.tsx";
 import { Moment } from "../../components/ui/moment.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
-import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
-import { apiGet, apiSend, queryString } from "../../lib/api.ts";
+import { Empty, Failure } from "../../components/ui/states.tsx";
+import { apiSend } from "../../lib/api.ts";
 import { plural } from "../../lib/format.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { toastDone } from "../../lib/toast.ts";
 import { providerNames } from "../settings/provider-names.ts";
+import type { ListQuery } from "./batches-tab.tsx";
+import { Deadline } from "./deadline.tsx";
 
-/** No stream tells of batches, and they take minutes to hours. */
-const refreshMs = 30_000;
-
-/** Deferred calls as they stand in batches at their providers, newest first; an open one can be cancelled. */
-export default function BatchList() {
+/** Batches at their providers, newest first; an open one can be cancelled. */
+export function BatchList({ query }: { query: ListQuery<BatchJobPage> }) {
   const client = useQueryClient();
   const [cancelling, setCancelling] = useState<BatchJob | null>(null);
-  const query = useInfiniteQuery({
-    queryKey: ["/batch-jobs"],
-    queryFn: ({ pageParam, signal }) =>
-      apiGet<BatchJobPage>(`/api/v1/batch-jobs${queryString({ limit: 20, cursor: pageParam })}`, signal),
-    initialPageParam: "",
-    getNextPageParam: (page) => page.nextCursor,
-    staleTime: 0,
-    refetchInterval: refreshMs,
-  });
   const batches = query.data?.pages.flatMap((page) => page.data) ?? [];
   const waiting = query.data?.pages[0]?.waitingCalls ?? 0;
   return (
     <>
-      <Panel id="executions">
-        {query.error && batches.length === 0 ? (
+      <Panel title="Batches">
+        {query.error && !query.data ? (
           <Failure error={query.error} retry={() => void query.refetch()} />
-        ) : query.isPending ? (
-          <Loading label="Loading batches" className="flex flex-col gap-px">
-            <Skeletons count={6} className="mx-3 my-3 h-8" />
-          </Loading>
         ) : (
           <>
             {waiting > 0 && (
@@ -67,7 +53,7 @@ export default function BatchList() {
         )}
       </Panel>
       {query.hasNextPage && (
-        <Button className="mt-3" busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+        <Button className="self-start" busy={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
           Show older
         </Button>
       )}
@@ -78,7 +64,7 @@ export default function BatchList() {
           onClose={() => setCancelling(null)}
           onConfirm={async () => {
             await apiSend<BatchJobAnswer>("POST", `/api/v1/batch-jobs/${cancelling.id}/cancel`);
-            await invalidate(client, "/batch-jobs", "/executions");
+            await invalidate(client, "/batch-jobs", "/deferred-calls", "/executions");
             toastDone("The provider is told to stop");
           }}
         >
@@ -113,12 +99,7 @@ function BatchRow({ batch, onCancel }: { batch: BatchJob; onCancel: () => void }
         <span className="block truncate font-medium">{name}</span>
         <span className="block text-faint text-xs [overflow-wrap:anywhere]">
           {label} · {batch.endedAt ? "ended" : "made"} <Moment iso={batch.endedAt ?? batch.createdAt} />
-          {open && (
-            <>
-              {" "}
-              · goes live <Moment iso={batch.deadlineAt} /> at the latest
-            </>
-          )}
+          {open && <Deadline iso={batch.deadlineAt} />}
           {batch.executionIds.map((id, index) => (
             <span key={id}>
               {" · "}

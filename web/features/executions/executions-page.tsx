@@ -14,7 +14,7 @@ import { apiGet, queryString } from "../../lib/api.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 import { ExecutionRow } from "./execution-row.tsx";
 
-const BatchList = dynamic(() => import("../batch-jobs/batch-list.tsx"), {
+const BatchesTab = dynamic(() => import("../batch-jobs/batches-tab.tsx"), {
   ssr: false,
   loading: () => <Skeletons count={1} className="h-72 rounded-lg" />,
 });
@@ -28,7 +28,7 @@ const tabs: Tab<Filter>[] = [
   { name: "batches", label: "Batches" },
 ];
 
-/** `/executions`: every run, newest first, and the batches that deferred ones wait for. */
+/** `/executions`: every run, newest first, and the batches and calls that were deferred. */
 export function ExecutionsPage() {
   const [search, setSearch] = useSearchState();
   const status = (tabs.find((tab) => tab.name === search.get("status"))?.name ?? "all") satisfies Filter;
@@ -46,7 +46,7 @@ export function ExecutionsPage() {
         />
       }
     >
-      {status === "batches" ? <BatchList /> : <ExecutionList status={status} />}
+      {status === "batches" ? <BatchesTab /> : <ExecutionList status={status} />}
     </Page>
   );
 }

@@ -1,25 +1,13 @@
 "use client";
-import { Check, Copy, ScrollText } from "lucide-react";
-import { useState } from "react";
+import { ScrollText } from "lucide-react";
 import type { Execution } from "#contracts";
 import { Markdown } from "../../components/markdown/markdown.tsx";
-import { Button } from "../../components/ui/button.tsx";
+import { CopyButton } from "../../components/ui/copy-button.tsx";
 import { Empty } from "../../components/ui/states.tsx";
-import { toastError } from "../../lib/toast.ts";
 
 /** What the squad delivers, beside what it was asked. */
 export function ResultTab({ execution }: { execution: Execution }) {
-  const [copied, setCopied] = useState(false);
   const { result, task } = execution;
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(result?.text ?? "");
-      setCopied(true);
-      setTimeout(() => setCopied(false), 1500);
-    } catch (error) {
-      toastError("The browser did not allow copying", error);
-    }
-  };
   return (
     <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4">
       {task.description && (
@@ -31,13 +19,7 @@ export function ResultTab({ execution }: { execution: Execution }) {
       {result ? (
         <>
           <div className="float-right ml-3">
-            <Button
-              small
-              icon={copied ? <Check aria-hidden className="size-3.5" /> : <Copy aria-hidden className="size-3.5" />}
-              onClick={() => void copy()}
-            >
-              {copied ? "Copied" : "Copy"}
-            </Button>
+            <CopyButton text={result.text} />
           </div>
           <Markdown text={result.text} />
         </>

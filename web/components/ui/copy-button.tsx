@@ -1,0 +1,28 @@
+"use client";
+import { Check, Copy } from "lucide-react";
+import { useState } from "react";
+import { toastError } from "../../lib/toast.ts";
+import { Button } from "./button.tsx";
+
+/** Copies a text and says so for a moment. */
+export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+      setTimeout(() => setCopied(false), 1500);
+    } catch (error) {
+      toastError("The browser did not allow copying", error);
+    }
+  };
+  return (
+    <Button
+      small
+      icon={copied ? <Check aria-hidden className="size-3.5" /> : <Copy aria-hidden className="size-3.5" />}
+      onClick={() => void copy()}
+    >
+      {copied ? "Copied" : label}
+    </Button>
+  );
+}
