@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { BrowserContext, Page } from "playwright-core";
+import type { ProviderAccountList } from "#contracts";
+import { launchBrowser } from "../support/browser.ts";
+import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
+import { type Call, claim, desk, openContext, watchedPage } from "./support/people.ts";
+import { type RunningMuster, runMuster } from "./support/running-muster.ts";
+
+// Provider accounts as a person sets them up, and what their calls cost and save.
+
+let server: WireServer;
+let muster: RunningMuster;
+let browser: Awaited<ReturnType<typeof launchBrowser>>;
+let context: BrowserContext;
+let call: Call;
+before(async () => {
+  [server, muster, browser] = await Promise.all([
+    // A prompt that costs cents, so that what is saved can be read off the page.
+    startOpenAiServer({ countPromptTokens: () => 200_000 }),
+    runMuster(),
+    launchBrowser(),
+  ]);
+  context = await openContext(browser, "light", desk);
+  call = await claim(context, muster);
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+  await server?.close();
+});
+
+const wireOf = async (name: string) =>
+  (await call<ProviderAccountList>("GET", "/provider-accounts")).data.find((account) => account.name === name)?.wire;
+
+/** Opens the dialog of an account from a freshly loaded page. */
+async function edit(page: Page, name: string) {
+  await page.goto(`${muster.url}/settings`);
+  const row = page.getByRole("listitem").filter({ hasText: name });
+  await row.getByRole("button", { name: "Edit" }).click();
+  return page.getByRole("dialog", { name: `Edit ${name}` });
+}
+
+test("the format of an account is chosen, saved, and there again after a reload; others than OpenAI's kinds have none", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/settings`);
+  await page.getByRole("button", { name: "Add an account" }).first().click();
+  const adding = page.getByRole("dialog", { name: "Add a provider account" });
+  const format = adding.getByLabel("Format");
+  assert.equal(await format.inputValue(), "chat");
+  await adding.getByLabel("Provider").selectOption("anthropic");
+  await format.waitFor({ state: "detached" });
+  await adding.getByLabel("Provider").selectOption("openai");
+  await adding.getByLabel("Name").fill("Answers");
+  await adding.getByLabel("API key").fill("sk-local-0000");
+  await format.selectOption({ label: "Responses" });
+  await adding.getByRole("button", { name: "Add" }).click();
+  await page.getByText("Account added").waitFor();
+  assert.equal(await wireOf("Answers"), "responses");
+
+  const saved = await edit(page, "Answers");
+  assert.equal(await saved.getByLabel("Format").inputValue(), "responses");
+  await saved.getByLabel("Format").selectOption({ label: "Chat completions" });
+  await saved.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Account saved").waitFor();
+  assert.equal(await wireOf("Answers"), "chat");
+  const again = await edit(page, "Answers");
+  assert.equal(await again.getByLabel("Format").inputValue(), "chat");
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("the same call twice is paid once: /usage and the dashboard say how much the cache saved", async () => {
+  await call("POST", "/provider-accounts", {
+    kind: "openai_compatible",
+    name: "Priced",
+    baseUrl: server.url,
+    apiKey: "sk-local-0000",
+    allowPrivateAddress: true,
+    models: ["house-model"],
+    priceOverrides: { "house-model": { inputNanoUsdPerToken: 1_000, outputNanoUsdPerToken: 2_000 } },
+  });
+  const ask = async () => {
+    const answer = await context.request.post(`${muster.url}/v1/chat/completions`, {
+      headers: { origin: muster.url },
+      data: {
+        model: "house-model",
+        temperature: 0,
+        messages: [{ role: "user", content: "How long are backups kept?" }],
+      },
+    });
+    assert.equal(answer.status(), 200, await answer.text());
+    return answer.headers();
+  };
+  const [first, second] = [await ask(), await ask()];
+  assert.equal(first["x-muster-saved-nano-usd"], undefined);
+  const [billed] = server.ledger;
+  assert.equal(server.ledger.length, 1, "the provider was asked once");
+  const cost = (billed?.inputTokens ?? 0) * 1_000 + (billed?.outputTokens ?? 0) * 2_000;
+  assert.equal(second["x-muster-saved-nano-usd"], String(cost));
+
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/usage?by=model`);
+  const figure = (name: string) => page.locator(`dt:text-is("${name}") + dd`).innerText();
+  await page.getByRole("row", { name: /house-model/ }).waitFor();
+  const dollars = `$${(cost / 1e9).toFixed(2)}`;
+  assert.match(dollars, /^\$0\.2\d$/);
+  assert.equal(await figure("Saved by caches"), dollars);
+  assert.equal(await figure("Cost"), dollars);
+  assert.equal(await figure("Calls"), "2");
+  await page.getByText("50 % from our cache").waitFor();
+  assert.deepEqual(
+    await page
+      .getByRole("row", { name: /house-model/ })
+      .locator("td")
+      .allInnerTexts(),
+    [dollars, "2", "200k", (billed?.outputTokens ?? 0).toLocaleString("en-US"), "50 %", dollars],
+  );
+  await page.goto(muster.url);
+  await page.locator("dt:text-is('Saved by caches') + dd").waitFor();
+  assert.equal(await figure("Saved by caches"), dollars);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
