@@ -89,7 +89,7 @@ test("a waiting call is listed and can be cancelled; what it is stays when the c
   await page.keyboard.press("Enter");
   await asked.getByRole("button", { name: "Cancel the call" }).click();
   await row.getByText(/Cancelled · ended/).waitFor();
-  await row.getByText("unknown").waitFor();
+  await row.getByText("cost unknown").waitFor();
   assert.equal(await row.getByRole("button", { name: "Cancel", exact: true }).count(), 0);
   assert.equal(await stateOf(id), "cancelled");
   assert.deepEqual(troubles, []);
@@ -152,7 +152,7 @@ test("a failed call says what happened and what to do; long names fit, and axe f
     await clean();
     await failed.getByRole("button").click();
     const dialog = page.getByRole("dialog", { name: /^nobody-offers/ });
-    await dialog.getByText(/Choose a model that one of your accounts offers/).waitFor();
+    await dialog.getByText(/Send it again with one of the models that your accounts offer/).waitFor();
     await dialog.getByRole("link", { name: "Models" }).waitFor();
     await clean();
     assert.deepEqual(troubles, []);

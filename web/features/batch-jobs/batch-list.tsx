@@ -38,7 +38,7 @@ export function BatchList({ query }: { query: ListQuery<BatchJobPage> }) {
               </p>
             )}
             {batches.length === 0 ? (
-              <Empty icon={Layers} title={waiting > 0 ? "No batch yet" : "Nothing is deferred"}>
+              <Empty icon={Layers} title={waiting > 0 ? "No batch yet" : "Nothing is deferred"} className="py-8">
                 Run a task “within a day” and its calls go to the provider together, for about half the price. Each such
                 batch stands here until its answers are in.
               </Empty>

@@ -129,21 +129,19 @@ function CallRow({ call, onOpen, onCancel }: { call: DeferredCall; onOpen: () =>
         </span>
         {call.error && <span className="line-clamp-2 text-bad text-xs [overflow-wrap:anywhere]">{call.error}</span>}
       </button>
-      <span className="tabular shrink-0 text-right text-xs">
-        <span className="sr-only">Cost: </span>
-        {open ? (
-          <span className="text-faint">no cost yet</span>
-        ) : (
-          <span className={call.costNanoUsd === null ? "text-faint" : "font-medium"}>
-            {formatMoney(call.costNanoUsd)}
-          </span>
+      <span className="flex shrink-0 flex-col items-end gap-x-3 gap-y-1 sm:flex-row sm:items-center">
+        <Cost nanoUsd={call.costNanoUsd} open={open} />
+        {open && (
+          <Button small className="relative pointer-coarse:h-9" onClick={onCancel}>
+            Cancel
+          </Button>
         )}
       </span>
-      {open && (
-        <Button className="relative" onClick={onCancel}>
-          Cancel
-        </Button>
-      )}
     </li>
   );
+}
+
+function Cost({ nanoUsd, open }: { nanoUsd: number | null; open: boolean }) {
+  if (nanoUsd !== null) return <span className="tabular font-medium text-xs">{formatMoney(nanoUsd)}</span>;
+  return <span className="text-faint text-xs">{open ? "no cost yet" : `cost ${formatMoney(null)}`}</span>;
 }

@@ -28,7 +28,7 @@ const again = "Send it again; with another Idempotency-Key, if it had one.";
 const advices: Partial<Record<ErrorCode, Advice>> = {
   bad_request: { text: "The provider does not take this request as it is: change it and send it again." },
   model_unknown: {
-    text: "Choose a model that one of your accounts offers, or add an account that does.",
+    text: "Send it again with one of the models that your accounts offer, or add an account that offers this one.",
     link: models,
   },
   price_unknown: { text: "Give the account a price for this model, or lift the budget.", link: accounts },
