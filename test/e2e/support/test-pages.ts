@@ -7,6 +7,35 @@ import { claim, desk, openContext, type phone, watchedPage } from "./people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "./running-muster.ts";
 import { type Samples, seedSamples } from "./samples.ts";
 
+/** A table that is wider than its place, and what tells and serves those who look for the rest of it. */
+interface WideTable {
+  name: string | null;
+  focusable: boolean;
+  /** Pixels that fade at the left and at the right edge, at the beginning and when scrolled to the end. */
+  fades: [left: number, right: number][];
+}
+const wideTables = `(async () => {
+  const lengths = (element) => {
+    const style = getComputedStyle(element);
+    return ["--fade-left", "--fade-right"].map((name) => Number.parseFloat(style.getPropertyValue(name)));
+  };
+  const frame = () => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  const found = [];
+  for (const table of document.querySelectorAll("table")) {
+    let place = table;
+    while (place && !(place.scrollWidth > place.clientWidth && getComputedStyle(place).overflowX !== "visible")) place = place.parentElement;
+    if (!place) continue;
+    const fades = [lengths(place)];
+    place.scrollLeft = place.scrollWidth;
+    await frame();
+    fades.push(lengths(place));
+    place.scrollLeft = 0;
+    await frame();
+    found.push({ name: place.getAttribute("aria-label"), focusable: place.tabIndex === 0, fades });
+  }
+  return found;
+})()`;
+
 interface Shown {
   theme: string;
   over: number;
@@ -57,6 +86,7 @@ export function testPages(width: number, size: typeof phone | typeof desk): void
   let muster: RunningMuster;
   let browser: Browser;
   let samples: Samples;
+  const wide = new Set<string>();
   let signedIn: Awaited<ReturnType<BrowserContext["storageState"]>>;
 
   before(async () => {
@@ -102,6 +132,19 @@ export function testPages(width: number, size: typeof phone | typeof desk): void
             assert.ok(shown.over <= 0, `${path} is ${shown.over} px wider than its window`);
             assert.equal(shown.headings, 1, `${path} has ${shown.headings} main headings`);
             assert.match(shown.title, /Muster$/, path);
+            for (const { name, focusable, fades } of await page.evaluate<WideTable[]>(wideTables)) {
+              assert.ok(name, `${path} has a wide table without a name`);
+              assert.ok(focusable, `${name} of ${path} cannot be scrolled by keyboard`);
+              assert.deepEqual(
+                fades,
+                [
+                  [0, 40],
+                  [40, 0],
+                ],
+                `${name} of ${path} does not show that there is more`,
+              );
+              wide.add(name);
+            }
             const { violations } = await new AxeBuilder({ page })
               .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
               .analyze();
@@ -117,4 +160,10 @@ export function testPages(width: number, size: typeof phone | typeof desk): void
       }
     });
   }
+
+  test(`at ${width} px, the tables that are wider than the page are those that were meant`, () => {
+    // Otherwise the checks above might have met none.
+    const meant = ["LLM calls", "Models", "Targets", "Usage by squad", "Web vitals"];
+    assert.deepEqual([...wide].sort(), width < 500 ? meant : []);
+  });
 }

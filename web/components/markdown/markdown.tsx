@@ -5,6 +5,7 @@ import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 import { splitBlocks } from "../../lib/markdown-blocks.ts";
 import { linkTarget } from "../../lib/safe-link.ts";
+import { ScrollRegion } from "../ui/scroll-region.tsx";
 import { CodeBlock } from "./code-block.tsx";
 
 interface MarkdownProps {
@@ -54,6 +55,12 @@ const components: Components = {
       <ImageOff aria-hidden className="size-3 shrink-0" />
       Image not loaded: {alt || (typeof src === "string" ? src.slice(0, 120) : "no description")}
     </span>
+  ),
+  // A group, not a landmark: a text may have many.
+  table: ({ children }) => (
+    <ScrollRegion role="group" label="Table">
+      <table>{children}</table>
+    </ScrollRegion>
   ),
   pre: ({ children }) => <>{children}</>,
   code: ({ className, children }) => {

@@ -46,7 +46,7 @@ export function Tabs<Name extends string>({ label, tabs, value, onChange, classN
       role="tablist"
       aria-label={label}
       onKeyDown={onKeyDown}
-      className={clsx("no-scrollbar flex gap-0.5 overflow-x-auto", className)}
+      className={clsx("edge-fade no-scrollbar flex gap-0.5 overflow-x-auto", className)}
     >
       {tabs.map((tab) => {
         const chosen = tab.name === value;

@@ -39,7 +39,7 @@ export function ExecutionTotals({
   return (
     <div className="shrink-0 rounded-lg border border-line bg-surface">
       <div className="flex min-h-19.5 items-center">
-        <dl className="no-scrollbar flex min-w-0 flex-1 items-stretch gap-x-7 overflow-x-auto px-4 py-2.5">
+        <dl className="edge-fade no-scrollbar flex min-w-0 flex-1 items-stretch gap-x-7 overflow-x-auto px-4 py-2.5">
           <Total label="Cost" value={formatCost(totals.costNanoUsd, totals.costIncomplete)}>
             {budget && (
               <span className="flex items-center gap-1.5">
