@@ -122,7 +122,7 @@ test("dashboard and board follow what happens elsewhere without asking; an appro
   });
   const following = dashboard.page.waitForResponse(/\/api\/v1\/changes$/);
   await dashboard.page.goto(muster.url);
-  await dashboard.page.getByText("Nothing runs").waitFor();
+  await dashboard.page.getByText("Nothing is running").waitFor();
   await following;
   await board.page.goto(`${muster.url}/projects/${samples.projectId}`);
   await board.page.getByRole("heading", { name: "Pending" }).waitFor();

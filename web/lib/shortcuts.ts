@@ -4,7 +4,7 @@ export const shortcutGroups: { title: string; keys: { keys: string[]; what: stri
     title: "Everywhere",
     keys: [
       { keys: ["Ctrl", "K"], what: "Search, go to a page or a squad, start something" },
-      { keys: ["?"], what: "This page" },
+      { keys: ["?"], what: "Show these shortcuts" },
       { keys: ["n"], what: "New squad" },
       { keys: ["Esc"], what: "Close what is open" },
     ],

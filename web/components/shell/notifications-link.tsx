@@ -21,7 +21,7 @@ export function NotificationsLink({ onNavigate }: { onNavigate?: (() => void) | 
       {unread > 0 && (
         <span
           aria-hidden
-          className="tabular absolute -top-0.5 -right-0.5 flex h-3.5 min-w-3.5 items-center justify-center rounded-full bg-bad px-0.5 font-semibold text-[0.5625rem] text-inverse"
+          className="tabular absolute bottom-1/2 left-1/2 mb-px ml-px flex h-3.5 min-w-3.5 items-center justify-center rounded-full bg-bad px-0.5 font-semibold text-[0.5625rem] text-inverse"
         >
           {unread > 99 ? "99+" : unread}
         </span>

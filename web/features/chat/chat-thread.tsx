@@ -180,17 +180,21 @@ function Composer({ streaming, ready, onSend, onStop }: ComposerProps) {
             event.preventDefault();
             submit();
           }}
-          className={`${inputClass} field-sizing-content w-full max-h-48 min-h-9 resize-none py-2`}
+          className={`${inputClass} field-sizing-content w-full max-h-48 min-h-9 resize-none py-[0.4375rem] pointer-coarse:min-h-10`}
         />
         {streaming ? (
-          <Button className="h-9" icon={<Square aria-hidden className="size-3.5" />} onClick={onStop}>
+          <Button
+            className="h-9 pointer-coarse:h-10"
+            icon={<Square aria-hidden className="size-3.5" />}
+            onClick={onStop}
+          >
             Stop
           </Button>
         ) : (
           <Button
             type="submit"
             look="primary"
-            className="h-9"
+            className="h-9 pointer-coarse:h-10"
             disabled={!text.trim() || !ready}
             icon={<ArrowUp aria-hidden className="size-4" />}
           >

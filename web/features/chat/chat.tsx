@@ -41,7 +41,11 @@ export default function Chat() {
   if (models.error) return <Failure error={models.error} retry={() => void models.refetch()} />;
   return (
     <div className="grid min-h-0 flex-1 grid-rows-[auto_minmax(0,1fr)] gap-3 lg:grid-cols-[15rem_minmax(0,1fr)] lg:grid-rows-[minmax(0,1fr)]">
-      <ConversationList conversations={conversations.data?.data ?? []} current={conversationId} onOpen={open} />
+      <ConversationList
+        conversations={conversations.data?.data ?? (conversations.error ? [] : null)}
+        current={conversationId}
+        onOpen={open}
+      />
       <Panel
         className="flex min-h-0 flex-col"
         title={
@@ -52,7 +56,8 @@ export default function Chat() {
               value={partner}
               disabled={conversationId !== null}
               onChange={(event) => setChosen(event.target.value)}
-              className="max-w-80"
+              // Of one width before and after its options are there, and with room for the button beside it on a phone.
+              className="w-[calc(100vw-13rem)] sm:w-80"
             >
               {squads.data?.data.map((squad) => (
                 <optgroup key={squad.id} label={squad.name}>

@@ -1,9 +1,11 @@
 import type { Conversation } from "#contracts";
 import { Moment } from "../../components/ui/moment.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
+import { Loading, Skeleton } from "../../components/ui/states.tsx";
 
 interface ConversationListProps {
-  conversations: Conversation[];
+  /** Null until they are there. */
+  conversations: Conversation[] | null;
   current: string | null;
   onOpen: (conversationId: string) => void;
 }
@@ -13,12 +15,19 @@ export function ConversationList({ conversations, current, onOpen }: Conversatio
   return (
     <Panel className="lg:flex lg:min-h-0 lg:flex-col">
       <h2 className="hidden border-line border-b px-3 py-2.5 font-medium lg:block">Conversations</h2>
-      {conversations.length === 0 ? (
-        <p className="px-3 py-2 text-faint text-xs lg:py-6 lg:text-center">None yet. Write below to begin one.</p>
+      {conversations === null ? (
+        <Loading label="Loading conversations" className="p-1.5">
+          <Skeleton className="h-8" />
+        </Loading>
+      ) : conversations.length === 0 ? (
+        // As high as a line of conversations, so that the first one moves nothing.
+        <p className="flex min-h-11 items-center px-3 text-faint text-xs lg:justify-center lg:py-6 lg:text-center">
+          No conversation yet. Write a message to begin one.
+        </p>
       ) : (
         <ul
           aria-label="Conversations"
-          className="no-scrollbar flex gap-1 overflow-x-auto p-1.5 lg:min-h-0 lg:flex-1 lg:flex-col lg:gap-px lg:overflow-y-auto"
+          className="edge-fade no-scrollbar flex gap-1 overflow-x-auto p-1.5 lg:min-h-0 lg:flex-1 lg:flex-col lg:gap-px lg:overflow-y-auto"
         >
           {conversations.map((conversation) => (
             <li key={conversation.id} className="shrink-0">

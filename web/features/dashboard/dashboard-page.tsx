@@ -91,7 +91,7 @@ function Content({ data }: { data: Dashboard }) {
         <div className="flex min-w-0 flex-col gap-4">
           <Panel title="Running now">
             {liveExecutions.length === 0 ? (
-              <Empty icon={Play} title="Nothing runs" className="py-9">
+              <Empty icon={Play} title="Nothing is running" className="py-9">
                 Start a task from a project board and watch the squad work here.
               </Empty>
             ) : (

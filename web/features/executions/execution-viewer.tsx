@@ -8,6 +8,7 @@ import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { queries } from "../../lib/queries.ts";
+import { useMedia } from "../../lib/use-media.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 import { CallsTab } from "./calls-tab.tsx";
 import { FilesTab } from "./files-tab.tsx";
@@ -48,7 +49,10 @@ export default function ExecutionViewer({
     },
   ];
   const asked = search.get("tab");
-  const tab: TabName = asked === "plan" ? "plan" : (tabs.find((one) => one.name === asked)?.name ?? "messages");
+  // On a wide window the plan stands beside the tabs, and is none of them.
+  const planIsBeside = useMedia("(min-width: 64rem)");
+  const tab: TabName =
+    asked === "plan" && !planIsBeside ? "plan" : (tabs.find((one) => one.name === asked)?.name ?? "messages");
   const step = execution.steps.find((one) => one.id === selected) ?? null;
   const select = (stepId: string | null) => {
     setSelected(stepId);

@@ -51,10 +51,6 @@ export const MessageRow = memo(
               {message.status === "cancelled" && <Badge>Cut off</Badge>}
               {message.status === "reset" && <Badge tone="attention">Void</Badge>}
               <span className="ml-auto flex items-center gap-2 text-faint text-xs">
-                {message.outputTokens !== null && (
-                  <span className="tabular hidden sm:inline">{formatCount(message.outputTokens)} tokens</span>
-                )}
-                <Moment iso={message.createdAt} />
                 <IconButton
                   label="Copy a link to this message"
                   className="size-6 opacity-0 focus-visible:opacity-100 group-focus-within:opacity-100 group-hover:opacity-100"
@@ -62,6 +58,10 @@ export const MessageRow = memo(
                 >
                   <Link2 aria-hidden className="size-3.5" />
                 </IconButton>
+                {message.outputTokens !== null && (
+                  <span className="tabular hidden sm:inline">{formatCount(message.outputTokens)} tokens</span>
+                )}
+                <Moment iso={message.createdAt} />
               </span>
             </header>
             {message.resetReason && <p className="mb-1 text-attention text-xs">Started again: {message.resetReason}</p>}

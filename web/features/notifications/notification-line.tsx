@@ -33,7 +33,10 @@ export function NotificationLine({
         {notification.taskTitle && <span className="block truncate text-muted text-xs">{notification.taskTitle}</span>}
         {notification.body && <span className="line-clamp-2 text-muted text-xs">{notification.body}</span>}
       </span>
-      <Moment iso={notification.createdAt} className="shrink-0 text-faint text-xs" />
+      <span className="flex shrink-0 items-center gap-2 text-faint text-xs">
+        <Moment iso={notification.createdAt} />
+        {!notification.readAt && <span aria-hidden className="size-1.5 rounded-full bg-accent" />}
+      </span>
     </>
   );
   const className = "flex items-start gap-2.5 px-3 py-2 -outline-offset-2";

@@ -49,7 +49,7 @@ export function NotificationsPage() {
         </Button>
       }
     >
-      <Panel className="max-w-3xl">
+      <Panel>
         {query.error && notifications.length === 0 ? (
           <Failure error={query.error} retry={() => void query.refetch()} />
         ) : query.isPending ? (

@@ -9,7 +9,7 @@ import { Panel } from "../../components/ui/panel.tsx";
 import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
 import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
-import { formatCount, formatDuration, formatPercent } from "../../lib/format.ts";
+import { formatCount, formatDuration, formatPercent, plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { Sparkline } from "./sparkline.tsx";
 
@@ -102,7 +102,8 @@ function Report({ report }: { report: PerformanceReport }) {
                 <li key={cache.cache} className="tabular flex items-center justify-between gap-3 px-3 py-2">
                   <span className="font-medium">{cache.cache}</span>
                   <span className="text-muted text-xs">
-                    {formatCount(cache.hits)} hits, {formatCount(cache.misses)} misses
+                    {formatCount(cache.hits)} {cache.hits === 1 ? "hit" : "hits"}, {formatCount(cache.misses)}{" "}
+                    {cache.misses === 1 ? "miss" : "misses"}
                   </span>
                   <span className="font-medium">
                     {cache.ratio === null ? "not used yet" : formatPercent(cache.ratio)}
@@ -111,7 +112,7 @@ function Report({ report }: { report: PerformanceReport }) {
               ))}
               <li className="tabular flex items-center justify-between gap-3 px-3 py-2">
                 <span className="font-medium">Rate-limit waits</span>
-                <span className="text-muted text-xs">{formatCount(report.rateLimitWaits.count)} waits</span>
+                <span className="text-muted text-xs">{plural(report.rateLimitWaits.count, "wait")}</span>
                 <span className="font-medium">
                   {report.rateLimitWaits.p95Ms === null ? "none" : `p95 ${formatDuration(report.rateLimitWaits.p95Ms)}`}
                 </span>
@@ -197,7 +198,7 @@ function WebVitals({ vitals }: { vitals: Vital[] }) {
                     return (
                       <td
                         key={name}
-                        className={`text-right ${vital ? ratingTone[vital.rating] : "text-faint"}`}
+                        className={`whitespace-nowrap text-right ${vital ? ratingTone[vital.rating] : "text-faint"}`}
                         title={vital ? `${vital.samples} samples, ${vital.rating}` : undefined}
                       >
                         {vital ? (name === "CLS" ? vital.p75.toFixed(3) : formatDuration(vital.p75)) : "no sample"}

@@ -102,18 +102,20 @@ function AccountRow({ account, onEdit }: { account: ProviderAccount; onEdit: () 
               .join(" · ")}
           </span>
         </span>
-        <Button small busy={busy} onClick={() => void test()}>
-          Test
-        </Button>
-        <Button small onClick={() => void toggle()}>
-          {account.enabled ? "Turn off" : "Turn on"}
-        </Button>
-        <Button small onClick={onEdit}>
-          Edit
-        </Button>
-        <IconButton label={`Delete ${account.name}`} onClick={() => setDeleting(true)}>
-          <Trash2 aria-hidden className="size-4" />
-        </IconButton>
+        <span className="flex items-center gap-2">
+          <Button small busy={busy} onClick={() => void test()}>
+            Test
+          </Button>
+          <Button small onClick={() => void toggle()}>
+            {account.enabled ? "Turn off" : "Turn on"}
+          </Button>
+          <Button small onClick={onEdit}>
+            Edit
+          </Button>
+          <IconButton label={`Delete ${account.name}`} onClick={() => setDeleting(true)}>
+            <Trash2 aria-hidden className="size-4" />
+          </IconButton>
+        </span>
       </div>
       {result && (
         <p role="status" className={`mt-1.5 text-xs ${result.ok ? "text-good" : "text-bad"}`}>

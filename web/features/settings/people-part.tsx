@@ -123,6 +123,7 @@ function Invitations() {
           className="max-w-72"
         />
         <Button
+          className="pointer-coarse:h-10"
           type="submit"
           look="primary"
           busy={busy}

@@ -64,7 +64,7 @@ function ProfileForm({ me }: { me: Me }) {
           label="New password"
           htmlFor="me-new"
           error={errors.newPassword?.message}
-          hint="Empty keeps the present one. A new one ends your other sessions."
+          hint="Leave it empty to keep the current one. A new one ends your other sessions."
         >
           <Input
             id="me-new"
@@ -75,7 +75,7 @@ function ProfileForm({ me }: { me: Me }) {
             })}
           />
         </Field>
-        <Field label="Present password" htmlFor="me-current" error={errors.currentPassword?.message}>
+        <Field label="Current password" htmlFor="me-current" error={errors.currentPassword?.message}>
           <Input
             id="me-current"
             type="password"

@@ -6,9 +6,9 @@ import { shortcutGroups } from "../../lib/shortcuts.ts";
 export function ShortcutsPage() {
   return (
     <Page title="Keyboard shortcuts">
-      <div className="grid max-w-5xl items-start gap-4 md:grid-cols-2">
+      <div className="max-w-5xl gap-4 md:columns-2">
         {shortcutGroups.map((group) => (
-          <Panel key={group.title} title={group.title}>
+          <Panel key={group.title} title={group.title} className="mb-4 break-inside-avoid">
             <dl className="divide-y divide-line">
               {group.keys.map(({ keys, what }) => (
                 <div key={what} className="flex items-center justify-between gap-4 px-3 py-2">
