@@ -42,7 +42,6 @@ export async function lighthouseRows(options: {
   const rows: BenchRow[] = [];
   try {
     for (const page of options.pages) {
-      options.log(`Lighthouse: ${page.name}`);
       const taken: Scores[] = [];
       const failures: string[] = [];
       // On a busy machine the browser sometimes misses the beginning of its own trace: that run is made again, once.
@@ -54,11 +53,12 @@ export async function lighthouseRows(options: {
         }
       }
       for (const failure of failures) options.log(failure);
-      rows.push(
+      const row =
         taken.length < options.runs
           ? unmeasured(group, page.name, target, failures.join("; "))
-          : rowOf(page.name, taken),
-      );
+          : rowOf(page.name, taken);
+      options.log(`Lighthouse: ${page.name}: ${row.figure} ${row.note}`);
+      rows.push(row);
     }
   } finally {
     await browser.close();
