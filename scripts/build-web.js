@@ -1,7 +1,7 @@
 // Builds the web UI to static files in web/out and keeps a Brotli and a gzip copy beside each file that gains by it,
 // so that the server never compresses a file while somebody waits.
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -38,3 +38,5 @@ await Promise.all(
   }),
 );
 console.log(`compressed ${files.length} files in web/out`);
+// What a build that was killed left behind is replaced (src/main/build-web-once.ts).
+rmSync(join(root, "web/.build-unfinished"), { force: true });

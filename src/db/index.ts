@@ -1,3 +1,4 @@
+export { acquireFolderLock } from "./embedded/folder-lock.ts";
 export {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,

@@ -5,3 +5,4 @@ export { startDeferredCalls } from "./deferred-call-runner.ts";
 export { type Muster, startMuster } from "./start-muster.ts";
 export type { RunningWorker } from "./start-worker.ts";
 export { musterVersion } from "./version.ts";
+export { buildWebIfMissing } from "./web-build.ts";

@@ -1,8 +1,7 @@
 import { Command } from "commander";
 import { loadConfig } from "#config";
 import type { Muster } from "#main";
-import { buildWebIfMissing } from "../build-web-if-missing.ts";
-import { exitCodes } from "../exit.ts";
+import { CommandError, exitCodes } from "../exit.ts";
 import type { CommandContext } from "../program.ts";
 
 const examples = `
@@ -26,8 +25,12 @@ export function upCommand(context: CommandContext): Command {
       const signalled = waitForSignal();
       const config = loadConfig();
       context.config = config;
-      if (config.role !== "worker") await buildWebIfMissing();
-      const { startMuster } = await import("#main");
+      const { buildWebIfMissing, startMuster } = await import("#main");
+      if (config.role !== "worker" && !(await buildWebIfMissing())) {
+        throw new CommandError(
+          "the web UI could not be built: run `npm run build` to see why, or start with MUSTER_ROLE=worker",
+        );
+      }
       const muster = await startMuster(config);
       announce(muster);
       await signalled;
