@@ -51,6 +51,8 @@ const openAiCodes: Record<string, string> = {
   model_unknown: "model_not_found",
   unauthorized: "invalid_api_key",
   context_too_long: "context_length_exceeded",
+  rate_limited: "rate_limit_exceeded",
+  rate_wait_exceeded: "rate_limit_exceeded",
 };
 
 /** The `error` member that OpenAI's clients expect; `param` is the first field that is wrong, where one is. */

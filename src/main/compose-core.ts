@@ -83,6 +83,8 @@ export interface CoreOptions {
   role?: "all" | "api" | "worker" | "cli";
   /** Keep the log on standard error, where it does not mix with a command's output. */
   logToStderr?: boolean;
+  /** The gateway's clock, epoch milliseconds; the system's when absent. */
+  now?: () => number;
 }
 
 /** Channels on which processes tell each other that provider accounts or budgets of a user changed. */
@@ -120,8 +122,7 @@ async function compose(
 ): Promise<Core> {
   const { dataDir } = config;
   mkdirSync(dataDir, { recursive: true });
-  const { context, logger, metrics, tracer } = await openObservability(config, role, options);
-  closers.push(() => tracer.close());
+  const { context, logger, metrics, tracer } = await openObservability(config, role, options, closers);
   const { db, databaseUrl, embedded } = await openStore(config, metrics, logger, closers);
   const key = installationKey(dataDir, config.secretKey);
   const secretBox = createSecretBox(key);
@@ -161,6 +162,7 @@ async function compose(
     listener,
     notifier,
     closers,
+    now: options.now ?? Date.now,
   });
   listener.on(budgetsChannel, (userId) => modelGateway.budgetsChanged(userId));
   const workspacesDir = makeWorkspacesFolder(dataDir);
@@ -215,7 +217,12 @@ function makeWorkspacesFolder(dataDir: string): string {
 }
 
 /** Logs, metrics and traces, with one context that carries the ids of request and execution through them. */
-async function openObservability(config: Config, role: string, options: CoreOptions) {
+async function openObservability(
+  config: Config,
+  role: string,
+  options: CoreOptions,
+  closers: (() => Promise<unknown>)[],
+) {
   const context = createCallContext();
   const logger = createLogger({
     level: config.logLevel,
@@ -231,6 +238,7 @@ async function openObservability(config: Config, role: string, options: CoreOpti
     context,
     onError: (error) => logger.warn({ err: error }, "traces could not be sent"),
   });
+  closers.push(() => tracer.close());
   return { context, logger, metrics, tracer };
 }
 

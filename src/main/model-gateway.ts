@@ -43,6 +43,8 @@ export async function createModelGateway(options: {
   listener: Listener;
   notifier: Notifier;
   closers: (() => Promise<unknown>)[];
+  /** Epoch milliseconds. */
+  now: () => number;
 }): Promise<ModelGateway & { budgetsChanged(userId: string): void }> {
   const { sources, metrics, logger, tracer, redis } = options;
   const query = namedQuery(options.db);
@@ -57,7 +59,7 @@ export async function createModelGateway(options: {
       const lane = createEconomyLane({
         ...parts,
         store: postgresEconomyStore(query),
-        now: Date.now,
+        now: options.now,
         onError: (error) => logger.warn({ err: error }, "a provider batch met a fault; its calls go on or go live"),
       });
       if (options.keepsHouse) lane.start();
@@ -65,6 +67,7 @@ export async function createModelGateway(options: {
     },
     microBatch: options.config.microBatch,
     offline: createOfflineProvider({ latencyMs: 0, tokensPerSecond: null }),
+    now: options.now,
     observers: [{ onCall: (record) => observe(metrics, record) }],
     onError: (error) => logger.warn({ err: error }, "the gateway met a fault beside a call"),
   });

@@ -40,7 +40,7 @@ before(async () => {
     }),
     { issueClaim: false },
   );
-  user = await createUser(null as never, muster.core.db);
+  user = await createUser(null as never, muster.core.db, { role: "owner" });
   client = new OpenAI({ baseURL: `${muster.url}/v1`, apiKey: user.token, maxRetries: 0 });
 });
 after(async () => {
@@ -134,19 +134,20 @@ test("embeddings in the client's own encoding and as numbers; models with the sq
   for (const id of ["openai/test-model", "anthropic/claude-test", "squad/two"]) assert.ok(ids.includes(id), ids.join());
 });
 
+async function failing(call: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> {
+  const error = await call.then(
+    () => assert.fail("should have failed"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(error instanceof OpenAI.APIError, String(error));
+  return error;
+}
+
+const facts = ({ status, type, code, param }: InstanceType<typeof OpenAI.APIError>) => [status, type, code, param];
+
 test("errors are the client's own classes, with code, param and request id of OpenAI's shape", async () => {
   const model = "gpt-4o-mini";
   const stranger = new OpenAI({ baseURL: `${muster.url}/v1`, apiKey: "mk_wrong", maxRetries: 0 });
-  const failing = async (call: Promise<unknown>) => {
-    const error = await call.then(
-      () => assert.fail("should have failed"),
-      (thrown: unknown) => thrown,
-    );
-    assert.ok(error instanceof OpenAI.APIError, String(error));
-    return error;
-  };
-  const facts = ({ status, type, code, param }: InstanceType<typeof OpenAI.APIError>) => [status, type, code, param];
-
   const unauthorized = await failing(stranger.chat.completions.create({ model, messages }));
   assert.ok(unauthorized instanceof OpenAI.AuthenticationError);
   assert.deepEqual(facts(unauthorized), [401, "authentication_error", "invalid_api_key", null]);
@@ -179,4 +180,73 @@ test("errors are the client's own classes, with code, param and request id of Op
   openai.setFaults(null);
   const seen = Promise.resolve(client.chat.completions.create({ model, messages }));
   assert.equal((await seen).choices[0]?.message.content, answer.text);
+});
+
+/** An account of the user's own at the provider, offering one model. */
+async function offer(model: string, extra: object = {}): Promise<void> {
+  const made = await fetch(`${muster.url}/api/v1/provider-accounts`, {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${user.token}` },
+    body: JSON.stringify({
+      kind: "openai_compatible",
+      name: model,
+      baseUrl: openai.url,
+      apiKey: "test-key",
+      models: [model],
+      allowPrivateAddress: true,
+      ...extra,
+    }),
+  });
+  assert.equal(made.status, 201, await made.text());
+}
+
+/** A refusal that the client's own retries understand: come back after these seconds. */
+function assertRateLimited(error: InstanceType<typeof OpenAI.APIError>, leastSeconds: number): void {
+  assert.ok(error instanceof OpenAI.RateLimitError, String(error));
+  assert.deepEqual(facts(error), [429, "rate_limit_error", "rate_limit_exceeded", null]);
+  assert.match(error.message, /deadline/);
+  const seconds = Number(error.headers?.get("retry-after"));
+  assert.ok(Number.isInteger(seconds) && seconds >= leastSeconds && seconds <= 65, `Retry-After: ${seconds}`);
+}
+
+test("a quota that leaves no room before the deadline is the client's RateLimitError, and no call is made", async () => {
+  const model = "openai_compatible/metered";
+  await offer("metered", { requestsPerMinute: 1 });
+  const soon = { headers: { "x-muster-deadline-ms": "1000" } };
+  await client.chat.completions.create({ model, messages }, soon);
+  const before = openai.requests.length;
+  for (const stream of [false, true]) {
+    assertRateLimited(await failing(client.chat.completions.create({ model, messages, stream }, soon)), 30);
+  }
+  assertRateLimited(await failing(client.completions.create({ model, prompt: "Hello" }, soon)), 30);
+  assertRateLimited(await failing(client.embeddings.create({ model, input: "Hello" }, soon)), 30);
+  assert.equal(openai.requests.length, before);
+});
+
+test("a provider that asks to wait beyond the deadline is asked once, and its Retry-After is the client's", async () => {
+  const model = "openai_compatible/resting";
+  await offer("resting");
+  openai.setFaults({ kind: "status", status: 429, type: "rate_limit_error", headers: { "retry-after": "40" } });
+  const before = openai.requests.length;
+  const soon = { headers: { "x-muster-deadline-ms": "2000" } };
+  for (const stream of [false, true]) {
+    assertRateLimited(await failing(client.chat.completions.create({ model, messages, stream }, soon)), 30);
+  }
+  assert.equal(openai.requests.length, before + 1);
+  openai.setFaults(null);
+});
+
+test("what is not there or not understood, anywhere under /v1, is an error class of the client", async () => {
+  await assert.rejects(client.models.retrieve("nobody"), OpenAI.NotFoundError);
+  await assert.rejects(client.files.list(), OpenAI.NotFoundError);
+  const model = "google/gemini-2.5-flash";
+  await assert.rejects(client.embeddings.create({ model, input: "Hello" }), OpenAI.NotFoundError);
+  await assert.rejects(client.completions.create({ model, prompt: "Hello" }), OpenAI.NotFoundError);
+  const later = { headers: { "x-muster-deadline-ms": "soon" } };
+  await assert.rejects(
+    client.chat.completions.create({ model: "gpt-4o-mini", messages }, later),
+    OpenAI.BadRequestError,
+  );
+  const nobody = new OpenAI({ baseURL: `${muster.url}/v1`, apiKey: "mst_nobody", maxRetries: 0 });
+  await assert.rejects(nobody.embeddings.create({ model, input: "Hello" }), OpenAI.AuthenticationError);
 });
