@@ -24,6 +24,11 @@ export async function openListener(url: string, onError: (error: unknown) => voi
   let listens: Promise<unknown> = Promise.resolve();
   let retryTimer: NodeJS.Timeout | undefined;
 
+  /** Closing, it may well be cut off: that is no fault any more. */
+  function report(error: unknown): void {
+    if (!closed) onError(error);
+  }
+
   async function connect(): Promise<void> {
     const next = new pg.Client({
       connectionString: url,
@@ -33,7 +38,7 @@ export async function openListener(url: string, onError: (error: unknown) => voi
       application_name: "muster-listen",
     });
     next.on("error", (error) => {
-      onError(error);
+      report(error);
       lost(next);
     });
     next.on("end", () => lost(next));
@@ -60,7 +65,7 @@ export async function openListener(url: string, onError: (error: unknown) => voi
           for (const fn of reconnectHandlers) fn();
         },
         (error) => {
-          onError(error);
+          report(error);
           retry(Math.min(2_000, delayMs * 2));
         },
       );
@@ -77,7 +82,7 @@ export async function openListener(url: string, onError: (error: unknown) => voi
         // One after the other: the driver takes no second statement before the first is answered.
         const listening = client;
         if (listening)
-          listens = listens.then(() => listening.query(`LISTEN ${pg.escapeIdentifier(channel)}`)).catch(onError);
+          listens = listens.then(() => listening.query(`LISTEN ${pg.escapeIdentifier(channel)}`)).catch(report);
       }
       return () => handlers.get(channel)?.delete(fn);
     },
