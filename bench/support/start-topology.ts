@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { startEmbeddedPostgres } from "#db";
+import { freePort } from "../../test/support/free-port.ts";
 import { cpuOfFamily, parentOf } from "./process-cost.ts";
 import type { SeedSize } from "./seed-data.ts";
 import { type BenchMuster, type Cost, startBenchMuster } from "./start-bench-muster.ts";
@@ -100,16 +100,6 @@ async function postmasterOf(url: string): Promise<number> {
   const pid = parentOf(rows[0]?.pid ?? 0) ?? 0;
   await client.end();
   return pid;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 async function startRedis(folder: string): Promise<{ url: string; process: ChildProcess }> {

@@ -2,11 +2,10 @@
  * Lighthouse on the main pages as a phone sees them, with throttling applied by the browser itself (the simulated one
  * flips on a loopback, where everything is near). `npx muster bench --only web` runs it.
  */
-import { once } from "node:events";
-import { createServer } from "node:net";
 import lighthouse from "lighthouse";
 import { chromium } from "playwright-core";
 import { chromiumFlags, findChromium } from "../../test/support/browser.ts";
+import { freePort } from "../../test/support/free-port.ts";
 import { type BenchRow, judged, median, unmeasured } from "../harness/row.ts";
 import type { BenchPage } from "./seed-pages.ts";
 import type { Session } from "./visit.ts";
@@ -110,13 +109,4 @@ function rowOf(name: string, taken: readonly Scores[]): BenchRow {
     { group, metric: name, floor: null, target, figure, note: lost === "" ? "" : `below 90: ${lost}` },
     met,
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === "string") throw new Error("No free port");
-  return address.port;
 }

@@ -3,6 +3,8 @@ import test from "node:test";
 import { compact, createAnswerCache, type StoredAnswer } from "./response-cache.ts";
 import { toStoredAnswer } from "./send-answer.ts";
 
+const renewalsBeginWithinMs = 150;
+
 /** A cache with a list that was loaded once and asked for again, and a promise of its next load. */
 async function cacheWithUsedList(connect?: Parameters<typeof createAnswerCache>[0]) {
   const cache = createAnswerCache(connect);
@@ -20,7 +22,7 @@ async function cacheWithUsedList(connect?: Parameters<typeof createAnswerCache>[
     onLoad = resolve;
   });
   const shown = () => cache.answers.fresh("list")?.identity?.toString();
-  return { cache, again, shown, rule, load };
+  return { cache, again, shown, rule, load, loads: () => loads };
 }
 
 test("what a worker's commit made old is loaded again before anybody asks", async () => {
@@ -48,9 +50,10 @@ test("so is what another process made old", async () => {
   assert.equal(shown(), '{"loads":2}');
 });
 
-test("when invalidations may have been missed, nothing of before is renewed", async () => {
+test("when invalidations may have been missed, nothing of before is renewed", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   let reset: () => void = () => undefined;
-  const { cache, shown, rule, load } = await cacheWithUsedList({
+  const { cache, loads, rule, load } = await cacheWithUsedList({
     connect: ({ onReset }) => {
       reset = onReset;
       return { usable: () => true, publish: async () => undefined };
@@ -58,20 +61,32 @@ test("when invalidations may have been missed, nothing of before is renewed", as
   });
   cache.answers.invalidate(["user:tasks"]);
   reset();
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  assert.equal(shown(), undefined);
+  t.mock.timers.tick(renewalsBeginWithinMs);
+  await new Promise(setImmediate);
+  assert.equal(loads(), 1);
   assert.equal((await cache.answers.get("list", rule, load)).result, "miss");
 });
 
-test("nothing is renewed while others wait for the database", async () => {
+test("nothing is renewed while others wait for the database", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   let busy = true;
-  const { cache, shown, rule, load } = await cacheWithUsedList({ isBusy: () => busy });
+  const { cache, loads, rule, load } = await cacheWithUsedList({ isBusy: () => busy });
+  const tick = async () => {
+    t.mock.timers.tick(renewalsBeginWithinMs);
+    await new Promise(setImmediate);
+  };
   cache.answers.invalidate(["user:tasks"]);
+  await tick();
+  assert.equal(loads(), 1, "a worker's commit");
+  for (let asked = 0; asked < 2; asked++) await cache.answers.get("list", rule, load);
   await cache.invalidate(["user:tasks"]);
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  assert.equal(shown(), undefined);
+  await tick();
+  assert.equal(loads(), 2, "a write of its own");
+  for (let asked = 0; asked < 2; asked++) await cache.answers.get("list", rule, load);
   busy = false;
-  assert.equal((await cache.answers.get("list", rule, load)).result, "miss");
+  cache.answers.invalidate(["user:tasks"]);
+  await tick();
+  assert.equal(loads(), 4, "nobody waits any more");
 });
 
 test("a large answer is kept compressed only, and takes less room", async () => {

@@ -133,16 +133,19 @@ function renew(renewals: readonly Renewal[]): void {
 function createRenewer(isBusy: () => boolean): { later(renewals: readonly Renewal[]): void; forget(): void } {
   let waiting: Renewal[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let working = 0;
 
   async function work(): Promise<void> {
+    working++;
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       if (!isBusy()) await next();
     }
+    working--;
   }
 
   function begin(): void {
     timer = undefined;
-    for (let n = 0; n < renewedTogether; n++) void work();
+    while (working < renewedTogether && waiting.length > 0) void work();
   }
 
   return {

@@ -70,8 +70,9 @@ test("a kept answer that was asked for plainly is compressed for the next who ta
   assert.equal((await get(user, page, { "accept-encoding": "identity" })).headers.get("content-encoding"), null);
 });
 
-test("where room is scarce, a large answer is kept compressed only, and is the same text for every client", async () => {
+test("where room is scarce, a large answer is kept compressed only, and is the same text for every client", async (t) => {
   const small = await startTestApi({ beside: api, cacheBytes: 200_000 });
+  t.after(() => small.close());
   const smallOrigin = await small.app.listen({ host: "127.0.0.1", port: 0 });
   const user = await userWithSquads(12);
   const { answers, isRoomScarce } = small.deps.cache;
@@ -96,7 +97,6 @@ test("where room is scarce, a large answer is kept compressed only, and is the s
   const etag = String(first.headers.get("etag"));
   assert.equal((await get({ "if-none-match": etag, "accept-encoding": "identity" })).status, 304);
   assert.equal((await get({ "accept-encoding": "identity" }, "HEAD")).status, 200);
-  await small.close();
 });
 
 test("one address, two users: each gets their own, and nobody reads behind their own write", async () => {

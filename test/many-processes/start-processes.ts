@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { uuidv7 } from "#db";
 import { createApiKey, hashPassword } from "#domain";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { freePort } from "../support/free-port.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 export const password = "a password that is long";
@@ -23,16 +23,6 @@ export interface Processes {
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const startTimeoutMs = 90_000;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
-}
 
 async function createPerson(database: TestDatabase): Promise<Processes["user"]> {
   const id = uuidv7();

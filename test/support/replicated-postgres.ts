@@ -10,9 +10,9 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import pg from "pg";
 import { startEmbeddedPostgres } from "#db";
+import { freePort } from "./free-port.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
 /** A primary and a hot standby that streams from it, both on 127.0.0.1. Linux only. */
@@ -30,16 +30,6 @@ export interface ReplicatedPostgres {
 interface Programs {
   postgres: string;
   user: { uid: number; gid: number };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 async function ask<Row extends pg.QueryResultRow>(url: string, text: string): Promise<Row[]> {

@@ -4,11 +4,12 @@ import { type Database, uuidv7 } from "#db";
 import { acceptExecution, createApiKey } from "#domain";
 import { createTestDatabase } from "../../support/database.ts";
 import { insertTask, type TestTask } from "../../support/executions.ts";
+import { freePort } from "../../support/free-port.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { check } from "./checker.ts";
 import { Client } from "./client.ts";
 import { History } from "./history.ts";
-import { freePort, type MusterOptions, type MusterProcess, startMusterProcess } from "./muster-process.ts";
+import { type MusterOptions, type MusterProcess, startMusterProcess } from "./muster-process.ts";
 import { type CrashProvider, type ProviderPlan, price, startCrashProvider } from "./provider.ts";
 import { createRandom, type Random } from "./random.ts";
 

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
-import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import type { Command, Failpoint, Report } from "./failpoints.ts";
 
@@ -45,17 +44,6 @@ export interface MusterProcess {
   readonly gone: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   /** True when the laboratory ended it (or armed a point that does). */
   expectedEnd: boolean;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 const running = new Set<ChildProcess>();

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createApiKey } from "#domain";
+import { freePort } from "../../support/free-port.ts";
 import { Client } from "../lab/client.ts";
 import { type Gauge, growthOf, readGauge } from "../lab/gauges.ts";
 import { type Laboratory, openLaboratory } from "../lab/laboratory.ts";
-import { freePort, type MusterProcess } from "../lab/muster-process.ts";
+import type { MusterProcess } from "../lab/muster-process.ts";
 import { type CrashPostgres, startCrashPostgres } from "../lab/postgres.ts";
 import { conclude, inLaboratory, type Scenario } from "../lab/scenario.ts";
 
