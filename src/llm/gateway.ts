@@ -42,6 +42,11 @@ import type { LlmCall, LlmFrame, LlmHandler, LlmReply } from "./types.ts";
 /** The accounts a user's calls may use, his own first. Return the same array until something changes: it is a key of caches. */
 export interface AccountSource {
   list(tenantId: string): readonly ProviderAccount[] | Promise<readonly ProviderAccount[]>;
+  /**
+   * One account whether or not it takes calls now, to ask after what was handed over to it; null: it is gone for good.
+   * Rejects when that cannot be said. Absent: what `list` has.
+   */
+  find?(tenantId: string, accountId: string): Promise<ProviderAccount | null>;
 }
 
 export interface GatewayDeps {
@@ -193,8 +198,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
 function economyParts(accounts: AccountSource, http: HttpProvider, store: LedgerStore) {
   return {
     http,
-    accountOf: async (tenantId: string, accountId: string) =>
-      (await accounts.list(tenantId)).find((account) => account.id === accountId) ?? null,
+    accountOf: async (tenantId: string, accountId: string, following: boolean) => {
+      if (following && accounts.find !== undefined) return accounts.find(tenantId, accountId);
+      return (await accounts.list(tenantId)).find((account) => account.id === accountId) ?? null;
+    },
     book: (records: LlmCallRecord[]) => store.writeUsage(records),
   };
 }

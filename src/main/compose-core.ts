@@ -183,7 +183,7 @@ async function compose(
     logger,
     secretBox,
     sources: {
-      accountsOf: sources.accountsOf,
+      ...sources,
       forget(userId) {
         sources.forget(userId);
         if (userId !== null) notifier.notify(accountsChannel, userId);

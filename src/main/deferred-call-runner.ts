@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { claimDeferredCalls, type DeferredWork, endDeferredCall, type Queryable, renewDeferredCalls } from "#domain";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  claimDeferredCalls,
+  type DeferredEnd,
+  type DeferredWork,
+  endDeferredCall,
+  renewDeferredCalls,
+  type Store,
+  sweepDeferredCalls,
+} from "#domain";
 import {
   asLlmError,
   type LlmHandler,
@@ -11,7 +20,7 @@ import {
 } from "#llm";
 
 export interface DeferredCallOptions {
-  db: Queryable;
+  db: Store;
   /** Of the gateway's own stores. */
   query: Query;
   call: LlmHandler;
@@ -22,6 +31,7 @@ export interface DeferredCallOptions {
   holdMs?: number;
 }
 
+const defaultPollMs = 3_000;
 /** What one process keeps open; each waits for its batch in memory. */
 const mostOpen = 5_000;
 
@@ -30,7 +40,7 @@ const mostOpen = 5_000;
  * process died joins its batch in the next. A call is worked by one process at a time; nobody has to wait for its answer.
  */
 export function startDeferredCalls(options: DeferredCallOptions): { close(): Promise<void> } {
-  const { db, pollMs = 3_000, holdMs = 30_000, onError } = options;
+  const { db, pollMs = defaultPollMs, holdMs = 30_000, onError } = options;
   const holder = randomUUID();
   const running = new Map<string, { abort: AbortController; done: Promise<void> }>();
   const closing = new AbortController();
@@ -42,6 +52,7 @@ export function startDeferredCalls(options: DeferredCallOptions): { close(): Pro
       const mine = await renewDeferredCalls(db, holder, ids, holdMs);
       for (const id of ids) if (!mine.has(id)) running.get(id)?.abort.abort();
     }
+    await sweepDeferredCalls(db);
     if (closing.signal.aborted || running.size >= mostOpen) return;
     for (const work of await claimDeferredCalls(db, holder, Math.min(200, mostOpen - running.size), holdMs)) {
       const abort = new AbortController();
@@ -75,11 +86,31 @@ export function startDeferredCalls(options: DeferredCallOptions): { close(): Pro
 }
 
 async function runOne(
-  { db, query, call }: DeferredCallOptions,
+  { db, query, call, onError, pollMs = defaultPollMs }: DeferredCallOptions,
   work: DeferredWork,
   { holder, abort, closing }: { holder: string; abort: AbortSignal; closing: AbortSignal },
 ): Promise<void> {
   const { id, userId, cache, deadlineMs } = work;
+  const ledger = postgresDeferredLedger(query, { id, userId, holder, keeps: () => closing.aborted });
+  // Answer and bill are one commit: one without the other would be paid twice, or not at all.
+  const write = (how: DeferredEnd): Promise<void> =>
+    db.transaction(async (transaction) => {
+      const inIt = (text: string, params: unknown[]) => transaction.query("deferred_call_book", text, params);
+      await ledger.book(inIt as Query);
+      await endDeferredCall(transaction, holder, id, how);
+    });
+  const end = async (how: DeferredEnd): Promise<void> => {
+    for (;;) {
+      try {
+        return await write(how);
+      } catch (error) {
+        // While the database is away the answer is kept; written twice it counts once, and not when it is another's.
+        if (abort.aborted) throw error;
+        onError(error);
+        await delay(pollMs, undefined, { ref: false });
+      }
+    }
+  };
   const context = {
     callId: id,
     deferKey: id,
@@ -93,20 +124,20 @@ async function runOne(
     deadlineMs: null,
     liveAtMs: deadlineMs,
     stream: false,
-    ledger: postgresDeferredLedger(query, { id, userId, keeps: () => closing.aborted }),
+    ledger,
   };
   let reply: LlmReply;
   try {
     reply = await call({ request: JSON.parse(work.request) as LlmRequest, context }, () => {});
   } catch (thrown) {
     const error = asLlmError(thrown);
-    if (closing.aborted) return endDeferredCall(db, holder, id, { state: "waiting" });
+    if (closing.aborted) return end({ state: "waiting" });
     // Its batch was cancelled, or it was itself (that is written already).
-    if (error.kind === "cancelled") return endDeferredCall(db, holder, id, { state: "cancelled" });
+    if (error.kind === "cancelled") return end({ state: "cancelled" });
     const { code, message } = toAppError(error);
-    return endDeferredCall(db, holder, id, { state: "failed", code, detail: message });
+    return end({ state: "failed", code, detail: message });
   }
   const { model, text, toolCalls, finishReason, usage, costNanoUsd } = reply;
   const answer = { model, text, toolCalls, finishReason, usage, costNanoUsd };
-  return endDeferredCall(db, holder, id, { state: "completed", answer });
+  return end({ state: "completed", answer });
 }

@@ -49,7 +49,7 @@ export async function createModelGateway(options: {
   const { sources, metrics, logger, tracer, redis } = options;
   const query = namedQuery(options.db);
   const gateway = createGateway({
-    accounts: { list: (tenantId) => sources.accountsOf(tenantId) },
+    accounts: { list: sources.accountsOf, find: sources.findAccount },
     tenantSecret: Buffer.from(hkdfSync("sha256", options.installationKey, "muster", "llm cache", 32)),
     cacheStore: redis ? redisCacheStore(redis) : postgresCacheStore(query),
     // Never Redis: when it dies its windows are gone, and the quota of the minute with them (ADR 0013).

@@ -1,6 +1,12 @@
 import type { Config } from "#config";
 import { type ProviderKind, providerPresets } from "#contracts";
-import { type Database, type ProviderCredentials, readProviderCredentials, type SecretBox } from "#domain";
+import {
+  type Database,
+  openProviderAccount,
+  type ProviderCredentials,
+  readProviderCredentials,
+  type SecretBox,
+} from "#domain";
 import type { PriceOverride, ProviderAccount } from "#llm";
 import type { Logger } from "#metrics";
 
@@ -65,6 +71,11 @@ export async function findLocalServers(): Promise<ProviderAccount[]> {
 export interface ProviderSources {
   /** The same array until something changes, so that others can keep what they made of it. */
   accountsOf(tenantId: string): Promise<readonly ProviderAccount[]>;
+  /**
+   * One account as it is stored now, enabled or not; null when its owner deleted it. Rejects when its key cannot be opened,
+   * or when it is one of the installation's that is not configured at present.
+   */
+  findAccount(tenantId: string, accountId: string): Promise<ProviderAccount | null>;
   /** Reads the accounts again: a user changed theirs (null: anyone did). */
   forget(tenantId: string | null): void;
 }
@@ -108,6 +119,8 @@ function pricesOf({ priceOverrides }: ProviderCredentials): Record<string, Price
 }
 
 const keptMs = 30_000;
+/** Ids of stored accounts are UUIDs; those of the installation are names. */
+const storedId = /^[0-9a-f-]{36}$/;
 
 /** Accounts of the installation (environment, local servers, the offline model) and of each user, kept for 30 s. */
 export function createProviderSources(options: {
@@ -139,6 +152,14 @@ export function createProviderSources(options: {
       kept.set(tenantId, { atMs: Date.now(), accounts });
       accounts.catch(() => kept.delete(tenantId));
       return accounts;
+    },
+    async findAccount(tenantId, accountId) {
+      const shared = [...options.shared, offlineAccount].find(({ id }) => id === accountId);
+      if (shared !== undefined) return shared;
+      if (!storedId.test(accountId))
+        throw new Error(`The installation has no provider account ${accountId} at present.`);
+      const found = await openProviderAccount(options.db, { userId: tenantId }, accountId, options.secretBox);
+      return found === null ? null : toLlmAccount(found);
     },
     forget(tenantId) {
       if (tenantId === null) kept.clear();

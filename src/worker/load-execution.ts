@@ -152,7 +152,8 @@ async function loadDeferred(db: Database, loaded: LoadedExecution): Promise<void
   const { rows } = await db.query<{ id: string }>(
     "execution_load_deferred",
     `SELECT call_id AS id FROM llm_economy_calls
-     WHERE execution_id = $1 AND state IN ('waiting', 'submitted', 'done', 'failed')`,
+     WHERE execution_id = $1
+       AND (state IN ('waiting', 'submitted', 'done', 'failed') OR state = 'live' AND live_at IS NULL)`,
     [loaded.id],
   );
   loaded.deferredCalls = new Set(rows.map((row) => row.id));

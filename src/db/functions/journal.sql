@@ -62,10 +62,10 @@ CREATE OR REPLACE FUNCTION muster_settle(p_call uuid, p_cost bigint) RETURNS jso
 DECLARE
   warnings jsonb;
 BEGIN
-  PERFORM muster_keep_hold(p_call);
-  -- The same lock order as muster_reserve.
+  -- The same lock order as muster_reserve; calls in batches come after the budgets.
   PERFORM 1 FROM budgets
     WHERE id IN (SELECT budget_id FROM budget_reservations WHERE llm_call_id = p_call) ORDER BY id FOR UPDATE;
+  PERFORM muster_keep_hold(p_call, p_cost);
   WITH gone AS (
     DELETE FROM budget_reservations WHERE llm_call_id = p_call RETURNING budget_id, amount_nano_usd
   ), settled AS (
@@ -389,8 +389,16 @@ BEGIN
           IF (c->>'attempt')::integer > 1 THEN
             PERFORM muster_settle((c->>'id')::uuid, COALESCE((c->>'spentNanoUsd')::bigint, 0));
           END IF;
-          v_result := muster_reserve((c->>'id')::uuid, a_user[i], a_squad[i], a_id[i], (c->>'inputCostNanoUsd')::bigint,
-            (c->>'outputNanoUsdPerToken')::bigint, (c->>'maxOutputTokens')::integer, (c->>'minOutputTokens')::integer);
+          IF a_lane[i] = 'economy' AND (c->>'attempt')::integer = 1 THEN
+            v_result := muster_reserve_again((c->>'id')::uuid, ARRAY(
+                SELECT l.id FROM llm_calls l
+                WHERE l.execution_id = a_id[i] AND l.step_id = (c->>'stepId')::uuid AND l.key = c->>'key'),
+              a_user[i], a_squad[i], a_id[i], (c->>'inputCostNanoUsd')::bigint,
+              (c->>'outputNanoUsdPerToken')::bigint, (c->>'maxOutputTokens')::integer, (c->>'minOutputTokens')::integer);
+          ELSE
+            v_result := muster_reserve((c->>'id')::uuid, a_user[i], a_squad[i], a_id[i], (c->>'inputCostNanoUsd')::bigint,
+              (c->>'outputNanoUsdPerToken')::bigint, (c->>'maxOutputTokens')::integer, (c->>'minOutputTokens')::integer);
+          END IF;
         END IF;
         IF v_result->>'outcome' = 'granted' THEN
           g_call := g_call || c;
@@ -566,7 +574,8 @@ BEGIN
     RETURNING l.id, l.step_id, l.message_id, l.provider, l.model, l.input_tokens,
       CASE WHEN t.lane = 'economy' AND EXISTS (
         SELECT FROM llm_economy_calls e
-        WHERE e.execution_id = t.id AND e.call_id = l.id AND e.state IN ('waiting', 'submitted', 'done', 'failed')
+        WHERE e.execution_id = t.id AND e.call_id = l.id
+          AND (e.state IN ('waiting', 'submitted', 'done', 'failed') OR e.state = 'live' AND e.live_at IS NULL)
       ) THEN 0 ELSE l.reserved_nano_usd END AS reserved_nano_usd,
       t.user_id, t.squad_id, t.lane
   LOOP

@@ -147,17 +147,20 @@ BEGIN
 END $$;
 
 -- A batch may still answer a call that has left it. When such a call's reservation is settled, what the answer can cost at
--- most is kept out of it under an id of its own, until the batch has ended (muster_end_holds). The sum of what is reserved
--- stays the same, so that no budget can refuse it.
-CREATE OR REPLACE FUNCTION muster_keep_hold(p_call uuid) RETURNS void LANGUAGE plpgsql AS $$
+-- most is kept out of it under an id of its own, until the batch has ended (muster_end_holds). So it is with an answer that
+-- is there and was not taken (p_cost 0), until somebody takes it or nobody wants it any more (muster_drop_answer). The sum
+-- of what is reserved stays the same, so that no budget can refuse it. The caller has locked the budgets.
+DROP FUNCTION IF EXISTS muster_keep_hold(uuid);
+CREATE OR REPLACE FUNCTION muster_keep_hold(p_call uuid, p_cost bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   c record;
   hold uuid;
 BEGIN
   FOR c IN
     SELECT e.key, e.most_nano_usd FROM llm_economy_calls e JOIN llm_batches b ON b.id = e.llm_batch_id
-    WHERE e.call_id = p_call AND e.hold_id IS NULL AND e.most_nano_usd > 0 AND e.state IN ('submitted', 'cancelled')
-      AND b.state IN ('submitting', 'running', 'cancelling')
+    WHERE e.call_id = p_call AND e.hold_id IS NULL AND e.most_nano_usd > 0
+      AND (e.state IN ('submitted', 'cancelled') AND b.state IN ('submitting', 'running', 'cancelling')
+        OR e.state = 'done' AND p_cost = 0)
     ORDER BY e.key FOR UPDATE OF e
   LOOP
     hold := gen_random_uuid();
@@ -172,6 +175,39 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Reserves for a call that was asked before (p_former: under which ids). If its batch still has it, or has answered it, the
+-- hold is what that costs: it becomes the reservation again, so that a budget which had room for the call once has it still.
+CREATE OR REPLACE FUNCTION muster_reserve_again(
+  p_call uuid, p_former uuid[], p_user uuid, p_squad uuid, p_execution uuid,
+  p_input_cost bigint, p_output_price bigint, p_max_tokens integer, p_min_tokens integer
+) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
+  tokens integer;
+  answer jsonb;
+BEGIN
+  BEGIN
+    FOR c IN
+      SELECT key, hold_id, (request::json->>'maxOutputTokens')::integer AS tokens FROM llm_economy_calls
+      WHERE call_id = ANY (p_former) AND hold_id IS NOT NULL AND state IN ('submitted', 'done') ORDER BY key FOR UPDATE
+    LOOP
+      -- Should it be answered another way after all, settling this call keeps the hold out again.
+      UPDATE llm_economy_calls SET hold_id = NULL, call_id = p_call WHERE key = c.key;
+      PERFORM muster_settle(c.hold_id, 0);
+      tokens := LEAST(c.tokens, p_max_tokens);
+    END LOOP;
+    answer := muster_reserve(p_call, p_user, p_squad, p_execution, p_input_cost, p_output_price,
+      COALESCE(tokens, p_max_tokens), COALESCE(tokens, p_min_tokens));
+    IF tokens IS NOT NULL AND answer->>'outcome' <> 'granted' THEN
+      -- The holds are to stand as they did.
+      RAISE EXCEPTION USING ERRCODE = 'MU001';
+    END IF;
+  EXCEPTION WHEN SQLSTATE 'MU001' THEN
+    NULL;
+  END;
+  RETURN answer;
+END $$;
+
 -- A deferred call's time is up. It goes live if every budget has room for its batch's answer beside the live one (whose
 -- reservation it has already); if not it stays in its batch. Returns the state in which it is now.
 CREATE OR REPLACE FUNCTION muster_economy_live(p_key text) RETURNS text LANGUAGE plpgsql AS $$
@@ -180,14 +216,15 @@ DECLARE
   hold uuid := gen_random_uuid();
   month date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
 BEGIN
+  -- As everywhere: first the budgets, then the call.
+  PERFORM 1 FROM budgets b JOIN llm_economy_calls e ON e.key = p_key
+    AND (b.level, b.scope_id) IN (('execution', e.execution_id), ('squad', (e.booking->>'squadId')::uuid), ('instance', e.user_id))
+    ORDER BY b.id FOR UPDATE OF b;
   SELECT * INTO c FROM llm_economy_calls WHERE key = p_key FOR UPDATE;
   IF NOT FOUND OR c.state NOT IN ('waiting', 'submitted') THEN
     RETURN c.state;
   END IF;
   IF c.state = 'submitted' AND c.hold_id IS NULL AND c.most_nano_usd > 0 THEN
-    PERFORM 1 FROM budgets
-      WHERE (level, scope_id) IN (('execution', c.execution_id), ('squad', (c.booking->>'squadId')::uuid), ('instance', c.user_id))
-      ORDER BY id FOR UPDATE;
     WITH rolled AS (
       SELECT id, CASE WHEN period = 'month' AND period_start < month THEN 0 ELSE spent_nano_usd END AS spent,
         CASE WHEN period = 'month' THEN month ELSE period_start END AS starts
@@ -215,59 +252,141 @@ BEGIN
   RETURN 'live';
 END $$;
 
--- The batch has ended: what it cost for calls that had left it (p_costs by key; absent: nothing, null: all that was held)
--- counts as spent, the rest is free again.
+-- Locks the budgets that a batch's calls have something reserved against, before anything of the calls themselves.
+CREATE OR REPLACE FUNCTION muster_lock_batch_budgets(p_batch uuid) RETURNS void LANGUAGE sql AS $$
+  SELECT FROM budgets WHERE id = ANY (ARRAY(
+    SELECT r.budget_id FROM llm_economy_calls e JOIN budget_reservations r ON r.llm_call_id = e.call_id WHERE e.llm_batch_id = p_batch
+    UNION ALL
+    SELECT r.budget_id FROM llm_economy_calls e JOIN budget_reservations r ON r.llm_call_id = e.hold_id WHERE e.llm_batch_id = p_batch
+  )) ORDER BY id FOR UPDATE
+$$;
+
+-- The batch has ended, its calls have their outcomes: what it cost for calls that had left it (p_costs by key; absent:
+-- nothing, null: all that was held) counts as spent, the rest is free again. Where an answer waits for its call to be asked
+-- again its hold stays.
 CREATE OR REPLACE FUNCTION muster_end_holds(p_batch uuid, p_costs jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   c record;
 BEGIN
+  PERFORM muster_lock_batch_budgets(p_batch);
   -- A call whose own reservation is still open (its process died): the hold is kept out of that first.
-  PERFORM muster_keep_hold(call_id) FROM llm_economy_calls WHERE llm_batch_id = p_batch AND state = 'cancelled' AND hold_id IS NULL;
-  FOR c IN SELECT key, hold_id FROM llm_economy_calls WHERE llm_batch_id = p_batch AND hold_id IS NOT NULL ORDER BY key FOR UPDATE LOOP
+  PERFORM muster_keep_hold(call_id, NULL) FROM llm_economy_calls WHERE llm_batch_id = p_batch AND state = 'cancelled' AND hold_id IS NULL;
+  FOR c IN
+    SELECT key, hold_id FROM llm_economy_calls WHERE llm_batch_id = p_batch AND hold_id IS NOT NULL AND state <> 'done' ORDER BY key FOR UPDATE
+  LOOP
     PERFORM muster_settle(c.hold_id, CASE WHEN p_costs ? c.key THEN (p_costs->>c.key)::bigint ELSE 0 END);
     UPDATE llm_economy_calls SET hold_id = NULL WHERE key = c.key;
   END LOOP;
 END $$;
 
+-- Nobody wants an answer that is there: what it cost counts as spent and stands on the bill, and it is forgotten.
+CREATE OR REPLACE FUNCTION muster_drop_answer(p_key text, p_cost bigint, p_rows jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  hold uuid;
+BEGIN
+  PERFORM 1 FROM budgets WHERE id IN (
+    SELECT r.budget_id FROM llm_economy_calls e JOIN budget_reservations r ON r.llm_call_id = e.hold_id WHERE e.key = p_key
+  ) ORDER BY id FOR UPDATE;
+  DELETE FROM llm_economy_calls WHERE key = p_key AND state = 'done' AND hold_id IS NOT NULL RETURNING hold_id INTO hold;
+  IF FOUND THEN
+    PERFORM muster_settle(hold, p_cost);
+    PERFORM muster_write_usage(p_rows);
+  END IF;
+END $$;
+
 -- The batch can be followed no more, and nobody will tell what it cost: the most that it can cost, for the calls that still
--- waited for it (they fail) and for those that had left it, counts as spent.
-CREATE OR REPLACE FUNCTION muster_lose_batch(p_batch uuid, p_error text) RETURNS void LANGUAGE plpgsql AS $$
+-- waited for it (they fail) and for those that had left it, counts as spent; the bill says `lost` (p_rows). Nothing happens
+-- when it has ended meanwhile.
+DROP FUNCTION IF EXISTS muster_lose_batch(uuid, text);
+CREATE OR REPLACE FUNCTION muster_lose_batch(p_batch uuid, p_error text, p_rows jsonb DEFAULT '[]') RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   c record;
 BEGIN
-  PERFORM muster_keep_hold(call_id) FROM llm_economy_calls WHERE llm_batch_id = p_batch AND state IN ('submitted', 'cancelled') AND hold_id IS NULL;
-  FOR c IN SELECT key, hold_id FROM llm_economy_calls WHERE llm_batch_id = p_batch AND hold_id IS NOT NULL ORDER BY key FOR UPDATE LOOP
+  PERFORM muster_lock_batch_budgets(p_batch);
+  PERFORM 1 FROM llm_batches WHERE id = p_batch AND state IN ('submitting', 'running', 'cancelling') FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  PERFORM muster_keep_hold(call_id, NULL) FROM llm_economy_calls WHERE llm_batch_id = p_batch AND state IN ('submitted', 'cancelled') AND hold_id IS NULL;
+  FOR c IN
+    SELECT key, hold_id FROM llm_economy_calls WHERE llm_batch_id = p_batch AND hold_id IS NOT NULL AND state <> 'done' ORDER BY key FOR UPDATE
+  LOOP
     PERFORM muster_settle(c.hold_id, NULL);
     UPDATE llm_economy_calls SET hold_id = NULL WHERE key = c.key;
   END LOOP;
+  PERFORM muster_write_usage(p_rows);
   UPDATE llm_economy_calls SET state = 'failed', result = p_error WHERE llm_batch_id = p_batch AND state = 'submitted';
   UPDATE llm_batches SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'failed' END, error = p_error,
     ended_at = clock_timestamp() WHERE id = p_batch;
 END $$;
 
--- Reserves for a deferred call. What a dead process had reserved for it goes back, unless a live request of it was under
--- way: then all of it counts as spent. A call that is on the bill already (its process died before it could say so) is
--- granted without a reservation: it is answered by what is kept.
-CREATE OR REPLACE FUNCTION muster_reserve_deferred(
-  p_call uuid, p_user uuid, p_input_cost bigint, p_output_price bigint, p_max_tokens integer, p_min_tokens integer
-) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Settles what a process left reserved for a deferred call. A live request that it left without a word counts as spent with
+-- all of that, and the bill says `lost` (p_lost: provider, model, account and input tokens, where they are known); a call in
+-- its batch, or answered by it, costs nothing more. The caller holds the row of the deferred call.
+CREATE OR REPLACE FUNCTION muster_leave_deferred(p_call uuid, p_user uuid, p_lost jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  left_open bigint;
+  was_live boolean;
 BEGIN
-  PERFORM 1 FROM budget_reservations WHERE llm_call_id = p_call;
-  IF FOUND THEN
-    PERFORM muster_settle(p_call, CASE WHEN EXISTS (
-      SELECT FROM llm_economy_calls WHERE call_id = p_call AND state IN ('waiting', 'submitted', 'done', 'failed', 'cancelled')
-    ) THEN 0 END);
+  PERFORM 1 FROM budgets WHERE level = 'instance' AND scope_id = p_user FOR UPDATE;
+  SELECT max(amount_nano_usd) INTO left_open FROM budget_reservations WHERE llm_call_id = p_call;
+  -- Calls at providers without batches have no row there: they are live from the beginning.
+  SELECT COALESCE(bool_or(live_at IS NOT NULL), left_open IS NOT NULL) INTO was_live FROM llm_economy_calls WHERE call_id = p_call;
+  IF was_live THEN
+    UPDATE llm_economy_calls SET live_at = NULL WHERE call_id = p_call AND live_at IS NOT NULL;
+    INSERT INTO llm_usage (id, user_id, provider, model, account_id, lane, outcome, cache_result, input_tokens, output_tokens,
+      estimated, cost_nano_usd)
+    VALUES (gen_random_uuid(), p_user, COALESCE(p_lost->>'provider', 'unknown'), p_lost->>'model', (p_lost->>'accountId')::uuid,
+      'economy', 'lost', 'bypass', COALESCE((p_lost->>'inputTokens')::integer, 0), 0, true, left_open);
   END IF;
-  PERFORM 1 FROM llm_usage WHERE id = p_call;
-  IF FOUND THEN
-    RETURN jsonb_build_object('outcome', 'granted', 'maxOutputTokens', p_max_tokens);
-  END IF;
-  RETURN muster_reserve(p_call, p_user, NULL, NULL, p_input_cost, p_output_price, p_max_tokens, p_min_tokens);
+  PERFORM muster_settle(p_call, CASE WHEN was_live THEN NULL ELSE 0 END);
 END $$;
 
--- Settles a deferred call's reservation and writes its bill in one transaction: neither is there without the other.
-CREATE OR REPLACE FUNCTION muster_settle_deferred(p_call uuid, p_cost bigint, p_rows jsonb) RETURNS void LANGUAGE plpgsql AS $$
+-- Deferred calls that were cancelled while no living process worked them: nobody else settles what is reserved for them.
+CREATE OR REPLACE FUNCTION muster_sweep_deferred() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  c record;
 BEGIN
-  PERFORM muster_settle(p_call, p_cost);
-  PERFORM muster_write_usage(p_rows);
+  FOR c IN
+    SELECT d.id, d.user_id, d.model FROM deferred_calls d
+    WHERE d.id IN (SELECT llm_call_id FROM budget_reservations WHERE llm_call_id IS NOT NULL)
+      AND d.state <> 'waiting' AND (d.held_until IS NULL OR d.held_until < clock_timestamp())
+    ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED
+  LOOP
+    -- Should its process live after all, it has nothing to say any more.
+    UPDATE deferred_calls SET holder = NULL WHERE id = c.id;
+    PERFORM muster_leave_deferred(c.id, c.user_id, COALESCE(
+      (SELECT jsonb_build_object('provider', e.provider, 'model', e.model, 'accountId', e.booking->>'accountId')
+       FROM llm_economy_calls e WHERE e.call_id = c.id AND e.live_at IS NOT NULL LIMIT 1),
+      jsonb_build_object('model', c.model)));
+  END LOOP;
+END $$;
+
+-- Reserves for a deferred call on behalf of the process that works it (p_holder; another is told to stop).
+DROP FUNCTION IF EXISTS muster_reserve_deferred(uuid, uuid, bigint, bigint, integer, integer);
+CREATE OR REPLACE FUNCTION muster_reserve_deferred(
+  p_call uuid, p_holder uuid, p_input_cost bigint, p_output_price bigint, p_max_tokens integer, p_min_tokens integer, p_lost jsonb
+) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  owner uuid;
+BEGIN
+  SELECT user_id INTO owner FROM deferred_calls WHERE id = p_call AND holder = p_holder FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    RETURN jsonb_build_object('outcome', 'stop', 'reason', 'taken_over');
+  END IF;
+  PERFORM muster_leave_deferred(p_call, owner, p_lost);
+  RETURN muster_reserve_again(p_call, ARRAY[p_call], owner, NULL, NULL, p_input_cost, p_output_price, p_max_tokens, p_min_tokens);
+END $$;
+
+-- Settles what is reserved for a deferred call and writes its bill, if the process still works it; what it cost otherwise is
+-- counted as lost already.
+DROP FUNCTION IF EXISTS muster_settle_deferred(uuid, bigint, jsonb);
+CREATE OR REPLACE FUNCTION muster_settle_deferred(p_call uuid, p_holder uuid, p_cost bigint, p_rows jsonb) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM 1 FROM deferred_calls WHERE id = p_call AND holder = p_holder FOR NO KEY UPDATE;
+  IF FOUND THEN
+    PERFORM muster_settle(p_call, p_cost);
+    PERFORM muster_write_usage(p_rows);
+    UPDATE llm_economy_calls SET live_at = NULL WHERE call_id = p_call AND live_at IS NOT NULL;
+  END IF;
 END $$;

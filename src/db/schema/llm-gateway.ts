@@ -72,6 +72,8 @@ export const llmEconomyCalls = pgTable(
     /** The most its batch can cost, and under which id it is held against the budgets once the call has left it. */
     mostNanoUsd: bigint("most_nano_usd", { mode: "number" }),
     holdId: uuid("hold_id"),
+    /** Since when a live request of it is under way whose end is not booked. */
+    liveAt: instant("live_at"),
     submittedAt: instant("submitted_at"),
     createdAt: instant("created_at").notNull().defaultNow(),
   },
@@ -81,6 +83,7 @@ export const llmEconomyCalls = pgTable(
     index("idx_llm_economy_calls_open")
       .on(table.userId, table.accountId, table.model, table.createdAt)
       .where(sql`${table.state} IN ('waiting', 'submitted')`),
+    index("idx_llm_economy_calls_held").on(table.key).where(sql`${table.holdId} IS NOT NULL`),
     index("idx_llm_economy_calls_batch").on(table.llmBatchId),
     index("idx_llm_economy_calls_execution_id").on(table.executionId),
   ],

@@ -5,4 +5,11 @@ export {
   listDeferredCalls,
   readDeferredCall,
 } from "./deferred-calls.ts";
-export { claimDeferredCalls, type DeferredWork, endDeferredCall, renewDeferredCalls } from "./work-deferred-calls.ts";
+export {
+  claimDeferredCalls,
+  type DeferredEnd,
+  type DeferredWork,
+  endDeferredCall,
+  renewDeferredCalls,
+  sweepDeferredCalls,
+} from "./work-deferred-calls.ts";

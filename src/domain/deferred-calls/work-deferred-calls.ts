@@ -48,6 +48,11 @@ export async function renewDeferredCalls(
   return new Set(rows.map(({ id }) => id));
 }
 
+/** Settles what is reserved for calls that were cancelled while no living process worked them. */
+export async function sweepDeferredCalls(db: Queryable): Promise<void> {
+  await db.query("deferred_calls_sweep", "SELECT muster_sweep_deferred()");
+}
+
 export type DeferredEnd =
   | { state: "completed"; answer: DeferredAnswer }
   | { state: "failed"; code: ErrorCode; detail: string }

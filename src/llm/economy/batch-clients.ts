@@ -144,8 +144,10 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
           } = line as {
             custom_id: string;
             response?: { status_code: number; body: { error?: { message?: string } } } | null;
-            error?: { message?: string } | null;
+            error?: { code?: string; message?: string } | null;
           };
+          // As with Anthropic: it was not asked in time, which is not this call's fault, and costs nothing.
+          if (error?.code === "batch_expired" || error?.code === "batch_cancelled") continue;
           if (response?.status_code === 200) results.set(key, { answer: response.body });
           else
             results.set(key, {

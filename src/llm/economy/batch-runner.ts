@@ -10,15 +10,20 @@ import { ResponsesParser } from "../providers/openai-responses.ts";
 import type { ProviderAccount } from "../providers/provider.ts";
 import type { AnswerParser } from "../providers/wire-reader.ts";
 import type { LlmCallRecord } from "../records.ts";
-import type { LlmRequest } from "../types.ts";
+import { usageRow } from "../stores/postgres-ledger.ts";
+import { requestTokens } from "../tokens.ts";
+import type { LlmRequest, LlmUsage } from "../types.ts";
 import { anthropicBatchClient, type BatchClient, openAiBatchClient } from "./batch-clients.ts";
 import type { EconomyStore, ItemOutcome, OpenBatch, OrphanCall } from "./economy-store.ts";
 
 export interface BatchRunnerOptions {
   http: HttpProvider;
   store: EconomyStore;
-  /** The account a stored call was meant for; null when it is gone. */
-  accountOf: (userId: string, accountId: string) => Promise<ProviderAccount | null>;
+  /**
+   * The account a stored call was meant for; null when it is gone. `following` what was handed over, one that takes no new
+   * calls will do; should it be away for the time being only, this rejects.
+   */
+  accountOf: (userId: string, accountId: string, following: boolean) => Promise<ProviderAccount | null>;
   /** Writes the bill of answers that nobody waits for any more. */
   book: (records: LlmCallRecord[]) => Promise<void>;
   /** Calls per batch, and how long the first waits for others. */
@@ -30,8 +35,11 @@ export interface BatchRunnerOptions {
   onError: (error: unknown) => void;
 }
 
-/** Providers end a batch within a day; one that cannot be asked after for so long is not waited for. */
-const followedMs = 48 * 3_600_000;
+const HOUR_MS = 3_600_000;
+/** Providers end a batch within a day; one that they do not let Muster ask after for so long is not waited for. */
+const refusedMs = 48 * HOUR_MS;
+/** After this they have deleted the results (29 days at Anthropic, 30 at OpenAI): until then an outage may end. */
+const unreachableMs = 30 * 24 * HOUR_MS;
 
 /** Parses the JSON of a provider's whole answer. */
 export function batchAnswerParser(
@@ -68,6 +76,7 @@ export class BatchRunner {
   async round(signal: AbortSignal): Promise<boolean> {
     const { store, turnMs, size, collectMs, onError } = this.#options;
     if (!(await store.takeTurn(this.#id, turnMs))) return false;
+    await this.#dropLeftAnswers();
     await store.prune();
     while (await store.makeBatch({ size, collectMs }));
     for (const batch of await store.openBatches()) {
@@ -85,23 +94,36 @@ export class BatchRunner {
 
   async #goOn(batch: OpenBatch, signal: AbortSignal): Promise<void> {
     const { store, accountOf, now } = this.#options;
-    const account = await accountOf(batch.userId, batch.accountId);
-    const client = account === null ? undefined : this.#clients[account.kind];
-    if (account === null || client === undefined) {
-      // Handed over, it is the provider's to charge, though nobody can ask for its answers any more.
-      const lose = batch.attempts > 0 ? store.lost : store.refused;
-      await lose(batch.id, "The provider account is gone.");
-    } else if (batch.providerBatchId === null) {
-      await this.#submit(batch, account, client, signal);
-    } else {
-      await this.#follow({ ...batch, providerBatchId: batch.providerBatchId }, account, client, signal).catch(
-        async (error: unknown) => {
-          if (!signal.aborted && now() - batch.createdAtMs > followedMs)
-            await store.lost(batch.id, asLlmError(error).message);
-          throw error;
-        },
-      );
+    try {
+      const account = await accountOf(batch.userId, batch.accountId, batch.attempts > 0);
+      const client = account === null ? undefined : this.#clients[account.kind];
+      if (account === null || client === undefined) {
+        // Handed over, it is the provider's to charge, though nobody can ask for its answers any more.
+        if (batch.attempts > 0) await this.#lose(batch.id, "The provider account is gone.");
+        else await store.refused(batch.id, "The provider account is gone.");
+      } else if (batch.providerBatchId === null) {
+        await this.#submit(batch, account, client, signal);
+      } else {
+        await this.#follow({ ...batch, providerBatchId: batch.providerBatchId }, account, client, signal);
+      }
+    } catch (thrown) {
+      const error = asLlmError(thrown);
+      const waitMs = error.kind === "internal" || isRepeatable(error) ? unreachableMs : refusedMs;
+      const mayBeThere = batch.attempts > 0 && !signal.aborted;
+      if (mayBeThere && now() - batch.createdAtMs > waitMs) await this.#lose(batch.id, error.message);
+      throw error;
     }
+  }
+
+  async #lose(batchId: string, error: string): Promise<void> {
+    const { store, now } = this.#options;
+    const calls = await store.orphans(batchId, { waiting: true });
+    const atMs = now();
+    await store.lost(
+      batchId,
+      error,
+      calls.map((call) => lostRow(call, batchId, atMs)),
+    );
   }
 
   async #submit(batch: OpenBatch, account: ProviderAccount, client: BatchClient, signal: AbortSignal): Promise<void> {
@@ -122,7 +144,8 @@ export class BatchRunner {
     } catch (thrown) {
       const error = asLlmError(thrown);
       // What may have arrived is looked for in the next round; a plain refusal stays one.
-      if (error.kind !== "internal" && error.kind !== "cancelled" && !isRepeatable(error)) {
+      const mayHaveArrived = error.kind === "internal" || error.kind === "cancelled" || error.kind === "timeout_total";
+      if (!mayHaveArrived && !isRepeatable(error)) {
         await store.refused(batch.id, error.message);
       }
       throw error;
@@ -149,7 +172,8 @@ export class BatchRunner {
       if ("answer" in result) outcomes.push({ key, state: "done", result: JSON.stringify(result.answer) });
       else outcomes.push({ key, state: "failed", result: result.error });
     }
-    await store.deliver(batch.id, outcomes, await this.#bookOrphans(batch, results));
+    await store.deliver(batch.id, outcomes);
+    await store.ended(batch.id, await this.#bookOrphans(batch, results));
   }
 
   /** Answers of calls that were cancelled or went live meanwhile cost what they cost: the bill says so. */
@@ -170,13 +194,53 @@ export class BatchRunner {
     if (records.length > 0) await book(records);
     return costs;
   }
+
+  /** So do answers that came, and that nobody took before their execution or deferred call was over. */
+  async #dropLeftAnswers(): Promise<void> {
+    const { store, now, onError } = this.#options;
+    for (const left of await store.leftAnswers()) {
+      try {
+        const record = recordOf(left, JSON.parse(left.result), left.batchId, now());
+        await store.dropAnswer(left.key, record.costNanoUsd, [usageRow(record)]);
+      } catch (error) {
+        // Not to be read: the most that it can have cost.
+        onError(error);
+        await store.dropAnswer(left.key, null, [lostRow(left, left.batchId, now())]);
+      }
+    }
+  }
 }
 
 function recordOf(orphan: OrphanCall, answer: unknown, batchId: string, atMs: number): LlmCallRecord {
-  const { booking, request, provider, model, userId } = orphan;
+  const { booking, request, provider } = orphan;
   const parser = batchAnswerParser(provider, answer, request.request, () => {});
   parser.body(answer);
   const { usage } = parser.answer();
+  const costNanoUsd = booking.price === null ? null : costOf(booking.price, usage, BATCH_DISCOUNT);
+  return baseRecord(orphan, usage, costNanoUsd, batchId, atMs);
+}
+
+/** On the bill, a call that its batch may have answered: nobody will tell what it used. */
+function lostRow(orphan: OrphanCall, batchId: string, atMs: number): Record<string, unknown> {
+  const usage = {
+    inputTokens: requestTokens(orphan.request.request).expected,
+    cacheReadTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 0,
+    reasoningTokens: 0,
+    estimated: true,
+  };
+  return { ...usageRow(baseRecord(orphan, usage, orphan.mostNanoUsd, batchId, atMs)), outcome: "lost" };
+}
+
+function baseRecord(
+  orphan: OrphanCall,
+  usage: LlmUsage,
+  costNanoUsd: number | null,
+  batchId: string,
+  atMs: number,
+): LlmCallRecord {
+  const { booking, provider, model, userId } = orphan;
   return {
     callId: stableId(batchId, orphan.key),
     tenantId: userId,
@@ -191,7 +255,7 @@ function recordOf(orphan: OrphanCall, answer: unknown, batchId: string, atMs: nu
     errorKind: "cancelled",
     cacheResult: "bypass",
     usage,
-    costNanoUsd: booking.price === null ? null : costOf(booking.price, usage, BATCH_DISCOUNT),
+    costNanoUsd,
     savedNanoUsd: null,
     attempts: 1,
     durationMs: 0,

@@ -285,3 +285,58 @@ test("a batch that the provider refuses sends its calls live; so does a provider
   await gateway.close();
   await server.close();
 });
+
+test("a call that OpenAI did not come to before its batch expired goes live", async () => {
+  const server = await startOpenAiServer({ batchesExpire: true });
+  const tenantId = await insertUser(query);
+  const { gateway } = economyGateway(query, [accountOf("openai", server, tenantId)]);
+  const reply = await gateway.complete(testCall({ model }, { lane: "economy", tenantId }));
+  assert.equal(reply.text, "You said: Hello");
+  assert.equal(server.ledger.length, 1);
+  const [batch] = await batchesOf(tenantId);
+  assert.deepEqual([batch?.state, batch?.failed_calls], ["ended", 0]);
+  await gateway.close();
+  await server.close();
+});
+
+for (const [what, patienceHours] of [
+  ["the provider refuses to be asked about", 48],
+  ["cannot be asked about for an outage", 30 * 24],
+] as const) {
+  test(`a batch that ${what} is given up after ${patienceHours} hours, not before`, async () => {
+    const server = await startOpenAiServer({ batchesNeverEnd: true });
+    const tenantId = await insertUser(query);
+    const accounts = [accountOf("openai", server, tenantId)];
+    let hoursLater = 0;
+    const { gateway, lane, errors } = economyGateway(query, accounts, {
+      now: () => Date.now() + hoursLater * 3_600_000,
+      patienceMs: 90 * 24 * 3_600_000,
+    });
+    lane.start();
+    const failed = assert.rejects(gateway.complete(testCall({ model }, { lane: "economy", tenantId })), /batch/);
+    await until(
+      () => batchesOf(tenantId),
+      ([batch]) => batch?.state === "running",
+    );
+    // Another server answers 404 to the batch's id; one that is closed answers nothing.
+    const other = await startOpenAiServer();
+    const outage = patienceHours > 48;
+    if (outage) await other.close();
+    accounts[0] = accountOf("openai", other, tenantId);
+    hoursLater = patienceHours - 1;
+    const seen = errors.length;
+    await until(
+      async () => errors.length,
+      (count) => count >= seen + 3,
+    );
+    assert.equal((await batchesOf(tenantId))[0]?.state, "running");
+    hoursLater = patienceHours + 1;
+    await failed;
+    assert.equal((await batchesOf(tenantId))[0]?.state, "failed");
+    const [bill] = await usageOf(tenantId);
+    assert.ok(bill?.outcome === "lost" && bill.cost > 0);
+    await gateway.close();
+    await server.close();
+    if (!outage) await other.close();
+  });
+}

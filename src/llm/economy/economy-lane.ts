@@ -82,6 +82,7 @@ class Lane implements EconomyLane {
         await store.release(key);
         throw new LlmError("cancelled", "The batch of this call was cancelled.");
       default:
+        await store.beginLive(key);
         return live(call, onFrame);
     }
   }

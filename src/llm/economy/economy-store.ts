@@ -70,6 +70,14 @@ export interface OrphanCall {
   model: string;
   request: EconomyRequest;
   booking: EconomyBooking;
+  mostNanoUsd: number | null;
+}
+
+/** An answer that nobody takes. */
+export interface LeftAnswer extends OrphanCall {
+  batchId: string;
+  /** The answer's JSON. */
+  result: string;
 }
 
 /**
@@ -87,6 +95,8 @@ export interface EconomyStore {
    * have no room for both it stays in its batch. The entry as it is then; null: forgotten meanwhile.
    */
   goLive(key: string): Promise<EconomyEntry | null>;
+  /** A live request of the call begins: should nobody settle what it cost, all that was reserved for it counts as spent. */
+  beginLive(key: string): Promise<void>;
   /** Asked again, the call starts anew; what its batch still says is booked under its old key, followed by a slash. */
   release(key: string): Promise<void>;
   /** Forgets the call: asked again, it starts anew. */
@@ -104,20 +114,23 @@ export interface EconomyStore {
   /** True when a batch of ours over this account has this id of the provider. */
   isKnown(accountId: string, providerBatchId: string): Promise<boolean>;
   progress(batchId: string, done: number, failed: number): Promise<void>;
-  /** Calls of the batch that left it before their result came. */
-  orphans(batchId: string): Promise<OrphanCall[]>;
-  /**
-   * The batch's end: each call gets its outcome, those without one go live. What was held for calls that had left it is
-   * settled with what they cost (by key).
-   */
-  deliver(batchId: string, outcomes: readonly ItemOutcome[], leftCosts: Record<string, number | null>): Promise<void>;
+  /** Each call that still waits for the batch gets its outcome; those without one go live. No call can leave it any more. */
+  deliver(batchId: string, outcomes: readonly ItemOutcome[]): Promise<void>;
+  /** Calls of the batch that left it before their result came; with `waiting`, those that are in it too. */
+  orphans(batchId: string, options?: { waiting: boolean }): Promise<OrphanCall[]>;
+  /** The batch's end. What was held for calls that had left it is settled with what they cost (by key). */
+  ended(batchId: string, leftCosts: Record<string, number | null>): Promise<void>;
+  /** Answers whose execution or deferred call ended without taking them. */
+  leftAnswers(): Promise<LeftAnswer[]>;
+  /** Forgets such an answer, settles what was held for it with its cost, and writes its bill. */
+  dropAnswer(key: string, costNanoUsd: number | null, bill: readonly Record<string, unknown>[]): Promise<void>;
   /** The provider refused the batch: its calls go live. */
   refused(batchId: string, error: string): Promise<void>;
   /**
    * The provider has the batch, but it can be followed no more: its calls fail, and the most that it can cost counts as spent
-   * in every budget, since nobody will tell what it did cost.
+   * in every budget, since nobody will tell what it did cost. `bill`: a row for each, in the same commit.
    */
-  lost(batchId: string, error: string): Promise<void>;
+  lost(batchId: string, error: string, bill: readonly Record<string, unknown>[]): Promise<void>;
   /** Drops calls of executions that ended, cancels batches that nobody waits for, forgets what is old. */
   prune(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import type {
   EconomyState,
   EconomyStore,
   ItemOutcome,
+  LeftAnswer,
   OpenBatch,
   OrphanCall,
 } from "./economy-store.ts";
@@ -26,7 +27,7 @@ export function postgresEconomyStore(query: Query): EconomyStore {
   return { ...callsOf(query), ...turnsOf(query), ...batchesOf(query), ...endsOf(query) };
 }
 
-function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "goLive" | "release" | "forget"> {
+function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "goLive" | "beginLive" | "release" | "forget"> {
   return {
     async join(call) {
       // An entry of the version before (without a request) is as good as none; so is one whose answer went another way.
@@ -36,7 +37,7 @@ function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "goLive" | 
             most_nano_usd)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'waiting', $8, $9, to_timestamp($10::double precision / 1000), $11)
          ON CONFLICT (key) DO UPDATE SET call_id = EXCLUDED.call_id,
-           state = CASE WHEN c.request IS NULL THEN 'waiting' ELSE c.state END,
+           live_at = NULL, state = CASE WHEN c.request IS NULL THEN 'waiting' ELSE c.state END,
            llm_batch_id = CASE WHEN c.request IS NULL THEN NULL ELSE c.llm_batch_id END,
            user_id = EXCLUDED.user_id, execution_id = EXCLUDED.execution_id, model = COALESCE(c.model, EXCLUDED.model),
            provider = COALESCE(c.provider, EXCLUDED.provider), request = COALESCE(c.request, EXCLUDED.request),
@@ -58,9 +59,10 @@ function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "goLive" | 
       );
       const row = rows[0] as EntryRow & { holdId: string | null };
       // Asked again, its own reservation stands for the batch's answer once more.
-      if (row.holdId !== null && row.state === "submitted") {
+      if (row.holdId !== null && (row.state === "submitted" || row.state === "done")) {
         await query(
-          `WITH back AS (UPDATE llm_economy_calls SET hold_id = NULL WHERE key = $1 AND hold_id = $2 AND state = 'submitted' RETURNING 1)
+          `WITH back AS (UPDATE llm_economy_calls SET hold_id = NULL
+             WHERE key = $1 AND hold_id = $2 AND state IN ('submitted', 'done') RETURNING 1)
            SELECT muster_settle($2, 0) FROM back`,
           [call.key, row.holdId],
         );
@@ -79,6 +81,9 @@ function callsOf(query: Query): Pick<EconomyStore, "join" | "find" | "goLive" | 
       const { rows } = await query<EntryRow>(`SELECT ${entryColumns} FROM llm_economy_calls WHERE key = $1`, [key]);
       return rows[0] === undefined ? null : entryOf(rows[0]);
     },
+    async beginLive(key) {
+      await query("UPDATE llm_economy_calls SET live_at = clock_timestamp() WHERE key = $1", [key]);
+    },
     async release(key) {
       await query("UPDATE llm_economy_calls SET key = key || '/' || gen_random_uuid() WHERE key = $1", [key]);
     },
@@ -95,7 +100,8 @@ function turnsOf(query: Query): Pick<EconomyStore, "takeTurn" | "endTurn" | "pru
         `UPDATE installation SET economy_holder = $1, economy_until = clock_timestamp() + make_interval(secs => $2 / 1000.0)
          WHERE (economy_holder = $1 OR economy_until IS NULL OR economy_until < clock_timestamp())
            AND (EXISTS (SELECT FROM llm_economy_calls WHERE state IN ('waiting', 'submitted'))
-             OR EXISTS (SELECT FROM llm_batches WHERE state IN ${openBatch}))`,
+             OR EXISTS (SELECT FROM llm_batches WHERE state IN ${openBatch})
+             OR EXISTS (SELECT FROM llm_economy_calls WHERE hold_id IS NOT NULL AND state = 'done'))`,
         [holder, forMs],
       );
       return rowCount === 1;
@@ -123,7 +129,7 @@ function turnsOf(query: Query): Pick<EconomyStore, "takeTurn" | "endTurn" | "pru
       await query(
         `DELETE FROM llm_economy_calls c USING llm_economy_calls d
          LEFT JOIN task_executions t ON t.id = d.execution_id LEFT JOIN llm_batches b ON b.id = d.llm_batch_id
-         WHERE c.key = d.key AND d.state NOT IN ('waiting', 'submitted')
+         WHERE c.key = d.key AND d.state NOT IN ('waiting', 'submitted') AND d.hold_id IS NULL
            AND (b.id IS NULL OR b.state NOT IN ${openBatch})
            AND (t.status IN ${endedExecution} OR d.created_at < now() - interval '30 days')`,
         [],
@@ -200,24 +206,47 @@ function batchesOf(
   };
 }
 
-function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refused" | "lost"> {
+const orphanColumns = `c.key, c.user_id AS "userId", c.provider, c.model, c.request, c.booking, c.most_nano_usd AS "mostNanoUsd"`;
+
+function endsOf(
+  query: Query,
+): Pick<EconomyStore, "deliver" | "orphans" | "ended" | "leftAnswers" | "dropAnswer" | "refused" | "lost"> {
+  const orphansBy = async <Orphan extends OrphanCall>(text: string, params: unknown[]): Promise<Orphan[]> => {
+    const { rows } = await query<Orphan & { request: string }>(text, params);
+    return rows.map((row) => ({ ...row, request: JSON.parse(row.request) as EconomyRequest }));
+  };
   return {
-    async orphans(batchId) {
-      const { rows } = await query<Omit<OrphanCall, "request"> & { request: string }>(
-        `SELECT key, user_id AS "userId", provider, model, request, booking FROM llm_economy_calls
-         WHERE llm_batch_id = $1 AND state IN ('live', 'cancelled')`,
-        [batchId],
-      );
-      return rows.map((row) => ({ ...row, request: JSON.parse(row.request) as EconomyRequest }));
-    },
-    async deliver(batchId, outcomes: readonly ItemOutcome[], leftCosts) {
+    orphans: (batchId, options) =>
+      orphansBy(
+        `SELECT ${orphanColumns} FROM llm_economy_calls c
+         WHERE c.llm_batch_id = $1 AND (c.state IN ('live', 'cancelled') OR $2 AND c.state = 'submitted')`,
+        [batchId, options?.waiting === true],
+      ),
+    async ended(batchId, leftCosts) {
       await query("SELECT muster_end_holds($1, $2::jsonb)", [batchId, JSON.stringify(leftCosts)]);
       await query(
+        `UPDATE llm_batches SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'ended' END,
+           ended_at = clock_timestamp() WHERE id = $1 AND state IN ${openBatch}`,
+        [batchId],
+      );
+    },
+    leftAnswers: () =>
+      orphansBy<LeftAnswer>(
+        `SELECT ${orphanColumns}, c.result, c.llm_batch_id AS "batchId" FROM llm_economy_calls c
+         LEFT JOIN task_executions t ON t.id = c.execution_id LEFT JOIN deferred_calls d ON d.id = c.call_id
+         WHERE c.hold_id IS NOT NULL AND c.state = 'done'
+           AND (t.status IN ${endedExecution} OR d.state <> 'waiting' OR c.created_at < now() - interval '30 days')`,
+        [],
+      ),
+    async dropAnswer(key, costNanoUsd, bill) {
+      await query("SELECT muster_drop_answer($1, $2, $3::jsonb)", [key, costNanoUsd, JSON.stringify(bill)]);
+    },
+    async deliver(batchId, outcomes: readonly ItemOutcome[]) {
+      await query(
         `WITH outcome AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) AS o(key, state, result)),
-         ended AS (
-           UPDATE llm_batches SET state = CASE WHEN state = 'cancelling' THEN 'cancelled' ELSE 'ended' END,
-             done_calls = (SELECT count(*) FROM outcome WHERE state = 'done'),
-             failed_calls = (SELECT count(*) FROM outcome WHERE state = 'failed'), ended_at = clock_timestamp()
+         counted AS (
+           UPDATE llm_batches SET done_calls = (SELECT count(*) FROM outcome WHERE state = 'done'),
+             failed_calls = (SELECT count(*) FROM outcome WHERE state = 'failed')
            WHERE id = $1
          )
          UPDATE llm_economy_calls c SET state = COALESCE(o.state, 'live'), result = o.result
@@ -242,8 +271,8 @@ function endsOf(query: Query): Pick<EconomyStore, "orphans" | "deliver" | "refus
         [batchId, error],
       );
     },
-    async lost(batchId, error) {
-      await query("SELECT muster_lose_batch($1, $2)", [batchId, error]);
+    async lost(batchId, error, bill) {
+      await query("SELECT muster_lose_batch($1, $2, $3::jsonb)", [batchId, error, JSON.stringify(bill)]);
     },
   };
 }

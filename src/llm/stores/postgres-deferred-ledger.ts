@@ -2,27 +2,45 @@ import type { CallLedger, ReserveOutcome, ReserveRequest, SettleRequest } from "
 import { usageRow } from "./postgres-ledger.ts";
 import type { Query } from "./query.ts";
 
+export interface DeferredLedger extends CallLedger {
+  /** Settles and bills the answer, in the caller's transaction: one that is not written must not be paid for twice. */
+  book(query: Query): Promise<void>;
+}
+
 /**
  * Reservations of one deferred call, kept under its id over the life of any process: what the batch may cost stays
- * reserved while nobody works the call. `keeps` is true while this process hands it over to another.
+ * reserved while nobody works the call. Nothing is reserved or settled for a process (`holder`) that does not work the
+ * call any more. `keeps` is true while this process hands it over to another.
  */
 export function postgresDeferredLedger(
   query: Query,
-  call: { id: string; userId: string; keeps: () => boolean },
-): CallLedger {
+  call: { id: string; userId: string; holder: string; keeps: () => boolean },
+): DeferredLedger {
   let last: ReserveRequest | null = null;
+  let answered: SettleRequest | null = null;
+  const settle = async (on: Query, request: SettleRequest): Promise<void> => {
+    const billed = last !== null && (request.outcome === "done" || wasUsed(request));
+    const rows = billed ? [billOf(call, last as ReserveRequest, request)] : [];
+    await on("SELECT muster_settle_deferred($1, $2, $3, $4::jsonb)", [
+      call.id,
+      call.holder,
+      request.costNanoUsd,
+      JSON.stringify(rows),
+    ]);
+  };
   return {
     async reserve(request) {
       last = request;
       const { rows } = await query<{ result: ReserveOutcome }>(
-        "SELECT muster_reserve_deferred($1, $2, $3, $4, $5, $6) AS result",
+        "SELECT muster_reserve_deferred($1, $2, $3, $4, $5, $6, $7::jsonb) AS result",
         [
           call.id,
-          call.userId,
+          call.holder,
           request.inputCostNanoUsd,
           request.outputNanoUsdPerToken,
           request.maxOutputTokens,
           request.minOutputTokens,
+          JSON.stringify(request),
         ],
       );
       if (rows[0] === undefined) throw new Error("muster_reserve_deferred gave no row.");
@@ -30,13 +48,11 @@ export function postgresDeferredLedger(
     },
     async settle(request) {
       if (request.outcome === "cancelled" && !wasUsed(request) && call.keeps()) return;
-      const rows =
-        last !== null && (request.outcome === "done" || wasUsed(request)) ? [billOf(call, last, request)] : [];
-      await query("SELECT muster_settle_deferred($1, $2, $3::jsonb)", [
-        call.id,
-        request.costNanoUsd,
-        JSON.stringify(rows),
-      ]);
+      if (request.outcome === "done") answered = request;
+      else await settle(query, request);
+    },
+    async book(on) {
+      if (answered !== null) await settle(on, answered);
     },
   };
 }

@@ -95,6 +95,22 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
     batch.status = "completed";
   }
 
+  function expire(batch: Batch): void {
+    const message = "This request could not be executed before the completion window expired.";
+    const lines = (files.get(batch.input_file_id) ?? "").split("\n").map((line, index) => {
+      const { custom_id } = JSON.parse(line) as BatchLine;
+      return JSON.stringify({
+        id: `br_${index}`,
+        custom_id,
+        response: null,
+        error: { code: "batch_expired", message },
+      });
+    });
+    files.set(`err-${batch.id}`, lines.join("\n"));
+    batch.error_file_id = `err-${batch.id}`;
+    batch.status = "expired";
+  }
+
   const handle: WireFormat["other"] = async (request, response, server) => {
     const path = request.path.split("?")[0] ?? "";
     if (request.method === "POST" && path === "/v1/files") {
@@ -146,6 +162,7 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
       if (server.options.batchDoneWhenCancelled === true) await run(batch, server);
       batch.status = "cancelled";
     } else if (server.options.batchesNeverEnd === true) batch.pollsLeft = 1;
+    else if (server.options.batchesExpire === true && batch.pollsLeft <= 0) expire(batch);
     else if (batch.status === "in_progress" && batch.pollsLeft <= 0) await run(batch, server);
     batch.pollsLeft -= 1;
     return send(response, visible(batch));

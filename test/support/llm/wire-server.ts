@@ -23,6 +23,8 @@ export interface WireServerOptions {
   /** Batches stay in progress until they are cancelled; what was done of them by then has results, or nothing has. */
   batchesNeverEnd?: boolean;
   batchDoneWhenCancelled?: boolean;
+  /** Batches expire at their second poll: nothing of them was done. */
+  batchesExpire?: boolean;
   /** The answer to a new batch is cut off: it was made, but nobody heard of it. */
   batchAnswerLost?: boolean;
 }
