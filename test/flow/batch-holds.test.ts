@@ -46,13 +46,24 @@ async function callInBatch(level: Level, limitNanoUsd: number) {
   const key = randomUUID();
   await query(
     `INSERT INTO llm_economy_calls (key, user_id, execution_id, call_id, account_id, provider, model, llm_batch_id, state, request, booking, most_nano_usd)
-     VALUES ($1, $2, $3, $4, 'a', 'openai', 'm', $5, 'submitted', '{}', $6, $7)`,
+     VALUES ($1, $2, $3, $4, 'a', 'openai', 'm', $5, 'submitted', '{"maxOutputTokens":100}', $6, $7)`,
     [key, user.id, execution.id, callId, batchId, JSON.stringify({ squadId: squad.id }), mostNanoUsd],
   );
   return {
     key,
     /** `live`, or the state in which it stays. */
     goLive: async () => (await query<{ state: string }>("SELECT muster_economy_live($1) AS state", [key]))[0]?.state,
+    answer: () => query("UPDATE llm_economy_calls SET state = 'done', result = '{}' WHERE key = $1", [key]),
+    dropAnswer: (cost: number) => query("SELECT muster_drop_answer($1, $2, '[]')", [key, cost]),
+    /** As the next worker does after it has settled the call of the one before with nothing. */
+    reserveAgain: async () => {
+      const [row] = await query<{ answer: { outcome: string; maxOutputTokens: number } }>(
+        "SELECT muster_reserve_again($1, $2, $3, $4, $5, 0, 10, 200, 1) AS answer",
+        [randomUUID(), [callId], user.id, squad.id, execution.id],
+      );
+      return row?.answer;
+    },
+    setLimit: (limit: number) => query("UPDATE budgets SET limit_nano_usd = $2 WHERE id = $1", [budgetId, limit]),
     cancel: () => query("UPDATE llm_economy_calls SET state = 'cancelled' WHERE key = $1", [key]),
     settle: (cost: number) => query("SELECT muster_settle($1, $2)", [callId, cost]),
     endBatch: (costs: Record<string, number>) =>
@@ -104,5 +115,35 @@ for (const level of ["execution", "squad", "instance"] as const) {
       await call.settle(0);
       assert.deepEqual(await call.budget(), { spent: 400, reserved: 0 });
     }
+  });
+
+  test(`${level}: a call whose worker died has the room that it had, whether its batch runs or has answered`, async () => {
+    for (const answered of [false, true]) {
+      // Room for the call alone, not for its hold beside it.
+      const call = await callInBatch(level, 1_000);
+      if (answered) await call.answer();
+      await call.settle(0);
+      assert.deepEqual(await call.budget(), { spent: 0, reserved: 400 });
+      assert.equal((await call.reserveAgain())?.maxOutputTokens, 100);
+      assert.deepEqual(await call.budget(), { spent: 0, reserved: 1_000 });
+    }
+  });
+
+  test(`${level}: where that room is gone, what the batch may answer is held on`, async () => {
+    const call = await callInBatch(level, 1_000);
+    await call.settle(0);
+    await call.setLimit(900);
+    assert.equal((await call.reserveAgain())?.outcome, "budget_exceeded");
+    assert.deepEqual(await call.budget(), { spent: 0, reserved: 400 });
+  });
+
+  test(`${level}: an answer that nobody took is held beyond its batch's end, and counts when nobody wants it`, async () => {
+    const call = await callInBatch(level, 1_000);
+    await call.settle(0);
+    await call.answer();
+    await call.endBatch({});
+    assert.deepEqual(await call.budget(), { spent: 0, reserved: 400 });
+    await call.dropAnswer(300);
+    assert.deepEqual(await call.budget(), { spent: 300, reserved: 0 });
   });
 }

@@ -1,101 +1,25 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
-import type { DeferredCallAnswer, DeferredCallPage } from "#contracts";
-import type { EconomyLaneOptions, ProviderAccount, Query } from "#llm";
-import { startDeferredCalls } from "#main";
+import type { DeferredCallPage } from "#contracts";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
-import { createUser, type TestUser } from "../support/api-client.ts";
+import { accountOf, batches, deferredFixture, models, until } from "../support/llm/deferred-fixture.ts";
 import { economyGateway } from "../support/llm/economy-fixture.ts";
-import { testAccount } from "../support/llm/gateway-fixture.ts";
-import { startAnthropicServer, startOpenAiServer, type WireServer } from "../support/llm/index.ts";
+import { startAnthropicServer, startOpenAiServer } from "../support/llm/index.ts";
 
 // A single chat completion that waits for its provider's batch: from its 202 to its answer, over the providers' wires.
 
 let api: TestApi;
-let query: Query;
+let fixture: ReturnType<typeof deferredFixture>;
 
 before(async () => {
   api = await startTestApi();
-  query = ((text: string, params: unknown[]) => api.database.db.pool.query(text, params)) as Query;
+  fixture = deferredFixture(api);
 });
 after(() => api.close());
 
-const models = { openai: "gpt-4o-mini", anthropic: "claude-sonnet-4-5" };
-const newUser = () => createUser(api.app, api.database.db);
-const accountOf = (kind: "openai" | "anthropic", server: WireServer, user: TestUser) =>
-  testAccount(kind, server.url, { id: `account of ${user.id}` });
-
-/** What one process does for deferred calls: its gateway with the economy lane, and the runner over it. */
-function startProcess(account: ProviderAccount | ProviderAccount[], lane: Partial<EconomyLaneOptions> = {}) {
-  const economy = economyGateway(query, Array.isArray(account) ? account : [account], lane);
-  economy.lane.start();
-  const { db } = api.database;
-  const { handler } = economy.gateway;
-  const errors: unknown[] = [];
-  const runner = startDeferredCalls({
-    db: db,
-    query,
-    call: handler,
-    onError: (error) => errors.push(error),
-    pollMs: 20,
-    holdMs: 500,
-  });
-  return {
-    errors,
-    async stop() {
-      await runner.close();
-      await economy.gateway.close();
-      assert.deepEqual(errors, []);
-    },
-  };
-}
-
-async function defer(user: TestUser, model: string, content = "Hello", headers: Record<string, string> = {}) {
-  const body = { model, messages: [{ role: "user", content }], max_tokens: 200 };
-  const answer = await user.call("POST", "/v1/chat/completions", body, { "x-muster-lane": "deferred", ...headers });
-  assert.equal(answer.status, 202, JSON.stringify(answer.body));
-  return (answer.body as DeferredCallAnswer).deferredCall;
-}
-const read = async (user: TestUser, id: string) =>
-  (await user.call("GET", `/api/v1/deferred-calls/${id}`)).body as DeferredCallAnswer;
-
-async function until<T>(look: () => Promise<T>, isSo: (value: T) => boolean): Promise<T> {
-  const endsAt = Date.now() + 60_000;
-  for (;;) {
-    const value = await look();
-    if (isSo(value)) return value;
-    assert.ok(Date.now() < endsAt, `not within 60 s: ${JSON.stringify(value)}`);
-    await delay(10);
-  }
-}
-const untilState = (user: TestUser, id: string, state: string) =>
-  until(
-    () => read(user, id),
-    ({ deferredCall }) => deferredCall.state === state,
-  );
-const usageOf = async (user: TestUser) =>
-  (
-    await query<{ lane: string; outcome: string; cost: number; input: number; output: number }>(
-      `SELECT lane, outcome, cost_nano_usd AS cost, input_tokens AS input, output_tokens AS output
-       FROM llm_usage WHERE user_id = $1 ORDER BY at, id`,
-      [user.id],
-    )
-  ).rows;
-const budgetOf = async (user: TestUser) => {
-  const { rows } = await query<{ spent: number; reserved: number }>(
-    "SELECT spent_nano_usd AS spent, reserved_nano_usd AS reserved FROM budgets WHERE scope_id = $1",
-    [user.id],
-  );
-  return rows[0] as { spent: number; reserved: number };
-};
-const setBudget = (user: TestUser, limitNanoUsd: number) =>
-  user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd });
-const batches = (server: WireServer) =>
-  server.requests.filter(({ method, path }) => method === "POST" && path.endsWith("/batches")).length;
-
 for (const kind of ["openai", "anthropic"] as const) {
   test(`over ${kind}: accepted, its process dies, the next brings the answer at the batch's price`, async () => {
+    const { startProcess, defer, newUser, untilState, usageOf, budgetOf, setBudget } = fixture;
     const server = await (kind === "openai" ? startOpenAiServer : startAnthropicServer)();
     const user = await newUser();
     await setBudget(user, 1_000_000_000);
@@ -131,6 +55,7 @@ for (const kind of ["openai", "anthropic"] as const) {
 }
 
 test("at its deadline it is asked live with no client waiting, at the full price", async () => {
+  const { startProcess, defer, newUser, untilState, usageOf } = fixture;
   const server = await startOpenAiServer({ batchesNeverEnd: true });
   const user = await newUser();
   const accepted = await defer(user, models.openai, "Hello", { "x-muster-deadline-ms": "300" });
@@ -144,6 +69,7 @@ test("at its deadline it is asked live with no client waiting, at the full price
 });
 
 test("a budget holds what the batch may still answer beside the live call; without room for both the batch decides", async () => {
+  const { query, startProcess, defer, read, newUser, untilState, usageOf, budgetOf, setBudget } = fixture;
   const server = await startOpenAiServer({ batchesNeverEnd: true, batchDoneWhenCancelled: true });
   const user = await newUser();
   await setBudget(user, 1_000_000_000);
@@ -188,6 +114,7 @@ test("a budget holds what the batch may still answer beside the live call; witho
 });
 
 test("a provider account that goes while its batch runs: the call fails, and the most that it could cost is spent", async () => {
+  const { query, startProcess, defer, newUser, untilState, usageOf, budgetOf, setBudget } = fixture;
   const server = await startOpenAiServer({ batchesNeverEnd: true });
   const user = await newUser();
   await setBudget(user, 1_000_000_000);
@@ -218,6 +145,7 @@ test("a provider account that goes while its batch runs: the call fails, and the
 });
 
 test("cancelled, it ends at once, its batch is cancelled, and what that had done is within the budget", async () => {
+  const { startProcess, defer, newUser, untilState, usageOf, budgetOf, setBudget } = fixture;
   const server = await startOpenAiServer({ batchesNeverEnd: true, batchDoneWhenCancelled: true });
   const [user, other] = [await newUser(), await newUser()];
   await setBudget(user, 1_000_000_000);
@@ -254,7 +182,40 @@ test("cancelled, it ends at once, its batch is cancelled, and what that had done
   await server.close();
 });
 
+test("answered while no process works it, then cancelled: the answer is billed and within the budget", async () => {
+  const { query, startProcess, defer, newUser, untilState, usageOf, budgetOf, setBudget } = fixture;
+  const server = await startOpenAiServer();
+  const user = await newUser();
+  await setBudget(user, 1_000_000_000);
+  const { id } = await defer(user, models.openai);
+  const account = accountOf("openai", server, user);
+  const first = startProcess(account, { size: 1, pollMs: 600_000 });
+  await untilState(user, id, "batched");
+  await first.stop();
+  // Follows batches, works no calls.
+  const follower = economyGateway(query, [account]);
+  follower.lane.start();
+  await until(
+    () => query("SELECT 1 FROM llm_economy_calls WHERE call_id = $1 AND state = 'done'", [id]),
+    ({ rowCount }) => rowCount === 1,
+  );
+  await follower.gateway.close();
+  assert.equal((await user.call("POST", `/api/v1/deferred-calls/${id}/cancel`)).status, 200);
+  const next = startProcess(account);
+  const [bill] = await until(
+    () => usageOf(user),
+    (rows) => rows.length > 0,
+  );
+  const [line] = server.ledger;
+  assert.equal(bill?.cost, Math.round(((line?.inputTokens ?? 0) * 150 + (line?.outputTokens ?? 0) * 600) / 2));
+  assert.equal(bill?.outcome, "cancelled");
+  assert.deepEqual(await budgetOf(user), { spent: bill?.cost, reserved: 0 });
+  await next.stop();
+  await server.close();
+});
+
 test("a call that cannot be made says why; a key gives the same call; what cannot be deferred is refused", async () => {
+  const { startProcess, defer, newUser, untilState, setBudget } = fixture;
   const server = await startOpenAiServer();
   const user = await newUser();
   await setBudget(user, 10);
