@@ -79,6 +79,16 @@ async function executionInBatch(server: WireServer, pollMs: number) {
       );
       return found.rows;
     },
+    /** What the execution is shown to have cost, and the sum of its rows on the bill. */
+    async totals() {
+      const sums = await query<{ costNanoUsd: number; inputTokens: number; outputTokens: number }>(
+        `SELECT sum(cost_nano_usd)::float8 AS "costNanoUsd", sum(input_tokens)::float8 AS "inputTokens",
+           sum(output_tokens)::float8 AS "outputTokens" FROM llm_usage WHERE execution_id = $1`,
+        [id],
+      );
+      const { costNanoUsd, inputTokens, outputTokens } = (await readExecution(db, scope, id))?.totals ?? {};
+      return { shown: { costNanoUsd, inputTokens, outputTokens }, billed: sums.rows[0] };
+    },
     async bill() {
       const found = await query<{ outcome: string; cost: number; estimated: boolean }>(
         "SELECT outcome, cost_nano_usd::float8 AS cost, estimated FROM llm_usage WHERE user_id = $1",
@@ -128,9 +138,29 @@ for (const when of ["while its call waits", "after its worker died", "after it w
     );
     assert.deepEqual(budgets, settled);
     assert.deepEqual(await execution.bill(), [{ outcome: "lost", cost: most, estimated: true }]);
+    const { shown, billed } = await execution.totals();
+    assert.equal(shown.costNanoUsd, most);
+    assert.deepEqual(shown, billed);
     const charge = await chargeOf(server);
     assert.ok(charge > 0 && charge <= most && most <= limitNanoUsd);
     await last.stop();
     await server.close();
   });
 }
+
+test("cancelled, and answered by its batch all the same: what it is shown to have cost is the sum of its bill", {
+  timeout: 120_000,
+}, async () => {
+  const server = await startOpenAiServer({ batchesNeverEnd: true, batchDoneWhenCancelled: true });
+  const execution = await executionInBatch(server, 50);
+  await execution.cancel();
+  execution.first.worker.wake();
+  await execution.untilIt("cancelled");
+  const [row] = await until(execution.bill, ({ length }) => length === 1);
+  assert.deepEqual([row?.outcome, row?.cost], ["cancelled", await chargeOf(server)]);
+  const { shown, billed } = await execution.totals();
+  assert.equal(shown.costNanoUsd, row?.cost);
+  assert.deepEqual(shown, billed);
+  await execution.first.stop();
+  await server.close();
+});

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser } from "../support/api-client.ts";
+import { until } from "../support/llm/deferred-fixture.ts";
 
 // What a batch may still cost for a call that left it, against each level of budget, in the functions of the database that hold it.
 
@@ -49,12 +50,37 @@ async function callInBatch(level: Level, limitNanoUsd: number) {
      VALUES ($1, $2, $3, $4, 'a', 'openai', 'm', $5, 'submitted', '{"maxOutputTokens":100}', $6, $7)`,
     [key, user.id, execution.id, callId, batchId, JSON.stringify({ squadId: squad.id }), mostNanoUsd],
   );
+  /** A row of the execution's bill, as the gateway writes them. */
+  const row = (costNanoUsd: number | null, id: string = randomUUID()) => ({
+    id,
+    userId: user.id,
+    squadId: squad.id,
+    executionId: execution.id,
+    provider: "openai",
+    model: "m",
+    lane: "economy",
+    outcome: "lost",
+    cacheResult: "bypass",
+    inputTokens: 7,
+    cacheReadTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: 3,
+    reasoningTokens: 0,
+    estimated: true,
+    costNanoUsd,
+    atMs: Date.now(),
+  });
   return {
     key,
+    row,
+    executionId: execution.id as string,
+    budgetId,
     /** `live`, or the state in which it stays. */
     goLive: async () => (await query<{ state: string }>("SELECT muster_economy_live($1) AS state", [key]))[0]?.state,
     answer: () => query("UPDATE llm_economy_calls SET state = 'done', result = '{}' WHERE key = $1", [key]),
-    dropAnswer: (cost: number) => query("SELECT muster_drop_answer($1, $2, '[]')", [key, cost]),
+    dropAnswer: (cost: number, rows: unknown[] = []) =>
+      query("SELECT muster_drop_answer($1, $2, $3)", [key, cost, JSON.stringify(rows)]),
+    book: (rows: unknown[]) => query("SELECT muster_write_usage($1)", [JSON.stringify(rows)]),
     /** As the next worker does after it has settled the call of the one before with nothing. */
     reserveAgain: async () => {
       const [row] = await query<{ answer: { outcome: string; maxOutputTokens: number } }>(
@@ -68,7 +94,19 @@ async function callInBatch(level: Level, limitNanoUsd: number) {
     settle: (cost: number) => query("SELECT muster_settle($1, $2)", [callId, cost]),
     endBatch: (costs: Record<string, number>) =>
       query("SELECT muster_end_holds($1, $2::jsonb)", [batchId, JSON.stringify(costs)]),
-    loseBatch: () => query("SELECT muster_lose_batch($1, 'gone')", [batchId]),
+    loseBatch: (rows: unknown[] = []) =>
+      query("SELECT muster_lose_batch($1, 'gone', $2)", [batchId, JSON.stringify(rows)]),
+    /** What the execution is shown to have cost, and the sum of its bill. */
+    totals: async () =>
+      (
+        await query<{ shown: number[]; billed: number[]; incomplete: boolean }>(
+          `SELECT ARRAY[input_tokens, output_tokens, cost_nano_usd]::int[] AS shown, cost_incomplete AS incomplete,
+             (SELECT ARRAY[sum(input_tokens), sum(output_tokens), sum(cost_nano_usd)]::int[]
+              FROM llm_usage WHERE execution_id = t.id) AS billed
+           FROM task_executions t WHERE id = $1`,
+          [execution.id],
+        )
+      )[0],
     budget: async () =>
       (
         await query<{ spent: number; reserved: number }>(
@@ -145,5 +183,49 @@ for (const level of ["execution", "squad", "instance"] as const) {
     assert.deepEqual(await call.budget(), { spent: 0, reserved: 400 });
     await call.dropAnswer(300);
     assert.deepEqual(await call.budget(), { spent: 300, reserved: 0 });
+  });
+}
+
+test("what an execution is shown to have cost is the sum of its bill, however its rows came there", async () => {
+  const call = await callInBatch("execution", 1_400);
+  const rows = [call.row(100), call.row(null)];
+  await call.book(rows);
+  // Read and booked once more: it counts once.
+  await call.book(rows);
+  assert.deepEqual(await call.totals(), { shown: [14, 6, 100], billed: [14, 6, 100], incomplete: true });
+  await call.loseBatch([call.row(mostNanoUsd)]);
+  await call.loseBatch([call.row(mostNanoUsd)]);
+  assert.deepEqual(await call.totals(), { shown: [21, 9, 500], billed: [21, 9, 500], incomplete: true });
+
+  const other = await callInBatch("execution", 1_000);
+  await other.settle(0);
+  await other.answer();
+  await other.dropAnswer(300, [other.row(300)]);
+  assert.deepEqual(await other.totals(), { shown: [7, 3, 300], billed: [7, 3, 300], incomplete: false });
+});
+
+for (const way of ["loseBatch", "dropAnswer"] as const) {
+  test(`${way} waits for the execution before it locks a budget, as a worker's commit does`, async (t) => {
+    const call = await callInBatch("execution", 1_000);
+    if (way === "dropAnswer") {
+      await call.settle(0);
+      await call.answer();
+    }
+    const commit = await api.database.db.pool.connect();
+    t.after(() => commit.release());
+    await commit.query("BEGIN");
+    await commit.query("SELECT FROM task_executions WHERE id = $1 FOR NO KEY UPDATE", [call.executionId]);
+    const done = way === "loseBatch" ? call.loseBatch([call.row(400)]) : call.dropAnswer(400, [call.row(400)]);
+    await until(
+      () =>
+        api.database.db.pool.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'SELECT muster_%'`,
+        ),
+      ({ rowCount }) => rowCount === 1,
+    );
+    await commit.query("SELECT FROM budgets WHERE id = $1 FOR UPDATE NOWAIT", [call.budgetId]);
+    await commit.query("COMMIT");
+    await done;
+    assert.equal((await call.budget())?.spent, 400);
   });
 }

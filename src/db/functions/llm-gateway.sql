@@ -98,22 +98,41 @@ BEGIN
   FROM settled WHERE warn;
 END $$;
 
--- The bill of plain calls, in groups. A row that is there already stays; rows of users who are gone are left out.
+-- Locks the executions that rows of a bill belong to. Whoever locks budgets too calls this first, as in muster_commit:
+-- executions, then budgets, each by id.
+CREATE OR REPLACE FUNCTION muster_lock_billed(p_rows jsonb) RETURNS void LANGUAGE sql AS $$
+  SELECT FROM task_executions WHERE id = ANY (ARRAY(
+    SELECT (r->>'executionId')::uuid FROM jsonb_array_elements(p_rows) r WHERE r->>'executionId' IS NOT NULL
+  )) ORDER BY id FOR NO KEY UPDATE
+$$;
+
+-- The bill of plain calls, in groups, and of what batches did for calls that had left them or were lost with them. A row
+-- that is there already stays; rows of users who are gone are left out. The totals of an execution are the sum of its rows:
+-- what is written here for one is added to them.
 CREATE OR REPLACE FUNCTION muster_write_usage(p_rows jsonb) RETURNS void LANGUAGE sql AS $$
-  INSERT INTO llm_usage (id, user_id, squad_id, member_id, execution_id, provider, model, account_id, lane, outcome,
-    cache_result, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, estimated,
-    cost_nano_usd, saved_nano_usd, latency_ms, time_to_first_token_ms, rate_wait_ms, at)
-  SELECT r.id, r."userId", r."squadId", r."memberId", r."executionId", r.provider, r.model, r."accountId", r.lane, r.outcome,
-    r."cacheResult", r."inputTokens", r."cacheReadTokens", r."cacheWriteTokens", r."outputTokens", r."reasoningTokens",
-    r.estimated, r."costNanoUsd", r."savedNanoUsd", r."latencyMs", r."timeToFirstTokenMs", r."rateWaitMs",
-    to_timestamp(r."atMs" / 1000.0)
-  FROM jsonb_to_recordset(p_rows) AS r(id uuid, "userId" uuid, "squadId" uuid, "memberId" uuid, "executionId" uuid,
-    provider text, model text, "accountId" uuid, lane text, outcome text, "cacheResult" text, "inputTokens" integer,
-    "cacheReadTokens" integer, "cacheWriteTokens" integer, "outputTokens" integer, "reasoningTokens" integer,
-    estimated boolean, "costNanoUsd" bigint, "savedNanoUsd" bigint, "latencyMs" integer, "timeToFirstTokenMs" integer,
-    "rateWaitMs" integer, "atMs" double precision)
-  WHERE EXISTS (SELECT 1 FROM users u WHERE u.id = r."userId")
-  ON CONFLICT (id) DO NOTHING
+  SELECT muster_lock_billed(p_rows);
+  WITH written AS (
+    INSERT INTO llm_usage (id, user_id, squad_id, member_id, execution_id, provider, model, account_id, lane, outcome,
+      cache_result, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, estimated,
+      cost_nano_usd, saved_nano_usd, latency_ms, time_to_first_token_ms, rate_wait_ms, at)
+    SELECT r.id, r."userId", r."squadId", r."memberId", r."executionId", r.provider, r.model, r."accountId", r.lane, r.outcome,
+      r."cacheResult", r."inputTokens", r."cacheReadTokens", r."cacheWriteTokens", r."outputTokens", r."reasoningTokens",
+      r.estimated, r."costNanoUsd", r."savedNanoUsd", r."latencyMs", r."timeToFirstTokenMs", r."rateWaitMs",
+      to_timestamp(r."atMs" / 1000.0)
+    FROM jsonb_to_recordset(p_rows) AS r(id uuid, "userId" uuid, "squadId" uuid, "memberId" uuid, "executionId" uuid,
+      provider text, model text, "accountId" uuid, lane text, outcome text, "cacheResult" text, "inputTokens" integer,
+      "cacheReadTokens" integer, "cacheWriteTokens" integer, "outputTokens" integer, "reasoningTokens" integer,
+      estimated boolean, "costNanoUsd" bigint, "savedNanoUsd" bigint, "latencyMs" integer, "timeToFirstTokenMs" integer,
+      "rateWaitMs" integer, "atMs" double precision)
+    WHERE EXISTS (SELECT 1 FROM users u WHERE u.id = r."userId")
+    ON CONFLICT (id) DO NOTHING
+    RETURNING execution_id, input_tokens, output_tokens, cost_nano_usd
+  )
+  UPDATE task_executions t SET (input_tokens, output_tokens, cost_nano_usd, cost_incomplete) = (
+    SELECT t.input_tokens + sum(w.input_tokens), t.output_tokens + sum(w.output_tokens),
+      t.cost_nano_usd + COALESCE(sum(w.cost_nano_usd), 0), t.cost_incomplete OR bool_or(w.cost_nano_usd IS NULL)
+    FROM written w WHERE w.execution_id = t.id)
+  WHERE t.id = ANY (ARRAY(SELECT execution_id FROM written WHERE execution_id IS NOT NULL))
 $$;
 
 -- Takes up to p_want units of a sliding window. A block counts from now until p_counts_ms later; the answer's times are
@@ -284,6 +303,7 @@ CREATE OR REPLACE FUNCTION muster_drop_answer(p_key text, p_cost bigint, p_rows 
 DECLARE
   hold uuid;
 BEGIN
+  PERFORM muster_lock_billed(p_rows);
   PERFORM 1 FROM budgets WHERE id IN (
     SELECT r.budget_id FROM llm_economy_calls e JOIN budget_reservations r ON r.llm_call_id = e.hold_id WHERE e.key = p_key
   ) ORDER BY id FOR UPDATE;
@@ -302,6 +322,7 @@ CREATE OR REPLACE FUNCTION muster_lose_batch(p_batch uuid, p_error text, p_rows 
 DECLARE
   c record;
 BEGIN
+  PERFORM muster_lock_billed(p_rows);
   PERFORM muster_lock_batch_budgets(p_batch);
   PERFORM 1 FROM llm_batches WHERE id = p_batch AND state IN ('submitting', 'running', 'cancelling') FOR UPDATE;
   IF NOT FOUND THEN
