@@ -2,7 +2,12 @@ import { encodeMessagesBody } from "../providers/anthropic-request.ts";
 import type { HttpProvider } from "../providers/http-provider.ts";
 import { encodeChatBody } from "../providers/openai-chat.ts";
 import { encodeResponsesBody, speaksResponses } from "../providers/openai-responses.ts";
-import { defaultTimeouts, type ProviderAccount, type ProviderCall } from "../providers/provider.ts";
+import {
+  defaultTimeouts,
+  type ProviderAccount,
+  type ProviderCall,
+  type ProviderTimeouts,
+} from "../providers/provider.ts";
 
 /** One call of a batch, under a name by which its result is found. */
 export interface BatchItem {
@@ -41,7 +46,11 @@ export interface BatchClient {
 /** Where OpenAI keeps our id of a batch. */
 const labelName = "muster_batch";
 const CLOCK_DIFFERENCE_MS = 60_000;
-const timeouts = { ...defaultTimeouts, totalMs: 120_000 };
+
+/** Of one exchange with a provider's Batch API; files and results may be large. */
+function timeoutsOf(exchangeMs = 120_000): ProviderTimeouts {
+  return { ...defaultTimeouts, totalMs: exchangeMs };
+}
 
 function jsonLines(text: string): unknown[] {
   return text
@@ -62,7 +71,8 @@ function linesOf(account: ProviderAccount, items: readonly BatchItem[]): { endpo
 }
 
 /** https://platform.openai.com/docs/guides/batch: a JSONL file is uploaded, results come as files. */
-export function openAiBatchClient(http: HttpProvider): BatchClient {
+export function openAiBatchClient(http: HttpProvider, exchangeMs?: number): BatchClient {
+  const timeouts = timeoutsOf(exchangeMs);
   interface Batch {
     id: string;
     status: string;
@@ -164,7 +174,8 @@ export function openAiBatchClient(http: HttpProvider): BatchClient {
 }
 
 /** https://platform.claude.com/docs/en/build-with-claude/batch-processing */
-export function anthropicBatchClient(http: HttpProvider): BatchClient {
+export function anthropicBatchClient(http: HttpProvider, exchangeMs?: number): BatchClient {
+  const timeouts = timeoutsOf(exchangeMs);
   return {
     async submit(account, items, _label, signal) {
       const requests = items.map(({ key, call }) => ({ custom_id: key, params: encodeMessagesBody(call) }));

@@ -31,6 +31,8 @@ export interface BatchRunnerOptions {
   collectMs: number;
   /** How long the right to hand over and ask lasts: longer than any one exchange with a provider. */
   turnMs: number;
+  /** How long one exchange with a provider may take; default two minutes. */
+  exchangeMs?: number;
   now: () => number;
   onError: (error: unknown) => void;
 }
@@ -65,7 +67,8 @@ export class BatchRunner {
 
   constructor(options: BatchRunnerOptions) {
     this.#options = options;
-    this.#clients = { openai: openAiBatchClient(options.http), anthropic: anthropicBatchClient(options.http) };
+    const { http, exchangeMs } = options;
+    this.#clients = { openai: openAiBatchClient(http, exchangeMs), anthropic: anthropicBatchClient(http, exchangeMs) };
   }
 
   serves(kind: ProviderKind): boolean {

@@ -184,6 +184,12 @@ function createFormat(): WireFormat {
     for (const [index, entry] of (batches.get(id)?.requests ?? []).entries()) {
       const last = entry.params.messages?.at(-1)?.content;
       const text = Array.isArray(last) ? String(last[0]?.text) : last;
+      if (text === "LATE" && options.batchesEndEarly !== undefined) {
+        // As the API spells it.
+        const type = options.batchesEndEarly === "expired" ? "expired" : "canceled";
+        lines.push(JSON.stringify({ custom_id: entry.custom_id, result: { type } }));
+        continue;
+      }
       const result =
         text === "FAIL"
           ? {
@@ -256,8 +262,8 @@ function createFormat(): WireFormat {
         const id = `msgbatch_${batches.size + 1}`;
         const { requests } = request.body as { requests: { custom_id: string; params: MessagesBody }[] };
         batches.set(id, { requests, pollsLeft: 1, status: "in_progress", createdAt: new Date().toISOString() });
-        if (server.options.batchAnswerLost === true) {
-          response.destroy();
+        if (server.options.batchAnswerLost !== undefined) {
+          if (server.options.batchAnswerLost === "cut off") response.destroy();
           return true;
         }
         return send(shape(id));

@@ -51,6 +51,8 @@ export function deferredFixture(api: TestApi) {
     });
     return {
       errors,
+      /** Of the gateway and its economy lane. */
+      gatewayErrors: economy.errors,
       async stop() {
         await runner.close();
         await economy.gateway.close();

@@ -50,6 +50,12 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
     const errors: string[] = [];
     for (const [index, text] of lines.entries()) {
       const line = JSON.parse(text) as BatchLine;
+      const ended = server.options.batchesEndEarly;
+      if (ended !== undefined && line.body.messages.at(-1)?.content === "LATE") {
+        const error = { code: `batch_${ended}`, message: `The batch has ${ended}.` };
+        errors.push(JSON.stringify({ id: `br_${index}`, custom_id: line.custom_id, response: null, error }));
+        continue;
+      }
       if (line.body.messages.at(-1)?.content === "FAIL") {
         const error = { message: "This request failed", type: "invalid_request_error", code: null, param: null };
         errors.push(
@@ -92,23 +98,7 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
       batch.error_file_id = `err-${batch.id}`;
     }
     batch.request_counts = { total: lines.length, completed: output.length, failed: errors.length };
-    batch.status = "completed";
-  }
-
-  function expire(batch: Batch): void {
-    const message = "This request could not be executed before the completion window expired.";
-    const lines = (files.get(batch.input_file_id) ?? "").split("\n").map((line, index) => {
-      const { custom_id } = JSON.parse(line) as BatchLine;
-      return JSON.stringify({
-        id: `br_${index}`,
-        custom_id,
-        response: null,
-        error: { code: "batch_expired", message },
-      });
-    });
-    files.set(`err-${batch.id}`, lines.join("\n"));
-    batch.error_file_id = `err-${batch.id}`;
-    batch.status = "expired";
+    batch.status = server.options.batchesEndEarly ?? "completed";
   }
 
   const handle: WireFormat["other"] = async (request, response, server) => {
@@ -145,8 +135,8 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
         pollsLeft: 1,
       };
       batches.set(batch.id, batch);
-      if (server.options.batchAnswerLost === true) {
-        response.destroy();
+      if (server.options.batchAnswerLost !== undefined) {
+        if (server.options.batchAnswerLost === "cut off") response.destroy();
         return true;
       }
       return send(response, visible(batch));
@@ -162,7 +152,6 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
       if (server.options.batchDoneWhenCancelled === true) await run(batch, server);
       batch.status = "cancelled";
     } else if (server.options.batchesNeverEnd === true) batch.pollsLeft = 1;
-    else if (server.options.batchesExpire === true && batch.pollsLeft <= 0) expire(batch);
     else if (batch.status === "in_progress" && batch.pollsLeft <= 0) await run(batch, server);
     batch.pollsLeft -= 1;
     return send(response, visible(batch));

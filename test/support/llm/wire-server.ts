@@ -23,10 +23,10 @@ export interface WireServerOptions {
   /** Batches stay in progress until they are cancelled; what was done of them by then has results, or nothing has. */
   batchesNeverEnd?: boolean;
   batchDoneWhenCancelled?: boolean;
-  /** Batches expire at their second poll: nothing of them was done. */
-  batchesExpire?: boolean;
-  /** The answer to a new batch is cut off: it was made, but nobody heard of it. */
-  batchAnswerLost?: boolean;
+  /** Batches end so at their second poll: what says "LATE" was not done by then, the rest was. */
+  batchesEndEarly?: "expired" | "cancelled";
+  /** A new batch is made, but nobody hears of it: its answer is cut off, or never comes on an open socket. */
+  batchAnswerLost?: "cut off" | "silent";
 }
 
 export interface RecordedRequest {
