@@ -100,14 +100,15 @@ async function runOne(
       await endDeferredCall(transaction, holder, id, how);
     });
   const end = async (how: DeferredEnd): Promise<void> => {
-    for (;;) {
+    for (let waitMs = pollMs; ; waitMs = Math.min(waitMs * 2, pollMs * 10)) {
       try {
         return await write(how);
       } catch (error) {
         // While the database is away the answer is kept; written twice it counts once, and not when it is another's.
         if (abort.aborted) throw error;
         onError(error);
-        await delay(pollMs, undefined, { ref: false });
+        // Told to stop it tries once more and gives up: the next process asks, and the batch answers again for nothing.
+        await delay(waitMs, undefined, { ref: false, signal: abort }).catch(() => {});
       }
     }
   };

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Store } from "#domain";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
-import { accountOf, deferredFixture, models, until } from "../support/llm/deferred-fixture.ts";
+import { accountOf, batches, deferredFixture, models, until } from "../support/llm/deferred-fixture.ts";
 import { startOpenAiServer } from "../support/llm/index.ts";
 
 // A process that dies, or seems to, in the middle of a deferred call's live request (ADR 0070): two runners, one database.
@@ -103,7 +103,7 @@ test("the database is away when a paid answer is to be written: the answer is ke
       return refused <= 3 ? Promise.reject(new Error("The server is starting up.")) : db.transaction(work);
     },
   };
-  const process = startProcess(accountOf("openai", server, user), { collectMs: 600_000 }, flaky);
+  const process = startProcess(accountOf("openai", server, user), { collectMs: 600_000 }, { db: flaky });
   const { deferredCall } = await untilState(user, id, "completed");
   assert.equal(process.errors.splice(0).length, 3);
   await process.stop();
@@ -113,4 +113,52 @@ test("the database is away when a paid answer is to be written: the answer is ke
     [["done", deferredCall.costNanoUsd]],
   );
   assert.deepEqual(await budgetOf(user), { spent: deferredCall.costNanoUsd, reserved: 0 });
+});
+
+test("the database stays away: the writer of an answer waits between its tries, and a process told to stop ends it", {
+  timeout: 120_000,
+}, async (t) => {
+  const { startProcess, defer, newUser, untilState, usageOf, budgetOf, setBudget } = fixture;
+  const server = await startOpenAiServer();
+  t.after(() => server.close());
+  const user = await newUser();
+  await setBudget(user, 1_000_000_000);
+  const { id } = await defer(user, models.openai);
+  const { db } = api.database;
+  let tries = 0;
+  const away: Store = {
+    query: db.query,
+    orm: db.orm,
+    transaction() {
+      tries += 1;
+      return Promise.reject(new Error("The server is starting up."));
+    },
+  };
+  const account = accountOf("openai", server, user);
+  // Ten minutes between two tries: one that does not wait, or does not end when told to, is found out.
+  const first = startProcess(account, { size: 1 }, { db: away, pollMs: 600_000 });
+  await until(
+    async () => tries,
+    (count) => count > 0,
+  );
+  // Meanwhile another call goes all its way, in another process.
+  const second = startProcess(account, { size: 1 });
+  const other = await defer(user, models.openai, "Another");
+  await untilState(user, other.id, "completed");
+  assert.equal(tries, 1);
+  // It names the faults that the first has met.
+  await assert.rejects(first.stop(), /The server is starting up/);
+  assert.equal(tries, 2, "once more, and no more");
+
+  // The answer is the batch's: the next process gets it again, paid once.
+  await untilState(user, id, "completed");
+  await second.stop();
+  assert.equal(batches(server), 2);
+  assert.equal(server.ledger.length, 2);
+  const usage = await usageOf(user);
+  assert.deepEqual(
+    usage.map(({ outcome, input, output }) => [outcome, input, output]).sort(),
+    server.ledger.map(({ inputTokens, outputTokens }) => ["done", inputTokens, outputTokens]).sort(),
+  );
+  assert.deepEqual(await budgetOf(user), { spent: usage.reduce((sum, { cost }) => sum + cost, 0), reserved: 0 });
 });

@@ -36,7 +36,7 @@ export function deferredFixture(api: TestApi) {
   function startProcess(
     account: ProviderAccount | ProviderAccount[],
     lane: Partial<EconomyLaneOptions> = {},
-    db: Store = api.database.db,
+    { db = api.database.db, pollMs = 20 }: { db?: Store; pollMs?: number } = {},
   ) {
     const economy = economyGateway(query, Array.isArray(account) ? account : [account], lane);
     economy.lane.start();
@@ -46,7 +46,7 @@ export function deferredFixture(api: TestApi) {
       query,
       call: economy.gateway.handler,
       onError: (error) => errors.push(error),
-      pollMs: 20,
+      pollMs,
       holdMs: 500,
     });
     return {
