@@ -153,3 +153,39 @@ for (const kind of ["openai", "anthropic"] as const) {
     });
   }
 }
+
+const faults = [
+  ["openai", { status: 500 }],
+  ["openai", { status: 429 }],
+  ["openai", { code: "request_timeout" }],
+  ["anthropic", { type: "api_error" }],
+  ["anthropic", { type: "overloaded_error" }],
+  ["anthropic", { type: "rate_limit_error" }],
+  ["anthropic", { type: "timeout_error" }],
+] as const;
+for (const [kind, batchFault] of faults) {
+  test(`over ${kind}: what failed in its batch by ${Object.values(batchFault)} goes live, once; what was wrong fails`, {
+    timeout: 120_000,
+  }, async (t) => {
+    const { startProcess, defer, newUser, untilState, usageOf, budgetOf, setBudget } = fixture;
+    const server = await starters[kind]({ batchFault });
+    t.after(() => server.close());
+    const user = await newUser();
+    await setBudget(user, 10_000_000_000);
+    const faulty = await defer(user, models[kind], "FAULT");
+    const wrong = await defer(user, models[kind], "FAIL");
+    const process = startProcess(accountOf(kind, server, user), { size: 2, collectMs: 600_000 });
+    t.after(() => process.stop());
+    const { completion } = await untilState(user, faulty.id, "completed");
+    assert.equal(completion?.choices[0]?.message.content, "You said: FAULT");
+    assert.equal((await untilState(user, wrong.id, "failed")).deferredCall.errorCode, "bad_request");
+    assert.equal(submissions(server).length, 1);
+    assert.equal(liveRequests(server).length, 1);
+    // At the live price, and nothing for the batch.
+    const usage = await usageOf(user);
+    assert.equal(usage.length, 1);
+    const [{ input, output, cost }] = usage as [(typeof usage)[0]];
+    assert.equal(cost, input * prices[kind][0] + output * prices[kind][1]);
+    assert.deepEqual(await budgetOf(user), { spent: cost, reserved: 0 });
+  });
+}

@@ -30,7 +30,10 @@ export interface BatchMark {
   createdAtMs: number;
 }
 
-/** Each item's result: the answer's JSON, or what went wrong with it alone. */
+/**
+ * Each item's result: the answer's JSON, or what was wrong with it alone. What the provider did not come to, or failed at by
+ * its own fault, is not there: it costs nothing, and may well succeed when it is asked again.
+ */
 export type BatchResults = Map<string, { answer: unknown } | { error: string }>;
 
 /** A provider's Batch API. Methods reject with `LlmError`. */
@@ -46,6 +49,9 @@ export interface BatchClient {
 /** Where OpenAI keeps our id of a batch. */
 const labelName = "muster_batch";
 const CLOCK_DIFFERENCE_MS = 60_000;
+/** Of results that failed by no fault of the request: at OpenAI below 500, at Anthropic. Neither bills them. */
+const passingStatuses = new Set([408, 409, 429]);
+const passingErrors = new Set(["api_error", "overloaded_error", "rate_limit_error", "timeout_error"]);
 
 /** Of one exchange with a provider's Batch API; files and results may be large. */
 function timeoutsOf(exchangeMs = 120_000): ProviderTimeouts {
@@ -153,16 +159,17 @@ export function openAiBatchClient(http: HttpProvider, exchangeMs?: number): Batc
             error,
           } = line as {
             custom_id: string;
-            response?: { status_code: number; body: { error?: { message?: string } } } | null;
-            error?: { code?: string; message?: string } | null;
+            response?: { status_code: number; body?: { error?: { message?: string } } | null } | null;
+            error?: { message?: string } | null;
           };
-          // As with Anthropic: it was not asked in time, which is not this call's fault, and costs nothing.
-          if (error?.code === "batch_expired" || error?.code === "batch_cancelled") continue;
-          if (response?.status_code === 200) results.set(key, { answer: response.body });
-          else
+          const status = response?.status_code;
+          if (status === 200) results.set(key, { answer: response?.body });
+          // Only such a status says that the request itself is wrong; without one it expired, was cancelled or timed out.
+          else if (status !== undefined && status >= 400 && status < 500 && !passingStatuses.has(status)) {
             results.set(key, {
-              error: response?.body.error?.message ?? error?.message ?? "The provider gave no reason.",
+              error: response?.body?.error?.message ?? error?.message ?? "The provider gave no reason.",
             });
+          }
         }
       }
       return results;
@@ -226,12 +233,13 @@ export function anthropicBatchClient(http: HttpProvider, exchangeMs?: number): B
       for (const line of jsonLines(text)) {
         const { custom_id: key, result } = line as {
           custom_id: string;
-          result: { type: string; message?: unknown; error?: { error?: { message?: string } } };
+          result: { type: string; message?: unknown; error?: { error?: { type?: string; message?: string } } };
         };
+        const error = result.error?.error;
         if (result.type === "succeeded") results.set(key, { answer: result.message });
-        // Expired or cancelled with the batch: no answer, and not this call's fault.
-        else if (result.type === "errored")
-          results.set(key, { error: result.error?.error?.message ?? "The provider gave no reason." });
+        // The others expired or were cancelled with the batch.
+        else if (result.type === "errored" && !passingErrors.has(error?.type ?? ""))
+          results.set(key, { error: error?.message ?? "The provider gave no reason." });
       }
       return results;
     },

@@ -190,6 +190,11 @@ function createFormat(): WireFormat {
         lines.push(JSON.stringify({ custom_id: entry.custom_id, result: { type } }));
         continue;
       }
+      if (text === "FAULT" && options.batchFault !== undefined) {
+        const error = { type: "error", error: { ...options.batchFault, message: "Oh" } };
+        lines.push(JSON.stringify({ custom_id: entry.custom_id, result: { type: "errored", error } }));
+        continue;
+      }
       const result =
         text === "FAIL"
           ? {

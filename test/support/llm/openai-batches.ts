@@ -56,6 +56,18 @@ export function createOpenAiBatches(): Pick<WireFormat, "other"> & { handle: Wir
         errors.push(JSON.stringify({ id: `br_${index}`, custom_id: line.custom_id, response: null, error }));
         continue;
       }
+      const fault = server.options.batchFault;
+      if (fault !== undefined && line.body.messages.at(-1)?.content === "FAULT") {
+        const failed =
+          "status" in fault
+            ? {
+                response: { status_code: fault.status, request_id: "r", body: { error: { message: "Oh" } } },
+                error: null,
+              }
+            : { response: null, error: { ...fault, message: "Oh" } };
+        errors.push(JSON.stringify({ id: `br_${index}`, custom_id: line.custom_id, ...failed }));
+        continue;
+      }
       if (line.body.messages.at(-1)?.content === "FAIL") {
         const error = { message: "This request failed", type: "invalid_request_error", code: null, param: null };
         errors.push(

@@ -25,6 +25,8 @@ export interface WireServerOptions {
   batchDoneWhenCancelled?: boolean;
   /** Batches end so at their second poll: what says "LATE" was not done by then, the rest was. */
   batchesEndEarly?: "expired" | "cancelled";
+  /** What says "FAULT" fails in its batch by the provider's own fault. */
+  batchFault?: { status: number } | { code: string } | { type: string };
   /** A new batch is made, but nobody hears of it: its answer is cut off, or never comes on an open socket. */
   batchAnswerLost?: "cut off" | "silent";
 }
