@@ -38,7 +38,12 @@ export const llmBatches = pgTable(
     calls: integer("calls").notNull(),
     doneCalls: integer("done_calls").notNull().default(0),
     failedCalls: integer("failed_calls").notNull().default(0),
+    /** Submissions that may have reached the provider; how many calls the last had, and when it was sent. */
     attempts: integer("attempts").notNull().default(0),
+    sentCalls: integer("sent_calls"),
+    sentAt: instant("sent_at"),
+    /** The provider's ids of batches that looked like this one and were not. */
+    foreignIds: text("foreign_ids").array().notNull().default(sql`'{}'`),
     error: text("error"),
     deadlineAt: instant("deadline_at").notNull(),
     submittedAt: instant("submitted_at"),

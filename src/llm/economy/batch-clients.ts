@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { encodeMessagesBody } from "../providers/anthropic-request.ts";
 import type { HttpProvider } from "../providers/http-provider.ts";
 import { encodeChatBody } from "../providers/openai-chat.ts";
@@ -22,12 +23,14 @@ export interface BatchStatus {
   failed: number;
 }
 
-/** What tells one of our batches from others at the provider. */
+/** What is known of a submission whose answer never came. */
 export interface BatchMark {
-  /** Our id, sent along where the provider keeps one. */
+  /** Our id of the batch, and how many calls were sent. */
   label: string;
   calls: number;
-  createdAtMs: number;
+  /** Since when we have the batch, and when it was last sent. */
+  fromMs: number;
+  sentAtMs: number;
 }
 
 /**
@@ -39,16 +42,25 @@ export type BatchResults = Map<string, { answer: unknown } | { error: string }>;
 /** A provider's Batch API. Methods reject with `LlmError`. */
 export interface BatchClient {
   submit(account: ProviderAccount, items: readonly BatchItem[], label: string, signal: AbortSignal): Promise<string>;
-  /** Ids of batches that may be this one: for a submission whose answer never came. */
+  /** Ids of batches that may be the one so submitted, which `whose` tells. */
   find(account: ProviderAccount, mark: BatchMark, signal: AbortSignal): Promise<string[]>;
+  /** Whether the batch bears our label; `unknown` while nothing proves one or the other. */
+  whose(
+    account: ProviderAccount,
+    batchId: string,
+    label: string,
+    signal: AbortSignal,
+  ): Promise<"ours" | "foreign" | "unknown">;
   status(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<BatchStatus>;
-  results(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<BatchResults>;
+  results(account: ProviderAccount, batchId: string, label: string, signal: AbortSignal): Promise<BatchResults>;
   cancel(account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Where OpenAI keeps our id of a batch. */
 const labelName = "muster_batch";
 const CLOCK_DIFFERENCE_MS = 60_000;
+/** What a provider made later than this after it was sent is not what was sent. */
+const LATEST_MS = 600_000;
 /** Of results that failed by no fault of the request: at OpenAI below 500, at Anthropic. Neither bills them. */
 const passingStatuses = new Set([408, 409, 429]);
 const passingErrors = new Set(["api_error", "overloaded_error", "rate_limit_error", "timeout_error"]);
@@ -65,6 +77,21 @@ function jsonLines(text: string): unknown[] {
     .map((line) => JSON.parse(line) as unknown);
 }
 
+/** The batches that a provider lists, newest first, back to the first page with one that is too old. */
+async function listBatches<Listed extends { id: string }>(
+  read: (query: string) => Promise<unknown>,
+  cursor: string,
+  isTooOld: (batch: Listed) => boolean,
+): Promise<Listed[]> {
+  const listed: Listed[] = [];
+  for (let query = "?limit=100"; ; query = `?limit=100&${cursor}=${listed.at(-1)?.id}`) {
+    const { data = [], has_more: more } = (await read(query)) as { data?: Listed[]; has_more?: boolean };
+    listed.push(...data);
+    const last = data.at(-1);
+    if (more !== true || last === undefined || isTooOld(last)) return listed;
+  }
+}
+
 /** The lines of a batch's file. All its items are of one model, and so of one endpoint. */
 function linesOf(account: ProviderAccount, items: readonly BatchItem[]): { endpoint: string; lines: string[] } {
   const responses = items.every(({ call }) => speaksResponses(account, call.request.model));
@@ -76,12 +103,19 @@ function linesOf(account: ProviderAccount, items: readonly BatchItem[]): { endpo
   return { endpoint, lines };
 }
 
+interface ChatLine {
+  custom_id: string;
+  response?: { status_code: number; body?: { error?: { message?: string } } | null } | null;
+  error?: { message?: string } | null;
+}
+
 /** https://platform.openai.com/docs/guides/batch: a JSONL file is uploaded, results come as files. */
 export function openAiBatchClient(http: HttpProvider, exchangeMs?: number): BatchClient {
   const timeouts = timeoutsOf(exchangeMs);
   interface Batch {
     id: string;
     status: string;
+    created_at: number;
     metadata?: Record<string, string> | null;
     request_counts?: { completed?: number; failed?: number } | null;
     output_file_id?: string | null;
@@ -126,10 +160,16 @@ export function openAiBatchClient(http: HttpProvider, exchangeMs?: number): Batc
       });
       return (batch as Batch).id;
     },
-    async find(account, { label }, signal) {
-      const exchange = { method: "GET", path: "/batches?limit=100", body: null, timeouts, signal } as const;
-      const { data } = (await http.request(account, exchange)) as { data?: Batch[] };
-      return (data ?? []).filter(({ metadata }) => metadata?.[labelName] === label).map(({ id }) => id);
+    async find(account, { label, fromMs }, signal) {
+      const page = (query: string) =>
+        http.request(account, { method: "GET", path: `/batches${query}`, body: null, timeouts, signal });
+      const isTooOld = (batch: Batch) => batch.created_at * 1000 < fromMs - CLOCK_DIFFERENCE_MS;
+      const listed = await listBatches<Batch>(page, "after", isTooOld);
+      return listed.filter(({ metadata }) => metadata?.[labelName] === label).map(({ id }) => id);
+    },
+    async whose(account, batchId, label, signal) {
+      const { metadata } = await read(account, batchId, signal);
+      return metadata?.[labelName] === label ? "ours" : "foreign";
     },
     async status(account, batchId, signal) {
       const { status, request_counts: counts } = await read(account, batchId, signal);
@@ -138,7 +178,7 @@ export function openAiBatchClient(http: HttpProvider, exchangeMs?: number): Batc
       const state = ended ? "ended" : status === "failed" ? "failed" : "running";
       return { state, done: counts?.completed ?? 0, failed: counts?.failed ?? 0 };
     },
-    async results(account, batchId, signal) {
+    async results(account, batchId, _label, signal) {
       const batch = await read(account, batchId, signal);
       const results: BatchResults = new Map();
       for (const fileId of [batch.output_file_id, batch.error_file_id]) {
@@ -153,22 +193,13 @@ export function openAiBatchClient(http: HttpProvider, exchangeMs?: number): Batc
           signal,
         })) as string;
         for (const line of jsonLines(text)) {
-          const {
-            custom_id: key,
-            response,
-            error,
-          } = line as {
-            custom_id: string;
-            response?: { status_code: number; body?: { error?: { message?: string } } | null } | null;
-            error?: { message?: string } | null;
-          };
+          const { custom_id: key, response, error } = line as ChatLine;
           const status = response?.status_code;
           if (status === 200) results.set(key, { answer: response?.body });
           // Only such a status says that the request itself is wrong; without one it expired, was cancelled or timed out.
           else if (status !== undefined && status >= 400 && status < 500 && !passingStatuses.has(status)) {
-            results.set(key, {
-              error: response?.body?.error?.message ?? error?.message ?? "The provider gave no reason.",
-            });
+            const message = response?.body?.error?.message ?? error?.message ?? "The provider gave no reason.";
+            results.set(key, { error: message });
           }
         }
       }
@@ -180,61 +211,81 @@ export function openAiBatchClient(http: HttpProvider, exchangeMs?: number): Batc
   };
 }
 
+/**
+ * What tells our lines from all others: Anthropic keeps nothing of ours but each line's `custom_id`, of 64 characters, of which
+ * our keys take 43. Nobody else can guess it.
+ */
+function tagOf(label: string): string {
+  return `-${createHash("sha256").update(label).digest("base64url").slice(0, 20)}`;
+}
+
+interface MessageBatch {
+  id: string;
+  processing_status: string;
+  created_at: string;
+  request_counts?: Record<string, number>;
+}
+
+interface MessageLine {
+  custom_id: string;
+  result: { type: string; message?: unknown; error?: { error?: { type?: string; message?: string } } };
+}
+
 /** https://platform.claude.com/docs/en/build-with-claude/batch-processing */
 export function anthropicBatchClient(http: HttpProvider, exchangeMs?: number): BatchClient {
   const timeouts = timeoutsOf(exchangeMs);
+  const root = "/v1/messages/batches";
+  const get = (account: ProviderAccount, path: string, signal: AbortSignal, answer?: "text"): Promise<unknown> =>
+    http.request(account, {
+      method: "GET",
+      path: root + path,
+      body: null,
+      timeouts,
+      signal,
+      ...(answer === undefined ? {} : { answer }),
+    });
+  const post = (account: ProviderAccount, path: string, body: string, signal: AbortSignal): Promise<unknown> =>
+    http.request(account, { method: "POST", path: root + path, body, timeouts, signal });
+  const read = async (account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<MessageBatch> =>
+    (await get(account, `/${batchId}`, signal)) as MessageBatch;
+  const linesOf = async (account: ProviderAccount, batchId: string, signal: AbortSignal): Promise<MessageLine[]> =>
+    jsonLines((await get(account, `/${batchId}/results`, signal, "text")) as string) as MessageLine[];
   return {
-    async submit(account, items, _label, signal) {
-      const requests = items.map(({ key, call }) => ({ custom_id: key, params: encodeMessagesBody(call) }));
-      const path = "/v1/messages/batches";
-      const batch = await http.request(account, {
-        method: "POST",
-        path,
-        body: JSON.stringify({ requests }),
-        timeouts,
-        signal,
-      });
-      return (batch as { id: string }).id;
+    async submit(account, items, label, signal) {
+      const tag = tagOf(label);
+      const requests = items.map(({ key, call }) => ({ custom_id: key + tag, params: encodeMessagesBody(call) }));
+      return ((await post(account, "", JSON.stringify({ requests }), signal)) as MessageBatch).id;
     },
-    async find(account, { calls, createdAtMs }, signal) {
-      // It keeps no label: a batch of this size made since then may be ours, which its results will say.
-      const path = "/v1/messages/batches?limit=100";
-      const { data } = (await http.request(account, { method: "GET", path, body: null, timeouts, signal })) as {
-        data?: { id: string; created_at: string; request_counts: Record<string, number> }[];
-      };
-      return (data ?? [])
-        .filter(
-          ({ created_at: createdAt, request_counts: counts }) =>
-            Date.parse(createdAt) >= createdAtMs - CLOCK_DIFFERENCE_MS &&
-            Object.values(counts).reduce((sum, count) => sum + count, 0) === calls,
-        )
+    async find(account, { calls, fromMs, sentAtMs }, signal) {
+      // Nothing in the list says whose a batch is: one of this size made at that time may be ours.
+      const from = fromMs - CLOCK_DIFFERENCE_MS;
+      const until = sentAtMs + LATEST_MS;
+      const isTooOld = (batch: MessageBatch) => Date.parse(batch.created_at) < from;
+      const listed = await listBatches<MessageBatch>((query) => get(account, query, signal), "after_id", isTooOld);
+      const sizeOf = ({ request_counts: counts = {} }: MessageBatch) =>
+        Object.values(counts).reduce((sum, count) => sum + count, 0);
+      return listed
+        .filter((batch) => !isTooOld(batch) && Date.parse(batch.created_at) <= until && sizeOf(batch) === calls)
         .map(({ id }) => id);
     },
-    async status(account, batchId, signal) {
-      const path = `/v1/messages/batches/${batchId}`;
-      const batch = (await http.request(account, { method: "GET", path, body: null, timeouts, signal })) as {
-        processing_status: string;
-        request_counts?: { succeeded?: number; errored?: number };
-      };
-      const { succeeded = 0, errored = 0 } = batch.request_counts ?? {};
-      return { state: batch.processing_status === "ended" ? "ended" : "running", done: succeeded, failed: errored };
+    async whose(account, batchId, label, signal) {
+      const { processing_status: status } = await read(account, batchId, signal);
+      if (status !== "ended") return "unknown";
+      const tag = tagOf(label);
+      const lines = await linesOf(account, batchId, signal);
+      return lines.some(({ custom_id: id }) => id.endsWith(tag)) ? "ours" : "foreign";
     },
-    async results(account, batchId, signal) {
-      const path = `/v1/messages/batches/${batchId}/results`;
-      const text = (await http.request(account, {
-        method: "GET",
-        path,
-        body: null,
-        answer: "text",
-        timeouts,
-        signal,
-      })) as string;
+    async status(account, batchId, signal) {
+      const { processing_status: status, request_counts: counts = {} } = await read(account, batchId, signal);
+      const { succeeded = 0, errored = 0 } = counts;
+      return { state: status === "ended" ? "ended" : "running", done: succeeded, failed: errored };
+    },
+    async results(account, batchId, label, signal) {
+      const tag = tagOf(label);
       const results: BatchResults = new Map();
-      for (const line of jsonLines(text)) {
-        const { custom_id: key, result } = line as {
-          custom_id: string;
-          result: { type: string; message?: unknown; error?: { error?: { type?: string; message?: string } } };
-        };
+      for (const { custom_id: id, result } of await linesOf(account, batchId, signal)) {
+        // Batches of a version before have their lines under the bare key.
+        const key = id.endsWith(tag) ? id.slice(0, -tag.length) : id;
         const error = result.error?.error;
         if (result.type === "succeeded") results.set(key, { answer: result.message });
         // The others expired or were cancelled with the batch.
@@ -244,13 +295,7 @@ export function anthropicBatchClient(http: HttpProvider, exchangeMs?: number): B
       return results;
     },
     async cancel(account, batchId, signal) {
-      await http.request(account, {
-        method: "POST",
-        path: `/v1/messages/batches/${batchId}/cancel`,
-        body: "{}",
-        timeouts,
-        signal,
-      });
+      await post(account, `/${batchId}/cancel`, "{}", signal);
     },
   };
 }

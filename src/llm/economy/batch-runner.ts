@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { ProviderKind } from "#contracts";
 import type { FrameSink } from "../call-state.ts";
-import { asLlmError, isRepeatable } from "../errors.ts";
+import { asLlmError, isRepeatable, type LlmError } from "../errors.ts";
 import { BATCH_DISCOUNT, costOf } from "../prices.ts";
 import { MessagesParser } from "../providers/anthropic-messages.ts";
 import type { HttpProvider } from "../providers/http-provider.ts";
@@ -112,8 +112,10 @@ export class BatchRunner {
     } catch (thrown) {
       const error = asLlmError(thrown);
       const waitMs = error.kind === "internal" || isRepeatable(error) ? unreachableMs : refusedMs;
-      const mayBeThere = batch.attempts > 0 && !signal.aborted;
-      if (mayBeThere && now() - batch.createdAtMs > waitMs) await this.#lose(batch.id, error.message);
+      if (!signal.aborted && now() - batch.createdAtMs > waitMs) {
+        if (batch.attempts > 0) await this.#lose(batch.id, error.message);
+        else await store.refused(batch.id, error.message);
+      }
       throw error;
     }
   }
@@ -131,12 +133,7 @@ export class BatchRunner {
 
   async #submit(batch: OpenBatch, account: ProviderAccount, client: BatchClient, signal: AbortSignal): Promise<void> {
     const { store } = this.#options;
-    if (batch.attempts > 0) {
-      const mark = { label: batch.id, calls: batch.calls, createdAtMs: batch.createdAtMs };
-      for (const found of await client.find(account, mark, signal)) {
-        if (!(await store.isKnown(account.id, found))) return store.submitted(batch.id, found);
-      }
-    }
+    if (batch.attempts > 0 && !(await this.#neverArrived(batch, account, client, signal))) return;
     const items = await store.beginSubmit(batch.id);
     if (items.length === 0 || batch.state === "cancelling")
       return store.refused(batch.id, "Cancelled before it was sent.");
@@ -146,13 +143,43 @@ export class BatchRunner {
       await store.submitted(batch.id, providerBatchId);
     } catch (thrown) {
       const error = asLlmError(thrown);
-      // What may have arrived is looked for in the next round; a plain refusal stays one.
-      const mayHaveArrived = error.kind === "internal" || error.kind === "cancelled" || error.kind === "timeout_total";
-      if (!mayHaveArrived && !isRepeatable(error)) {
-        await store.refused(batch.id, error.message);
+      // What may have arrived is looked for in the next round. What was refused for now is simply sent again.
+      if (isDefinite(error)) {
+        if (!isRepeatable(error)) await store.refused(batch.id, error.message);
+        else await store.notTaken(batch.id);
+        batch.attempts = 0;
       }
       throw error;
     }
+  }
+
+  /**
+   * Looks for what became of a submission whose answer never came; true when the provider has no such batch. A batch that may
+   * be it and cannot be told yet is waited for: it is neither cancelled nor sent again.
+   */
+  async #neverArrived(
+    batch: OpenBatch,
+    account: ProviderAccount,
+    client: BatchClient,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { store, turnMs } = this.#options;
+    const { id: label, sentCalls: calls, createdAtMs: fromMs, sentAtMs } = batch;
+    const others = await store.otherBatches(label);
+    let undecided = false;
+    for (const found of await client.find(account, { label, calls, fromMs, sentAtMs }, signal)) {
+      if (others.has(found)) continue;
+      // Each exchange may take long: what follows is done by who still has the turn.
+      if (signal.aborted || !(await store.takeTurn(this.#id, turnMs))) return false;
+      const whose = await client.whose(account, found, label, signal);
+      if (whose === "foreign") await store.notOurs(label, found);
+      else if (whose === "unknown") undecided = true;
+      else {
+        await store.submitted(label, found);
+        return false;
+      }
+    }
+    return !undecided && (await store.takeTurn(this.#id, turnMs));
   }
 
   async #follow(
@@ -169,7 +196,7 @@ export class BatchRunner {
     }
     if (status.state === "failed") return store.refused(batch.id, "The provider failed the whole batch.");
     if (status.state === "running") return store.progress(batch.id, status.done, status.failed);
-    const results = await client.results(account, batch.providerBatchId, signal);
+    const results = await client.results(account, batch.providerBatchId, batch.id, signal);
     const outcomes: ItemOutcome[] = [];
     for (const [key, result] of results) {
       if ("answer" in result) outcomes.push({ key, state: "done", result: JSON.stringify(result.answer) });
@@ -212,6 +239,12 @@ export class BatchRunner {
       }
     }
   }
+}
+
+/** True when a submission that ended so made no batch: the provider refused it, or was never reached. */
+function isDefinite({ kind, status }: LlmError): boolean {
+  if (status !== undefined) return status >= 400 && status < 500 && status !== 408;
+  return kind === "connect" || kind === "timeout_connect" || kind === "address_refused" || kind === "bad_request";
 }
 
 function recordOf(orphan: OrphanCall, answer: unknown, batchId: string, atMs: number): LlmCallRecord {

@@ -51,8 +51,10 @@ export interface OpenBatch {
   accountId: string;
   state: Extract<BatchJobState, "submitting" | "running" | "cancelling">;
   providerBatchId: string | null;
-  calls: number;
+  /** Submissions that may have reached the provider; how many calls the last one had, and when it was sent. */
   attempts: number;
+  sentCalls: number;
+  sentAtMs: number;
   createdAtMs: number;
 }
 
@@ -111,8 +113,11 @@ export interface EconomyStore {
   /** What is to be sent; calls that left meanwhile are not among them. Counts the attempt. */
   beginSubmit(batchId: string): Promise<{ key: string; request: EconomyRequest }[]>;
   submitted(batchId: string, providerBatchId: string): Promise<void>;
-  /** True when a batch of ours over this account has this id of the provider. */
-  isKnown(accountId: string, providerBatchId: string): Promise<boolean>;
+  /** The provider took nothing of what was submitted. */
+  notTaken(batchId: string): Promise<void>;
+  /** The provider's ids of batches that are known not to be this one, though its submission may have made one. */
+  otherBatches(batchId: string): Promise<Set<string>>;
+  notOurs(batchId: string, providerBatchId: string): Promise<void>;
   progress(batchId: string, done: number, failed: number): Promise<void>;
   /** Each call that still waits for the batch gets its outcome; those without one go live. No call can leave it any more. */
   deliver(batchId: string, outcomes: readonly ItemOutcome[]): Promise<void>;

@@ -144,7 +144,10 @@ function turnsOf(query: Query): Pick<EconomyStore, "takeTurn" | "endTurn" | "pru
 
 function batchesOf(
   query: Query,
-): Pick<EconomyStore, "makeBatch" | "openBatches" | "beginSubmit" | "submitted" | "isKnown" | "progress"> {
+): Pick<
+  EconomyStore,
+  "makeBatch" | "openBatches" | "beginSubmit" | "submitted" | "notTaken" | "otherBatches" | "notOurs" | "progress"
+> {
   return {
     async makeBatch({ size, collectMs }) {
       // One model to a batch: OpenAI takes no other.
@@ -170,17 +173,24 @@ function batchesOf(
     },
     async openBatches() {
       const { rows } = await query<OpenBatch>(
-        `SELECT id, user_id AS "userId", account_id AS "accountId", state, provider_batch_id AS "providerBatchId", calls,
-           attempts, extract(epoch FROM created_at)::double precision * 1000 AS "createdAtMs"
+        `SELECT id, user_id AS "userId", account_id AS "accountId", state, provider_batch_id AS "providerBatchId", attempts,
+           COALESCE(sent_calls, calls) AS "sentCalls",
+           extract(epoch FROM COALESCE(sent_at, created_at))::double precision * 1000 AS "sentAtMs",
+           extract(epoch FROM created_at)::double precision * 1000 AS "createdAtMs"
          FROM llm_batches WHERE state IN ${openBatch} ORDER BY id`,
         [],
       );
       return rows;
     },
     async beginSubmit(batchId) {
-      await query("UPDATE llm_batches SET attempts = attempts + 1 WHERE id = $1", [batchId]);
       const { rows } = await query<{ key: string; request: string }>(
-        "SELECT key, request FROM llm_economy_calls WHERE llm_batch_id = $1 AND state = 'submitted' ORDER BY key",
+        `WITH sent AS (
+           SELECT key, request FROM llm_economy_calls WHERE llm_batch_id = $1 AND state = 'submitted'
+         ), counted AS (
+           UPDATE llm_batches SET attempts = attempts + 1, sent_calls = (SELECT count(*) FROM sent),
+             sent_at = clock_timestamp() WHERE id = $1
+         )
+         SELECT key, request FROM sent ORDER BY key`,
         [batchId],
       );
       return rows.map(({ key, request }) => ({ key, request: JSON.parse(request) as EconomyRequest }));
@@ -193,12 +203,24 @@ function batchesOf(
         [batchId, providerBatchId],
       );
     },
-    async isKnown(accountId, providerBatchId) {
-      const { rowCount } = await query("SELECT 1 FROM llm_batches WHERE account_id = $1 AND provider_batch_id = $2", [
-        accountId,
+    async notTaken(batchId) {
+      await query("UPDATE llm_batches SET attempts = 0 WHERE id = $1", [batchId]);
+    },
+    async otherBatches(batchId) {
+      const { rows } = await query<{ id: string }>(
+        `SELECT unnest(foreign_ids) AS id FROM llm_batches WHERE id = $1
+         UNION
+         SELECT o.provider_batch_id FROM llm_batches b JOIN llm_batches o USING (user_id, account_id)
+         WHERE b.id = $1 AND o.id <> $1 AND o.provider_batch_id IS NOT NULL`,
+        [batchId],
+      );
+      return new Set(rows.map(({ id }) => id));
+    },
+    async notOurs(batchId, providerBatchId) {
+      await query("UPDATE llm_batches SET foreign_ids = foreign_ids || $2::text WHERE id = $1", [
+        batchId,
         providerBatchId,
       ]);
-      return (rowCount ?? 0) > 0;
     },
     async progress(batchId, done, failed) {
       await query("UPDATE llm_batches SET done_calls = $2, failed_calls = $3 WHERE id = $1", [batchId, done, failed]);

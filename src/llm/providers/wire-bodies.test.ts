@@ -71,7 +71,7 @@ test("results of an OpenAI batch, by their ids; what expired has none", async ()
   const account = testAccount("openai", url);
   await atEveryCut(
     "openai-batch-results.jsonl",
-    () => openAiBatchClient(http).results(account, "batch_1", signal),
+    () => openAiBatchClient(http).results(account, "batch_1", "label", signal),
     new Map<string, unknown>([
       ["b", { answer: JSON.parse(sample("openai-chat.json").toString()) }],
       ["a", { error: "Ungültig 🎉" }],
@@ -83,7 +83,7 @@ test("results of an Anthropic batch, by their ids; what expired has none", async
   const account = testAccount("anthropic", url);
   await atEveryCut(
     "anthropic-batch-results.jsonl",
-    () => anthropicBatchClient(http).results(account, "batch_1", signal),
+    () => anthropicBatchClient(http).results(account, "batch_1", "label", signal),
     new Map<string, unknown>([
       ["b", { answer: JSON.parse(sample("anthropic-message.json").toString()) }],
       ["a", { error: "Ungültig 🎉" }],

@@ -266,9 +266,19 @@ function createFormat(): WireFormat {
       if (request.method === "POST" && path === "/v1/messages/batches") {
         const id = `msgbatch_${batches.size + 1}`;
         const { requests } = request.body as { requests: { custom_id: string; params: MessagesBody }[] };
+        const valid = requests.every((one) => /^[a-zA-Z0-9_-]{1,64}$/.test(one.custom_id));
+        const outcome = valid
+          ? (server.options.batchSubmission?.(requests.map((one) => one.custom_id)) ?? "taken")
+          : 400;
+        if (typeof outcome === "number") {
+          const type = outcome === 429 ? "rate_limit_error" : "api_error";
+          response.writeHead(outcome, { "content-type": "application/json" });
+          response.end(JSON.stringify({ type: "error", error: { type, message: "Not now" } }));
+          return true;
+        }
         batches.set(id, { requests, pollsLeft: 1, status: "in_progress", createdAt: new Date().toISOString() });
-        if (server.options.batchAnswerLost !== undefined) {
-          if (server.options.batchAnswerLost === "cut off") response.destroy();
+        if (outcome === "cut off" || server.options.batchAnswerLost !== undefined) {
+          if (outcome === "cut off" || server.options.batchAnswerLost === "cut off") response.destroy();
           return true;
         }
         return send(shape(id));
@@ -285,6 +295,8 @@ function createFormat(): WireFormat {
         return true;
       }
       if (one[2] === "/cancel") batch.status = "ended";
+      else if (server.options.batchMayEnd?.(batch.requests.map((entry) => entry.custom_id)) === false)
+        batch.pollsLeft = 1;
       else if (batch.pollsLeft <= 0) batch.status = "ended";
       batch.pollsLeft -= 1;
       return send(shape(one[1] as string));

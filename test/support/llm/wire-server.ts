@@ -27,6 +27,10 @@ export interface WireServerOptions {
   batchesEndEarly?: "expired" | "cancelled";
   /** What says "FAULT" fails in its batch by the provider's own fault. */
   batchFault?: { status: number } | { code: string } | { type: string };
+  /** At Anthropic's server, of each submission: refused with this status, or made, and nobody hears of it. */
+  batchSubmission?: (customIds: string[]) => number | "cut off" | "taken";
+  /** At Anthropic's server: whether a batch may end. */
+  batchMayEnd?: (customIds: string[]) => boolean;
   /** A new batch is made, but nobody hears of it: its answer is cut off, or never comes on an open socket. */
   batchAnswerLost?: "cut off" | "silent";
 }
