@@ -12,6 +12,8 @@ export interface StepRecord {
   dependsOn: string[];
   doneCriterion: string;
   status: StepStatus;
+  /** The message that holds the step's result, once there is one. */
+  outputMessageId: string | null;
   /** Text of the step's result, once completed. */
   output: string | null;
   /** Small structured facts kept with the step (a reviewer's verdict, a parsed plan). */

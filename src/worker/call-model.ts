@@ -19,6 +19,9 @@ export interface CallModelOptions {
   untilCertain: () => Promise<void>;
 }
 
+/** Of a UUIDv7: milliseconds since 1970. */
+const timeBytes = 6;
+
 /**
  * Makes one LLM call of an execution, journalled: the intent and the reservation before the socket opens, the text while
  * it streams, the answer, the message and the bill together. A call whose end is on record is answered from the record.
@@ -55,9 +58,17 @@ export async function callModel(options: CallModelOptions, call: ModelCall, sign
   }
 }
 
-/** The id of the nth attempt at something: the same on every replay (UUID version 8, RFC 9562, from SHA-256). */
-export function deterministicId(...parts: (string | number)[]): string {
-  const bytes = createHash("sha256").update(parts.join("\u0000")).digest().subarray(0, 16);
+/**
+ * The id of the nth attempt at something in an execution: the same on every replay (UUID version 8, RFC 9562, from SHA-256).
+ * It begins with the time in the execution's own id, so that what was made together lies together in an index: ids
+ * without order leave its pages a third empty and touch another one with each entry.
+ */
+export function deterministicId(executionId: string, ...parts: (string | number)[]): string {
+  const bytes = createHash("sha256")
+    .update([executionId, ...parts].join("\u0000"))
+    .digest()
+    .subarray(0, 16);
+  Buffer.from(executionId.replaceAll("-", ""), "hex").copy(bytes, 0, 0, timeBytes);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   const hex = bytes.toString("hex");

@@ -164,7 +164,7 @@ type CallRow = Omit<RecordedCall, "reservedNanoUsd"> & { reservedNanoUsd: string
 
 const stepsSql = `
   SELECT s.id, s.key, s.kind, s.title, s.member_id AS "memberId", s.depends_on AS "dependsOn",
-    s.done_criterion AS "doneCriterion", s.status, m.content AS output, s.data
+    s.done_criterion AS "doneCriterion", s.status, s.output_message_id AS "outputMessageId", m.content AS output, s.data
   FROM execution_steps s LEFT JOIN agent_messages m ON m.id = s.output_message_id
   WHERE s.execution_id = $1 ORDER BY s.ordinal`;
 

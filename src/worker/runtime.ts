@@ -108,7 +108,7 @@ export class Run implements ExecutionRuntime {
       const known = this.#steps.find((step) => step.key === one.key);
       if (known) return known;
       const id = deterministicId(this.#options.execution.id, "step", one.key);
-      const step: StepRecord = { ...one, id, status: "pending", output: null, data: null };
+      const step: StepRecord = { ...one, id, status: "pending", outputMessageId: null, output: null, data: null };
       this.#steps.push(step);
       fresh.push(step);
       return step;
@@ -144,7 +144,7 @@ export class Run implements ExecutionRuntime {
     const { status, outputMessageId } = result;
     const data = result.data ?? current.data;
     const output = outputMessageId === null ? null : (this.#texts.get(outputMessageId) ?? "");
-    const next = this.#replace(step, { status, output, data });
+    const next = this.#replace(step, { status, outputMessageId, output, data });
     const error = result.error === undefined ? null : storableText(result.error);
     const live = { stepId: step.id, key: step.key, status };
     const event: LiveEvent =

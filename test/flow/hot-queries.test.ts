@@ -161,7 +161,15 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
   { what: "the dashboard", index: /^idx_executions_user_status$/, run: (db) => readDashboard(db, { userId }) },
   { what: "notifications", index: /^idx_notifications_user_id$/, run: (db) => listNotifications(db, { userId }, {}) },
   { what: "unread notifications", index: /^idx_notifications_unread$/, run: (db) => countUnread(db, { userId }) },
-  { what: "usage", index: /^idx_llm_usage_user/, run: (db) => listUsage(db, { userId }, {}) },
+  {
+    what: "usage, its first page and the next",
+    index: /^idx_llm_usage_user_at$/,
+    run: async (db) => {
+      const { nextCursor } = await listUsage(db, { userId }, { limit: 5 });
+      assert.ok(nextCursor !== null, "there is one page only");
+      await listUsage(db, { userId }, { limit: 5, cursor: nextCursor });
+    },
+  },
   ...(["squad", "model", "member", "day"] as const).map((group) => ({
     what: `usage of a month by ${group}`,
     index: /^idx_(usage_days_user_day|llm_usage_user_at)$/,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Database } from "#db";
-import { acceptExecution, listMessages, readExecution } from "#domain";
+import { acceptExecution, listLlmCalls, listMessages, readExecution } from "#domain";
 import type { StoredEvent } from "#events";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { insertTask, type TestTask } from "../support/executions.ts";
@@ -56,6 +56,11 @@ describe("a worker", () => {
     assert.match(execution?.result?.text ?? "", /^Answer number \d in several words\.$/);
     const messages = await listMessages(db, { userId: task.userId }, id, {});
     assert.equal(messages?.data.length, calls.length);
+    const listed = await listLlmCalls(db, { userId: task.userId }, id, {});
+    assert.ok(
+      listed?.data.every((call) => call.cacheResult !== null && call.latencyMs !== null && call.rateWaitMs !== null),
+      "how a call went is said by its bill",
+    );
     const stored: StoredEvent[] = [];
     await new Promise<void>((resolve, reject) => {
       worker.hub.subscribe(id, 0, { onEvents: (some) => stored.push(...some), onEnd: resolve, onError: reject });

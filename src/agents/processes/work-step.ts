@@ -62,15 +62,15 @@ export async function doStep(
     status: "completed",
     outputMessageId: messageId,
     // What is kept with the step already (an approval) stays.
-    data: { ...step.data, messageId, ...(truncated ? { truncated } : {}) },
+    ...(truncated ? { data: { ...step.data, truncated } } : {}),
   });
   const handedOver = { key: step.key, title: step.title, by: member.name, text, truncated };
   return { outcome: "done", done: { step: finished, handedOver, messageId } };
 }
 
 function recordedResult(step: StepRecord, by: string): DoneStep | null {
-  const messageId = step.data?.messageId;
-  if (step.status !== "completed" || step.output === null || typeof messageId !== "string") return null;
+  const { outputMessageId: messageId } = step;
+  if (step.status !== "completed" || step.output === null || messageId === null) return null;
   const truncated = step.data?.truncated === true;
   return { step, handedOver: { key: step.key, title: step.title, by, text: step.output, truncated }, messageId };
 }

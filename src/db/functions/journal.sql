@@ -270,12 +270,14 @@ BEGIN
   IF v_ends THEN
     SELECT array_agg((e->>'id')::uuid), array_agg(e) INTO v_keys, v_items
     FROM unnest(a_doc) AS a(doc) CROSS JOIN LATERAL jsonb_array_elements(a.doc->'ends') e;
+    -- Where the call has a bill, that says how it went (cache, times): it is not repeated here.
     UPDATE llm_calls l SET (state, provider, model, input_tokens, cache_result, response, error, trimmed, attempts, latency_ms,
         time_to_first_token_ms, rate_wait_ms, ended_at) = (
-      SELECT e->>'state', e->>'provider', e->>'model', (e->>'inputTokens')::integer, e->>'cacheResult',
+      SELECT e->>'state', e->>'provider', e->>'model', (e->>'inputTokens')::integer, n.own->>'cacheResult',
         NULLIF(e->'response', 'null'::jsonb), e->>'error', NULLIF(e->'trimmed', 'null'::jsonb), (e->>'attempts')::integer,
-        (e->>'latencyMs')::integer, (e->>'timeToFirstTokenMs')::integer, (e->>'rateWaitMs')::integer, v_at
-      FROM (SELECT v_items[array_position(v_keys, l.id)] AS e OFFSET 0) i)
+        (n.own->>'latencyMs')::integer, (n.own->>'timeToFirstTokenMs')::integer, (n.own->>'rateWaitMs')::integer, v_at
+      FROM (SELECT v_items[array_position(v_keys, l.id)] AS e OFFSET 0) i
+        CROSS JOIN LATERAL (SELECT CASE WHEN NOT e ? 'usageId' THEN e END AS own) n)
     WHERE l.id = ANY (v_keys) AND l.state = 'started';
     GET DIAGNOSTICS v_found = ROW_COUNT;
     IF v_found < cardinality(v_keys) THEN

@@ -32,7 +32,7 @@ export const llmCalls = pgTable(
     startedAt: instant("started_at").notNull().defaultNow(),
     endedAt: instant("ended_at"),
   },
-  (table) => [index("idx_llm_calls_execution_id").on(table.executionId, table.stepId)],
+  (table) => [index("idx_llm_calls_execution_id").on(table.executionId)],
 );
 
 export const toolCalls = pgTable(

@@ -35,7 +35,6 @@ export const llmUsage = pgTable(
     at: instant("at").notNull().defaultNow(),
   },
   (table) => [
-    index("idx_llm_usage_user_id").on(table.userId, table.id),
     index("idx_llm_usage_user_at").on(table.userId, table.at),
     index("idx_llm_usage_at").using("brin", table.at),
     index("idx_llm_usage_execution_id").on(table.executionId).where(sql`${table.executionId} IS NOT NULL`),

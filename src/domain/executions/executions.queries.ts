@@ -208,8 +208,9 @@ const callsSql = `
   SELECT c.id, c.step_id AS "stepId", COALESCE(u.member_id, s.member_id) AS "memberId", c.key, c.state, c.message_id AS "messageId",
     c.provider, c.model, COALESCE(u.input_tokens, c.input_tokens) AS "inputTokens", COALESCE(u.cache_read_tokens, 0) AS "cacheReadTokens",
     COALESCE(u.output_tokens, 0) AS "outputTokens", u.cost_nano_usd AS "costNanoUsd", u.saved_nano_usd AS "savedNanoUsd",
-    c.cache_result AS "cacheResult", c.attempts, c.rate_wait_ms AS "rateWaitMs", c.time_to_first_token_ms AS "timeToFirstTokenMs",
-    c.latency_ms AS "latencyMs", c.trimmed, c.error, c.started_at AS "startedAt", c.ended_at AS "endedAt"
+    COALESCE(c.cache_result, CASE WHEN c.state = 'done' THEN u.cache_result END) AS "cacheResult", c.attempts,
+    COALESCE(c.rate_wait_ms, u.rate_wait_ms) AS "rateWaitMs", COALESCE(c.time_to_first_token_ms, u.time_to_first_token_ms) AS "timeToFirstTokenMs",
+    COALESCE(c.latency_ms, u.latency_ms) AS "latencyMs", c.trimmed, c.error, c.started_at AS "startedAt", c.ended_at AS "endedAt"
   FROM llm_calls c
   JOIN task_executions t ON t.id = c.execution_id AND t.user_id = $1
   LEFT JOIN execution_steps s ON s.id = c.step_id

@@ -21,15 +21,18 @@ interface ToolCallRow {
 }
 
 // A member's calls have the key of the model call that asked for them and their place in it: `turn-2/tool-1`.
-const columns = `t.id, t.step_id, t.member_id, t.tool, t.state, t.started_at, t.ended_at,
-  COALESCE(substring(t.key FROM '/tool-(\\d+)$')::integer, 1) AS ordinal,
-  (SELECT c.message_id FROM llm_calls c WHERE c.execution_id = t.execution_id AND c.step_id = t.step_id
-     AND c.key = regexp_replace(t.key, '/tool-\\d+$', '') ORDER BY c.state <> 'done', c.started_at DESC LIMIT 1) AS message_id`;
+const columns = `t.id, t.step_id, t.member_id, t.tool, t.state, t.started_at, t.ended_at, c.message_id,
+  COALESCE(substring(t.key FROM '/tool-(\\d+)$')::integer, 1) AS ordinal`;
+// All model calls of the execution ($2) are read once, not anew for each tool call.
+const asked = `LEFT JOIN (
+    SELECT DISTINCT ON (step_id, key) step_id, key, message_id FROM llm_calls WHERE execution_id = $2
+    ORDER BY step_id, key, state <> 'done', started_at DESC
+  ) c ON c.step_id = t.step_id AND c.key = regexp_replace(t.key, '/tool-\\d+$', '')`;
 
 const listSql = `
   SELECT ${columns}, left(t.arguments, $5) AS arguments, left(t.result, $5) AS result,
     length(t.arguments) > $5 AS arguments_truncated, COALESCE(length(t.result) > $5, false) AS result_truncated
-  FROM tool_calls t
+  FROM tool_calls t ${asked}
   WHERE t.execution_id = $2 AND ($6::uuid IS NULL OR t.step_id = $6)
     AND EXISTS (SELECT 1 FROM task_executions e WHERE e.id = $2 AND e.user_id = $1)
     AND ($3::uuid IS NULL OR (t.started_at, t.id) > (SELECT l.started_at, l.id FROM tool_calls l WHERE l.id = $3 AND l.execution_id = $2))
@@ -87,7 +90,7 @@ export async function readToolCall(
 ): Promise<ToolCallRecord | null> {
   const { rows } = await db.query<ToolCallRow>(
     "tool_call_read",
-    `SELECT ${columns}, t.arguments, t.result FROM tool_calls t
+    `SELECT ${columns}, t.arguments, t.result FROM tool_calls t ${asked}
      JOIN task_executions e ON e.id = t.execution_id AND e.user_id = $1
      WHERE t.execution_id = $2 AND t.id = $3`,
     [scope.userId, executionId, toolCallId],

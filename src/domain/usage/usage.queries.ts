@@ -142,6 +142,10 @@ function toEntry(row: EntryRow): UsageEntry {
   };
 }
 
+/** What comes after the entry with the id of this parameter: newest first, those of one moment by their ids. */
+const afterEntry = (parameter: string) =>
+  `(at, id) < ((SELECT e.at FROM llm_usage e WHERE e.id = ${parameter}), ${parameter})`;
+
 /** Every call the user paid or saved, newest first. */
 export async function listUsage(
   db: Queryable,
@@ -152,7 +156,7 @@ export async function listUsage(
   const after = query.cursor === undefined ? null : decodeCursor(query.cursor);
   const { rows } = await db.query<EntryRow>(
     after === null ? "usage_list" : "usage_list_after",
-    `SELECT ${entryColumns} FROM llm_usage WHERE user_id = $1${after === null ? "" : " AND id < $3"} ORDER BY id DESC LIMIT $2`,
+    `SELECT ${entryColumns} FROM llm_usage WHERE user_id = $1${after === null ? "" : ` AND ${afterEntry("$3")}`} ORDER BY at DESC, id DESC LIMIT $2`,
     after === null ? [scope.userId, limit + 1] : [scope.userId, limit + 1, after],
   );
   return cursorPage(rows, limit, (row) => row.id, toEntry);
@@ -169,7 +173,7 @@ export async function readUsageSlice(
   const { rows } = await db.query<EntryRow>(
     "usage_slice",
     `SELECT ${entryColumns} FROM llm_usage
-     WHERE user_id = $1 AND at >= $2 AND at < $3 AND ($4::uuid IS NULL OR id < $4) ORDER BY id DESC LIMIT $5`,
+     WHERE user_id = $1 AND at >= $2 AND at < $3 AND ($4::uuid IS NULL OR ${afterEntry("$4")}) ORDER BY at DESC, id DESC LIMIT $5`,
     [scope.userId, range.from, range.to, before, limit],
   );
   return rows.map(toEntry);

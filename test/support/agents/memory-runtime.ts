@@ -92,12 +92,14 @@ export function createMemoryRuntime(options: MemoryRuntimeOptions): MemoryRuntim
     journal.push(entry);
     if (entry.type === "steps") {
       for (const step of entry.steps) {
-        steps.push({ ...step, id: `step-${step.key}`, status: "pending", output: null, data: null });
+        const id = `step-${step.key}`;
+        steps.push({ ...step, id, status: "pending", outputMessageId: null, output: null, data: null });
       }
     } else if (entry.type === "start") Object.assign(find(entry.step), { status: "running" });
     else if (entry.type === "finish") {
       const output = entry.messageId === null ? null : (texts.get(entry.messageId) ?? null);
-      Object.assign(find(entry.step), { status: entry.status, output, data: entry.data ?? find(entry.step).data });
+      const { status, messageId, data = find(entry.step).data } = entry;
+      Object.assign(find(entry.step), { status, outputMessageId: messageId, output, data });
     } else if (entry.type === "model") texts.set(entry.answer.messageId, entry.answer.text);
   };
   const record = (entry: JournalEntry) => {
