@@ -24,6 +24,8 @@ export interface ExecutionJournalOptions {
   hub: EventHub;
   /** A batch was committed; `coarse`: it changed more than the text being written. Called before readers hear of it. */
   onCommitted?: (coarse: boolean) => void;
+  /** What the execution has cost, with what is written next. */
+  onCost: (costNanoUsd: number) => void;
   /** A user asked to cancel or pause. */
   onFlags: (flags: { cancel: boolean; pause: boolean }) => void;
   /** The lease is lost or the journal cannot be written: abort everything. */
@@ -114,6 +116,10 @@ export class ExecutionJournal {
       for (const one of waiting) one.reject(new ExecutionStopped("fenced"));
       return;
     }
+    const next = (this.#pending.ends ?? []).reduce((sum, { usageId, costNanoUsd }) => {
+      return usageId === undefined ? sum : sum + (costNanoUsd ?? 0);
+    }, 0);
+    this.#options.onCost(result.costNanoUsd + next);
     this.#options.onCommitted?.(isCoarse(part));
     this.#publish(part, result);
     if (result.cancel || result.pause) this.#options.onFlags({ cancel: result.cancel, pause: result.pause });

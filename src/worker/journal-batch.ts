@@ -143,6 +143,8 @@ export type CommitResult =
       repeated?: boolean;
       /** Sequence number of the last event of the execution after this batch. */
       lastSeq: number;
+      /** What the execution has cost after this batch, with what was billed beside its journal. */
+      costNanoUsd: number;
       at: string;
       begin: BeginResult[];
       /** Events added by the database after the batch's own ones. */

@@ -71,6 +71,8 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
       hub: deps.hub,
       onCommitted: (coarse) =>
         deps.onCommitted?.({ userId: execution.userId, executionId: claim.id, squadId: execution.squadId, coarse }),
+      // A batch that was lost or left is billed beside the journal: the next events' total has it too.
+      onCost: (costNanoUsd) => run?.setCost(costNanoUsd),
       onFlags: control,
       onStopped: (reason, cause) => {
         stop({ reason: reason === "fenced" ? "fenced" : "journal_failed", detail: reason }, true);

@@ -92,6 +92,11 @@ export class Run implements ExecutionRuntime {
     if (cut) this.#abort.abort(new ExecutionStopped(next.reason));
   }
 
+  /** What the execution has cost, as it is stored with all that was added here. */
+  setCost(costNanoUsd: number): void {
+    this.#costNanoUsd = costNanoUsd;
+  }
+
   /** Resolves when no call of this run is under way any more. */
   async settled(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled([...this.#underWay]);

@@ -143,6 +143,8 @@ DECLARE
   a_lane text[] := '{}';
   a_epoch integer[] := '{}';
   a_seq bigint[] := '{}';
+  -- What the executions have cost until now, with what was billed beside their journals.
+  a_total bigint[] := '{}';
   a_cancel boolean[] := '{}';
   a_pause boolean[] := '{}';
   -- What they add up to.
@@ -182,7 +184,7 @@ BEGIN
 
   -- Every commit takes its locks in the same order: executions, then budgets, each by id.
   FOR x IN
-    SELECT id, user_id, squad_id, task_id, epoch, status, commit_no, last_seq, cancel_requested_at IS NOT NULL AS cancel,
+    SELECT id, user_id, squad_id, task_id, epoch, status, commit_no, last_seq, cost_nano_usd, cancel_requested_at IS NOT NULL AS cancel,
       pause_requested_at IS NOT NULL AS pause, lane
     FROM task_executions WHERE id = ANY (v_ids) ORDER BY id FOR NO KEY UPDATE
   LOOP
@@ -197,7 +199,7 @@ BEGIN
         jsonb_build_object('id', b->>'id', 'outcome', 'stop', 'reason', 'answer_lost'))), '[]'::jsonb) INTO v_begin
       FROM jsonb_array_elements(d->'begin') b;
       v_answers[v_place] := jsonb_build_object('outcome', 'ok', 'repeated', true, 'lastSeq', x.last_seq, 'at', v_at, 'begin', v_begin,
-        'cancel', x.cancel, 'pause', x.pause, 'extra', '[]'::jsonb);
+        'costNanoUsd', x.cost_nano_usd, 'cancel', x.cancel, 'pause', x.pause, 'extra', '[]'::jsonb);
       CONTINUE;
     END IF;
     CONTINUE WHEN x.status <> 'running';
@@ -219,6 +221,7 @@ BEGIN
     a_lane := a_lane || x.lane;
     a_epoch := a_epoch || x.epoch;
     a_seq := a_seq || x.last_seq;
+    a_total := a_total || x.cost_nano_usd;
     a_cancel := a_cancel || x.cancel;
     a_pause := a_pause || x.pause;
   END LOOP;
@@ -433,7 +436,7 @@ BEGIN
     a_count := a_count || v_count;
     a_body := a_body || v_body;
     v_answers[a_place[i]] := jsonb_build_object('outcome', 'ok', 'lastSeq', a_seq[i] + v_count, 'at', v_at, 'begin', v_begin,
-      'cancel', a_cancel[i], 'pause', a_pause[i], 'extra', a_extra[i]);
+      'costNanoUsd', a_total[i] + a_cost[i], 'cancel', a_cancel[i], 'pause', a_pause[i], 'extra', a_extra[i]);
   END LOOP;
 
   IF cardinality(g_id) > 0 THEN
