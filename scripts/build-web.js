@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
+import { buildFirstView } from "./build-first-view.js";
+import { hintChunks } from "./hint-chunks.js";
 import { slimPages } from "./slim-pages.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -24,6 +26,7 @@ const zip = promisify(gzip);
 const folder = join(root, "web/out");
 const slimmed = slimPages(folder);
 console.log(`took ${Math.round(slimmed.bytes / 1024)} KB of repeated styles out of ${slimmed.files} files`);
+console.log(`compile hints in ${hintChunks(join(folder, "_next/static/chunks"))} scripts`);
 const files = readdirSync(folder, { recursive: true })
   .map((name) => join(folder, name))
   .filter((path) => compressible.test(path) && statSync(path).size >= smallestBytes);
@@ -38,5 +41,6 @@ await Promise.all(
   }),
 );
 console.log(`compressed ${files.length} files in web/out`);
+await buildFirstView(folder);
 // What a build that was killed left behind is replaced (src/main/build-web-once.ts).
 rmSync(join(root, "web/.build-unfinished"), { force: true });

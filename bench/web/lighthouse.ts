@@ -20,6 +20,7 @@ interface Scores {
   bestPractices: number;
   fcpMs: number;
   lcpMs: number;
+  blockedMs: number;
   /** Audits below their full score, by how much they weigh. */
   lost: string[];
 }
@@ -90,6 +91,7 @@ async function audit(url: string, port: number, cookie: string): Promise<Scores>
     bestPractices: score("best-practices"),
     fcpMs: audits["first-contentful-paint"]?.numericValue ?? Number.NaN,
     lcpMs: audits["largest-contentful-paint"]?.numericValue ?? Number.NaN,
+    blockedMs: audits["total-blocking-time"]?.numericValue ?? Number.NaN,
     lost: [...new Set(lost)],
   };
 }
@@ -104,9 +106,10 @@ function rowOf(name: string, taken: readonly Scores[]): BenchRow {
   const lcpMs = of((scores) => scores.lcpMs);
   const met = Math.min(performance, accessibility, bestPractices) >= leastScore && fcpMs < 1500 && lcpMs < 2500;
   const figure = `${performance}, ${accessibility}, ${bestPractices}; FCP ${(fcpMs / 1000).toFixed(2)} s, LCP ${(lcpMs / 1000).toFixed(2)} s`;
+  const blocked = `blocked for ${Math.round(of((scores) => scores.blockedMs))} ms`;
   const lost = [...new Set(taken.flatMap((scores) => scores.lost))].join(", ");
   return judged(
-    { group, metric: name, floor: null, target, figure, note: lost === "" ? "" : `below 90: ${lost}` },
+    { group, metric: name, floor: null, target, figure, note: lost === "" ? blocked : `${blocked}; below 90: ${lost}` },
     met,
   );
 }

@@ -33,6 +33,8 @@ export async function visit<Value>(
     });
     await tab.goto(url + page.path, { waitUntil: "load" });
     await tab.locator(page.ready).first().waitFor();
+    // Until then the content is there to read, not to use.
+    await tab.locator("[data-first-view]").waitFor({ state: "detached" });
     await tab.locator("[role=status][aria-label^=Loading]").first().waitFor({ state: "detached" });
     return await use(tab, () => bytes);
   } finally {

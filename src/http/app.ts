@@ -84,7 +84,10 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   );
   const unsubscribe = deps.cache.onInvalidated((tags) => noteChanges(tags, authenticator, reads));
   registerRoutes(app, routes, { deps, admission, reads }, createValidation());
-  ui?.inlineWith((request, url) => readAs(app, request, url));
+  ui?.inlineWith(
+    (request, url) => readAs(app, request, url),
+    (error) => deps.logger.error({ err: error }, "a page's first view could not be drawn; it goes out without"),
+  );
   let cut: NodeJS.Timeout | undefined;
   app.addHook("preClose", async () => {
     lane.close();

@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { brotliCompressSync, gunzipSync } from "node:zlib";
+import { buildFirstView, firstViewFile } from "../../scripts/build-first-view.js";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { call, createUser, signInCookie, type TestUser } from "../support/api-client.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -11,7 +12,8 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const inline = "document.title = 'ready'";
 const page = (title: string) =>
   `<!doctype html><head><title>${title}</title><script id="muster-data" type="application/json">{}</script>` +
-  `<script>${inline}</script><script src="/_next/static/a-123.js"></script></head>`;
+  `<script>${inline}</script><script src="/_next/static/a-123.js"></script></head>` +
+  `<main><div data-first-view="" class="contents" inert="">Waiting<div></div></div><template data-first-view-end=""></template></main>`;
 const table = {
   frameData: "/api/v1/me",
   publicPages: "^/(sign-in|claim)$",
@@ -39,6 +41,7 @@ before(async () => {
     mkdirSync(join(folder.path, name, ".."), { recursive: true });
     writeFileSync(join(folder.path, name), content);
   }
+  await buildFirstView(folder.path);
   api = await startTestApi({ deps: { webRoot: folder.path } });
   user = await createUser(api.app, api.database.db);
   cookie = await signInCookie(api.app, user.email);
@@ -126,4 +129,51 @@ test("a page carries its first data for who is signed in, and only for them", as
   assert.ok(gunzipSync(compressed.rawPayload).includes("muster-data"));
   const tag = String(mine.headers.etag);
   assert.equal((await get(url, { cookie, "if-none-match": tag })).status, 304);
+});
+
+/** What stands in the place of the first view. */
+function firstViewOf(html: string): string {
+  return /<div data-first-view=""[^>]*>([\s\S]*)<\/div><template data-first-view-end="">/.exec(html)?.[1] ?? "no place";
+}
+
+test("a page carries its content drawn, with all text escaped, for who may see it and nobody else", async () => {
+  const name = "<img src=x onerror=alert(1)> Night desk";
+  const created = await user.call("POST", "/api/v1/squads", { template: "pair", name });
+  const url = `/squads/${created.body.squad.id}`;
+  const mine = await getWithData(url, cookie, ["/api/v1/me", `/api/v1${url}`, "/api/v1/roles"]);
+  const drawn = firstViewOf(mine.body);
+  assert.match(drawn, /<h1[^>]*>&lt;img src=x onerror=alert\(1\)&gt; Night desk<\/h1>/);
+  assert.ok(!drawn.includes("<img src=x"));
+  const stranger = await signInCookie(api.app, (await createUser(api.app, api.database.db)).email);
+  const theirs = await getWithData(url, stranger, ["/api/v1/me", "/api/v1/roles"]);
+  assert.ok(!theirs.body.includes("Night desk"));
+  assert.equal(firstViewOf((await get(url)).body), "Waiting<div></div>");
+  assert.equal(firstViewOf((await get(`${url}?x=1`, { cookie })).body), "Waiting<div></div>");
+  assert.equal((await get(`/${firstViewFile}`, { cookie })).status, 404);
+});
+
+test("a page that cannot be drawn goes out with its waiting shape and its data, and the log says why", async () => {
+  const broken = temporaryFolder();
+  mkdirSync(join(broken.path, "squads"), { recursive: true });
+  writeFileSync(join(broken.path, "squads/_.html"), page("Squad"));
+  writeFileSync(join(broken.path, "first-data.json"), JSON.stringify(table));
+  writeFileSync(
+    join(broken.path, firstViewFile),
+    "module.exports = { prepare: async () => {}, render: () => { throw new Error('no pen') } };",
+  );
+  const other = await startTestApi({ deps: { webRoot: broken.path } });
+  try {
+    const someone = await createUser(other.app, other.database.db);
+    const { squad } = (await someone.call("POST", "/api/v1/squads", { template: "pair" })).body;
+    const answer = await call(other.app, "GET", `/squads/${squad.id}`, {
+      headers: { cookie: await signInCookie(other.app, someone.email) },
+    });
+    assert.equal(answer.status, 200);
+    assert.equal(firstViewOf(answer.body), "Waiting<div></div>");
+    assert.ok(dataOf(answer.body)["/api/v1/me"]);
+    assert.match(other.logged.join(""), /first view could not be drawn.*no pen|no pen.*first view could not be drawn/s);
+  } finally {
+    await other.close();
+    await broken.remove();
+  }
 });

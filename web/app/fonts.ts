@@ -4,7 +4,9 @@ export const inter = localFont({
   src: "../../node_modules/@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
   weight: "100 900",
   variable: "--font-inter",
-  display: "swap",
+  // Asked for with the document. Where it comes too late for the first paint the page keeps the font it has: a change of
+  // letters in mid reading moves lines and paints everything once more. The next page has it from the cache.
+  display: "optional",
   declarations: [
     {
       prop: "unicode-range",

@@ -25,6 +25,8 @@ declare global {
   interface Window {
     /** Answers requested by the boot script, each taken once. */
     __musterEarly?: Record<string, Promise<EarlyAnswer>>;
+    /** Answers that the server wrote into the document, by address; taken by the first view. */
+    __musterGiven?: Record<string, unknown>;
   }
 }
 

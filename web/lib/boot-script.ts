@@ -14,11 +14,14 @@ var dark=t==="dark"||(t!=="light"&&matchMedia("(prefers-color-scheme: dark)").ma
 d.documentElement.dataset.theme=dark?"dark":"light";
 var early=w.__musterEarly={},given={},path=location.pathname;
 try{given=JSON.parse(d.getElementById("muster-data").textContent||"{}")}catch(e){}
+w.__musterGiven=given;
 if(new RegExp(${JSON.stringify(publicPages)}).test(path))return;
+var now=new Date();
+function month(k){return new Date(Date.UTC(now.getUTCFullYear(),now.getUTCMonth()+k,1)).toISOString().slice(0,10)}
 var urls=[${JSON.stringify(frameData)}];
 if(!location.search)${JSON.stringify(firstData)}.forEach(function(p){
 var m=new RegExp(p.page).exec(path);
-if(m)p.urls.forEach(function(u){urls.push(u.replace(/\\$1/g,m[1]))})});
+if(m)p.urls.forEach(function(u){urls.push(u.replace("$1",m[1]).replace("$month",month(0)).replace("$nextMonth",month(1)))})});
 urls.forEach(function(u){
 if(u in given){early[u]=Promise.resolve({status:200,body:given[u]});return}
 early[u]=fetch(u,{credentials:"same-origin",headers:{accept:"application/json"}}).then(function(r){

@@ -3,7 +3,8 @@
  * while the document is still being parsed, the API client that takes them over, and the server, which may write them
  * into the document (it reads the same table from `/first-data.json`; see README.md).
  *
- * `page` is a regular expression on the path; `$1` in a url is its first group. Pages with a query string fetch their
+ * `page` is a regular expression on the path; `$1` in a url is its first group, `$month` and `$nextMonth` are the first
+ * days of this month and the next in UTC. Pages with a query string fetch their
  * own data: the table holds for the bare path only.
  */
 export interface FirstData {
@@ -29,9 +30,23 @@ export const firstData: FirstData[] = [
     urls: ["/api/v1/executions/$1", "/api/v1/executions/$1/messages?limit=100&order=desc"],
   },
   { page: "^/chat$", urls: ["/api/v1/conversations?limit=30", "/api/v1/models"] },
+  {
+    page: "^/usage$",
+    urls: ["day", "squad"].map((group) => `/api/v1/usage/summary?from=$month&to=$nextMonth&groupBy=${group}`),
+  },
   { page: "^/performance$", urls: ["/api/v1/performance"] },
   { page: "^/settings$", urls: ["/api/v1/provider-accounts", "/api/v1/models"] },
 ];
+
+/** An address of the table with its parts filled in. */
+export function fillIn(url: string, match: RegExpExecArray, now: Date): string {
+  const month = (offset: number) =>
+    new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1)).toISOString().slice(0, 10);
+  return url
+    .replaceAll("$1", match[1] ?? "")
+    .replaceAll("$month", month(0))
+    .replaceAll("$nextMonth", month(1));
+}
 
 /** Pages that visitors without a session may see: they ask for nothing. */
 export const publicPages = "^/(sign-in|claim|join|offline)$";

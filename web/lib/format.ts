@@ -1,6 +1,17 @@
 const NANO_USD = 1_000_000_000;
 
 /**
+ * A number as en-US writes it: "12,345.60". By hand, since the first `toLocaleString` of a page loads what the browser
+ * knows of all languages: 40 ms of a quick machine, 150 ms of a phone.
+ */
+export function formatNumber(value: number, digits = 0): string {
+  const [whole = "", fraction] = Math.abs(value).toFixed(digits).split(".");
+  const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  const isBelowZero = value < 0 && /[1-9]/.test(whole + (fraction ?? ""));
+  return `${isBelowZero ? "-" : ""}${grouped}${fraction === undefined ? "" : `.${fraction}`}`;
+}
+
+/**
  * Money in nano-USD as dollars: cents from ten cents up, four digits below, `< $0.0001` for what is smaller still.
  * A price that is not known (null) is "unknown", never zero.
  */
@@ -12,7 +23,7 @@ export function formatMoney(nanoUsd: number | null | undefined): string {
   const size = Math.abs(usd);
   if (size < 0.0001) return `${sign}< $0.0001`;
   const digits = size < 0.1 ? 4 : 2;
-  return `${sign}$${size.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+  return `${sign}$${formatNumber(size, digits)}`;
 }
 
 /** A cost that may lack calls of unknown price: then it is a lower bound and says so. */
@@ -26,12 +37,13 @@ export function formatTokenPrice(nanoUsdPerToken: number | null): string {
   if (nanoUsdPerToken === null) return "unknown";
   if (nanoUsdPerToken === 0) return "free";
   const usd = (nanoUsdPerToken * 1_000_000) / NANO_USD;
-  return `$${usd.toLocaleString("en-US", { maximumFractionDigits: usd < 1 ? 3 : 2, minimumFractionDigits: 2 })}`;
+  const exact = formatNumber(usd, 3);
+  return `$${usd < 1 && !exact.endsWith("0") ? exact : formatNumber(usd, 2)}`;
 }
 
 /** 812 → "812", 12,345 → "12.3k", 4,200,000 → "4.2M". */
 export function formatCount(count: number): string {
-  if (count < 10_000) return count.toLocaleString("en-US");
+  if (count < 10_000) return formatNumber(count);
   if (count < 1_000_000) return `${(count / 1000).toFixed(count < 100_000 ? 1 : 0)}k`;
   return `${(count / 1_000_000).toFixed(count < 100_000_000 ? 1 : 0)}M`;
 }
@@ -83,7 +95,7 @@ export function formatPercent(ratio: number): string {
 
 /** "1 step", "3 steps". */
 export function plural(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
+  return `${formatNumber(count)} ${count === 1 ? one : many}`;
 }
 
 /** "in_progress" → "In progress". */

@@ -1,5 +1,5 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { firstData } from "./first-data.ts";
+import { fillIn, firstData } from "./first-data.ts";
 import { apiQuery } from "./queries.ts";
 
 /** Fetches what the page behind a link shows first, unless it is there already. Failures wait for the page itself. */
@@ -10,7 +10,7 @@ export function prefetchPage(client: QueryClient, href: string): void {
     const match = new RegExp(entry.page).exec(path);
     if (!match) continue;
     for (const url of entry.urls) {
-      const address = url.replaceAll("$1", match[1] ?? "");
+      const address = fillIn(url, match, new Date());
       // Messages page by cursor and are kept with the live stream: the viewer fetches them itself.
       if (!address.includes("/messages")) void client.prefetchQuery(apiQuery(address));
     }

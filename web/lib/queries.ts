@@ -1,4 +1,4 @@
-import { queryOptions } from "@tanstack/react-query";
+import { type InfiniteData, type QueryClient, queryOptions } from "@tanstack/react-query";
 import type {
   ApiKeyList,
   AuthState,
@@ -47,6 +47,25 @@ export function apiQuery<Value = unknown>(url: string) {
     queryKey: [path.replace("/api/v1", ""), url] as const,
     queryFn: ({ signal }) => apiGet<Value>(url, signal),
   });
+}
+
+/**
+ * What is in the cache of a read that a longer-lived query begins with: written into the document by the server, or
+ * fetched ahead. Undefined when it is not there, or has been made old meanwhile.
+ */
+export function beginningOf<Value>(client: QueryClient, url: string): { value: Value; atMs: number } | undefined {
+  const state = client.getQueryState<Value>(apiQuery(url).queryKey);
+  return state?.data === undefined || state.isInvalidated
+    ? undefined
+    : { value: state.data, atMs: state.dataUpdatedAt };
+}
+
+/** The same as the first page of a list that grows; to be spread into the options of `useInfiniteQuery`. */
+export function firstPageOf<Page, Cursor>(client: QueryClient, url: string, cursor: Cursor) {
+  const beginning = beginningOf<Page>(client, url);
+  if (!beginning) return {};
+  const initialData: InfiniteData<Page, Cursor> = { pages: [beginning.value], pageParams: [cursor] };
+  return { initialData, initialDataUpdatedAt: beginning.atMs };
 }
 
 const v1 = "/api/v1";

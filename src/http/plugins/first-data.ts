@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { acceptedEncodings, toGzip } from "../encodings.ts";
 import { etagOf } from "../response-cache.ts";
 import { matchesEtag } from "../send-answer.ts";
+import { type DrawFirstView, insertFirstView } from "./first-view.ts";
 import type { StaticFile } from "./static-files.ts";
 
 /** Reads an address of the API with the credentials of a request; null unless it answers 200. */
@@ -14,8 +15,11 @@ export interface FirstDataTable {
   pages: { page: RegExp; urls: string[] }[];
 }
 
-/** A page is not held up for data that is not there within this time: the browser asks for it itself. */
-const patienceMs = 150;
+/**
+ * A page is not held up for data that is not there within this time: the browser asks for it itself, and shows a waiting
+ * shape meanwhile. Long enough for a busy machine: what the page shows comes no sooner by a second request.
+ */
+const patienceMs = 500;
 const place = /(<script\b[^>]*\bid="muster-data"[^>]*>)\{\}(<\/script>)/;
 
 /** The table in the UI's folder; null when the UI has none. */
@@ -40,14 +44,20 @@ export async function inlineFirstData(options: {
   file: StaticFile;
   table: FirstDataTable;
   read: InternalRead;
+  firstView: () => Promise<DrawFirstView | null>;
+  /** Told what went wrong with drawing: the page goes out with its waiting shape. */
+  onError: (error: unknown) => void;
   headers: Record<string, string>;
 }): Promise<boolean> {
   const { request, reply, file, table, read } = options;
   const path = request.url.split("?", 1)[0] ?? "/";
   if (table.publicPages.test(path)) return false;
-  const given = await readAll(urlsOf(table, path, request.url.includes("?")), (url) => read(request, url));
+  const hasQuery = request.url.includes("?");
+  // Before the reads: loading it, once, would take their time.
+  const draw = hasQuery ? null : await options.firstView();
+  const given = await readAll(urlsOf(table, path, hasQuery), (url) => read(request, url));
   if (given === null) return false;
-  const html = file.identity.toString("utf8");
+  const html = withFirstView(file, path, given, draw, options.onError);
   if (!place.test(html)) return false;
   // "<" is written as an escape: no text inside can end the script element.
   const data = given.replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
@@ -56,14 +66,42 @@ export async function inlineFirstData(options: {
   return true;
 }
 
+function withFirstView(
+  file: StaticFile,
+  path: string,
+  given: string,
+  draw: DrawFirstView | null,
+  onError: (error: unknown) => void,
+): string {
+  const html = file.identity.toString("utf8");
+  try {
+    const content = draw?.(path, JSON.parse(given) as Record<string, unknown>) ?? null;
+    return content === null ? html : insertFirstView(html, content);
+  } catch (error) {
+    onError(error);
+    return html;
+  }
+}
+
 function urlsOf(table: FirstDataTable, path: string, hasQuery: boolean): string[] {
   const urls = [table.frameData];
   if (hasQuery) return urls;
   for (const { page, urls: wanted } of table.pages) {
     const match = page.exec(path);
-    if (match) urls.push(...wanted.map((url) => url.replaceAll("$1", match[1] ?? "")));
+    if (match) urls.push(...wanted.map((url) => fillIn(url, match)));
   }
   return urls;
+}
+
+/** As the UI does it (`fillIn` of web/lib/first-data.ts): the id of the path, and the months in UTC. */
+function fillIn(url: string, match: RegExpExecArray): string {
+  const now = new Date();
+  const month = (offset: number) =>
+    new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1)).toISOString().slice(0, 10);
+  return url
+    .replaceAll("$1", match[1] ?? "")
+    .replaceAll("$month", month(0))
+    .replaceAll("$nextMonth", month(1));
 }
 
 /** The answers as one JSON object by address; null when nobody is signed in (the first one fails). */

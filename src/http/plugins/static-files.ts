@@ -37,12 +37,13 @@ const compressible = /^(text\/|application\/(json|manifest|xml)|image\/svg)/;
 /**
  * Reads a folder into memory, so that a request can only name what was there at the start: no path of a client ever
  * reaches the file system. Compressed forms made by the build (`.br`, `.gz` beside the file) are taken; others are made
- * when `compress` is called.
+ * when `compress` is called. The file named `except` is left out.
  */
-export async function readStaticFiles(root: string): Promise<Map<string, StaticFile>> {
+export async function readStaticFiles(root: string, except: string): Promise<Map<string, StaticFile>> {
   const names = (await readdir(root, { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1));
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .filter((name) => name !== except);
   const all = new Set(names);
   const files = new Map<string, StaticFile>();
   for (const name of names) {

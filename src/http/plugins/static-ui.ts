@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { acceptedEncodings } from "../encodings.ts";
 import { matchesEtag } from "../send-answer.ts";
 import { type InternalRead, inlineFirstData, parseFirstDataTable } from "./first-data.ts";
+import { firstViewFile, openFirstView } from "./first-view.ts";
 import { pageHeaders } from "./security-headers.ts";
 import { compressFile, readStaticFiles, type StaticFile } from "./static-files.ts";
 
@@ -11,7 +12,7 @@ export interface StaticUi {
   /** Sends the page or file at a path, or the UI's own 404 page. */
   send(request: FastifyRequest, reply: FastifyReply, path: string): void;
   /** Lets pages carry their first data: how to read an address of the API as the sender of a request. */
-  inlineWith(read: InternalRead): void;
+  inlineWith(read: InternalRead, onError: (error: unknown) => void): void;
 }
 
 /** The one page that stands for all ids known only at run time (`generateStaticParams` of the UI). */
@@ -22,11 +23,13 @@ const assetHeaders = { "x-content-type-options": "nosniff", "cross-origin-resour
 
 /** Reads the UI's folder; rejects when it is not there. */
 export async function openStaticUi(root: string): Promise<StaticUi> {
-  const files = await readStaticFiles(root);
+  const files = await readStaticFiles(root, firstViewFile);
+  const firstView = openFirstView(root);
   const headers = new Map<StaticFile, Record<string, string>>();
   for (const file of files.values()) headers.set(file, headersOf(file));
   const table = parseFirstDataTable(files.get("/first-data.json")?.identity);
   let read: InternalRead | null = null;
+  let onError: (error: unknown) => void = () => undefined;
 
   function find(path: string): StaticFile | undefined {
     const decoded = decodePath(path);
@@ -87,14 +90,22 @@ export async function openStaticUi(root: string): Promise<StaticUi> {
       const isPage = file?.contentType.startsWith("text/html") === true;
       const sending =
         isPage && read && table && request.headers.cookie !== undefined && request.method === "GET"
-          ? inlineFirstData({ request, reply, file, table, read, headers: headers.get(file) ?? {} }).then((sent) =>
-              sent ? undefined : sendFile(request, reply, shown, 200),
-            )
+          ? inlineFirstData({
+              request,
+              reply,
+              file,
+              table,
+              read,
+              firstView,
+              onError,
+              headers: headers.get(file) ?? {},
+            }).then((sent) => (sent ? undefined : sendFile(request, reply, shown, 200)))
           : sendFile(request, reply, shown, file ? 200 : 404);
       sending.catch((error: unknown) => reply.raw.destroy(error instanceof Error ? error : undefined));
     },
-    inlineWith(internalRead) {
+    inlineWith(internalRead, report) {
       read = internalRead;
+      onError = report;
     },
   };
 }

@@ -7,6 +7,7 @@ import { type ReactNode, useRef, useState } from "react";
 import { AppLink } from "../ui/app-link.tsx";
 import { IconButton } from "../ui/button.tsx";
 import { ConnectionBanner } from "./connection-banner.tsx";
+import { FirstView } from "./first-view.tsx";
 import { Logo } from "./logo.tsx";
 import { isCurrent, workPlaces } from "./navigation.ts";
 import { NotificationsLink } from "./notifications-link.tsx";
@@ -52,7 +53,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </header>
         <ConnectionBanner />
         <main ref={content} id="content" tabIndex={-1} className="min-w-0 flex-1 pb-16 outline-none md:pb-0">
-          {children}
+          <FirstView>{children}</FirstView>
         </main>
         <BottomBar />
       </div>

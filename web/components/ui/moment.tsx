@@ -2,6 +2,9 @@
 import { useSyncExternalStore } from "react";
 import { formatDuration, formatMoment, formatRelative } from "../../lib/format.ts";
 
+/** A time that nobody listens to is taken anew after this long. */
+const longestDrawingMs = 10_000;
+
 function createClock(everyMs: number) {
   let now = 0;
   let timer: ReturnType<typeof setInterval> | undefined;
@@ -21,8 +24,9 @@ function createClock(everyMs: number) {
       };
     },
     read() {
-      // Between ticks the time stands still, so that one render sees one time.
-      if (Date.now() - now >= everyMs) now = Date.now();
+      // Between ticks the time stands still, so that one render sees one time, also one that is drawn in many slices:
+      // React would draw it again, in one go.
+      if (listeners.size === 0 && Date.now() - now >= everyMs + longestDrawingMs) now = Date.now();
       return now;
     },
   };
@@ -33,9 +37,16 @@ const secondClock = createClock(1000);
 
 /** How long ago something was; the exact time on hover. */
 export function Moment({ iso, className }: { iso: string; className?: string }) {
-  const now = useSyncExternalStore(minuteClock.subscribe, minuteClock.read, () => 0);
+  const now = useSyncExternalStore(minuteClock.subscribe, minuteClock.read, minuteClock.read);
   return (
-    <time dateTime={iso} title={formatMoment(iso)} className={className} suppressHydrationWarning>
+    <time
+      dateTime={iso}
+      className={className}
+      onMouseEnter={({ currentTarget }) => {
+        // Only when it is asked for: there are many, and the first costs what the browser knows of all calendars.
+        currentTarget.title = formatMoment(iso);
+      }}
+    >
       {formatRelative(iso, now)}
     </time>
   );
@@ -51,11 +62,7 @@ export function Elapsed({ from, to, className }: { from: string; to: string | nu
 }
 
 function Ticking({ from, className }: { from: string; className?: string | undefined }) {
-  const now = useSyncExternalStore(secondClock.subscribe, secondClock.read, () => 0);
+  const now = useSyncExternalStore(secondClock.subscribe, secondClock.read, secondClock.read);
   const seconds = Math.max(0, Math.floor((now - Date.parse(from)) / 1000));
-  return (
-    <span className={className} suppressHydrationWarning>
-      {seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000)}
-    </span>
-  );
+  return <span className={className}>{seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000)}</span>;
 }

@@ -7,6 +7,7 @@ import { AppLink } from "../../components/ui/app-link.tsx";
 import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { StatusBadge } from "../../components/ui/status.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
+import { loadEarly } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
 import { useRouteId, useTitle } from "../../lib/use-route.ts";
 import { ExecutionActions } from "./execution-actions.tsx";
@@ -14,11 +15,8 @@ import { ExecutionTotals } from "./execution-totals.tsx";
 import { loadFollowing, useFollow } from "./use-follow.ts";
 
 const ExecutionViewer = dynamic(() => import("./execution-viewer.tsx"), { ssr: false, loading: ViewerSkeleton });
-// Asked for as soon as this code runs, not when first drawn: it arrives while the document is hydrated. A failure shows there.
-if (typeof window !== "undefined") {
-  import("./execution-viewer.tsx").catch(() => undefined);
-  loadFollowing().catch(() => undefined);
-}
+loadEarly(() => import("./execution-viewer.tsx"));
+loadEarly(loadFollowing);
 
 /** `/executions/ID`: one run, live. */
 export function ExecutionPage() {

@@ -8,7 +8,7 @@ import { formatCost, formatCount } from "../../lib/format.ts";
 export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
   const { status, startedAt, endedAt } = execution;
   return (
-    <li className="@container [contain-intrinsic-size:auto_3rem] [content-visibility:auto]">
+    <li className="@container [contain-intrinsic-size:auto_3.125rem] [content-visibility:auto]">
       <AppLink
         href={`/executions/${execution.id}`}
         className="grid min-h-12 grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-3 px-3 py-1.5 -outline-offset-2 hover:bg-hover @2xl:grid-cols-[auto_minmax(0,1fr)_7rem_5rem_6rem]"

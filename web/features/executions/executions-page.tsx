@@ -1,5 +1,5 @@
 "use client";
-import { useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import dynamic from "next/dynamic";
 import type { ExecutionPage as ExecutionListPage, ExecutionStatus } from "#contracts";
@@ -11,6 +11,7 @@ import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.t
 import { statusLabel } from "../../components/ui/status.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { apiGet, queryString } from "../../lib/api.ts";
+import { firstPageOf } from "../../lib/queries.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 import { ExecutionRow } from "./execution-row.tsx";
 
@@ -52,13 +53,13 @@ export function ExecutionsPage() {
 }
 
 function ExecutionList({ status }: { status: "all" | ExecutionStatus }) {
+  const client = useQueryClient();
+  const pageUrl = (cursor: string) =>
+    `/api/v1/executions${queryString({ limit: 30, status: status === "all" ? undefined : status, cursor })}`;
   const query = useInfiniteQuery({
+    ...firstPageOf<ExecutionListPage, string>(client, pageUrl(""), ""),
     queryKey: ["/executions", "all", status],
-    queryFn: ({ pageParam, signal }) =>
-      apiGet<ExecutionListPage>(
-        `/api/v1/executions${queryString({ limit: 30, status: status === "all" ? undefined : status, cursor: pageParam })}`,
-        signal,
-      ),
+    queryFn: ({ pageParam, signal }) => apiGet<ExecutionListPage>(pageUrl(pageParam), signal),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
     staleTime: 5000,

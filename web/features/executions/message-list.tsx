@@ -39,6 +39,9 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
     overscan: 6,
     paddingStart: 8,
     paddingEnd: 24,
+    // Before it is measured: a window at the end, so that the rows are drawn in slices with the page and not all at once.
+    initialRect: { width: 0, height: window.innerHeight },
+    initialOffset: Number.MAX_SAFE_INTEGER,
   });
 
   const { settled, release } = usePlace(messages, target, virtualizer);

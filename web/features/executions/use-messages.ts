@@ -4,7 +4,7 @@ import { useCallback, useEffect, useState } from "react";
 import type { AgentMessagePage, ExecutionAnswer } from "#contracts";
 import { apiGet, queryString } from "../../lib/api.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
-import { queries } from "../../lib/queries.ts";
+import { beginningOf, queries } from "../../lib/queries.ts";
 import { toastError } from "../../lib/toast.ts";
 import { type LiveMessages, mergeMessages } from "./apply-events.ts";
 import { messagesKey } from "./follow-into-cache.ts";
@@ -21,23 +21,26 @@ const pageUrl = (executionId: string, cursor?: string) =>
 export function useMessages(executionId: string, ready: boolean, connection: ConnectionState | null) {
   const client = useQueryClient();
   const [olderBusy, setOlderBusy] = useState(false);
-  const key = messagesKey(executionId);
+  const begin = (page: AgentMessagePage): LiveMessages => {
+    // Read after the page came: events may have been taken in meanwhile.
+    const execution = client.getQueryData<ExecutionAnswer>(queries.execution(executionId).queryKey)?.execution;
+    return {
+      messages: mergeMessages(mergeMessages([], page.data), execution?.streaming ?? []),
+      olderCursor: page.nextCursor,
+      lastSeq: execution?.lastSeq ?? 0,
+      waitUntilMs: null,
+    };
+  };
   const query = useQuery<LiveMessages>({
-    queryKey: key,
+    queryKey: messagesKey(executionId),
     enabled: ready,
     staleTime: Number.POSITIVE_INFINITY,
     structuralSharing: false,
-    queryFn: async ({ signal }) => {
-      const page = await apiGet<AgentMessagePage>(pageUrl(executionId), signal);
-      // Read after the page came: events may have been taken in meanwhile.
-      const execution = client.getQueryData<ExecutionAnswer>(queries.execution(executionId).queryKey)?.execution;
-      return {
-        messages: mergeMessages(mergeMessages([], page.data), execution?.streaming ?? []),
-        olderCursor: page.nextCursor,
-        lastSeq: execution?.lastSeq ?? 0,
-        waitUntilMs: null,
-      };
+    initialData: () => {
+      const beginning = beginningOf<AgentMessagePage>(client, pageUrl(executionId));
+      return beginning && begin(beginning.value);
     },
+    queryFn: async ({ signal }) => begin(await apiGet<AgentMessagePage>(pageUrl(executionId), signal)),
   });
   const merge = useCallback(
     (page: AgentMessagePage, older: boolean) =>

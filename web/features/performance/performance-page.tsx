@@ -9,7 +9,7 @@ import { Panel } from "../../components/ui/panel.tsx";
 import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
 import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
-import { formatCount, formatDuration, formatPercent, plural } from "../../lib/format.ts";
+import { formatCount, formatDuration, formatNumber, formatPercent, plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { Sparkline } from "./sparkline.tsx";
 
@@ -135,7 +135,7 @@ const verdicts = {
 function withUnit(value: number | null, unit: string): string {
   if (value === null) return "";
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 0.1 ? 2 : 4;
-  return `${value.toLocaleString("en-US", { maximumFractionDigits: digits })} ${unit}`.trim();
+  return `${formatNumber(value, digits).replace(/\.0+$|(\.\d*[1-9])0+$/, "$1")} ${unit}`.trim();
 }
 
 function TargetRow({ row }: { row: Row }) {

@@ -7,6 +7,7 @@ import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
+import { loadEarly } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import { useRouteId, useSearchState, useTitle } from "../../lib/use-route.ts";
@@ -14,8 +15,7 @@ import { BoardSkeleton } from "../tasks/board-skeleton.tsx";
 import { ProjectActions } from "./project-actions.tsx";
 
 const Board = dynamic(() => import("../tasks/board.tsx"), { ssr: false, loading: BoardSkeleton });
-// Asked for as soon as this code runs, not when first drawn: it arrives while the document is hydrated. A failure shows there.
-if (typeof window !== "undefined") import("../tasks/board.tsx").catch(() => undefined);
+loadEarly(() => import("../tasks/board.tsx"));
 const NewTaskDialog = dynamic(() => import("../tasks/new-task-dialog.tsx"), { ssr: false });
 const TaskDialog = dynamic(() => import("../tasks/task-dialog.tsx"), { ssr: false });
 

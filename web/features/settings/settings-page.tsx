@@ -5,6 +5,7 @@ import type { ComponentType } from "react";
 import { Page } from "../../components/shell/page.tsx";
 import { Loading, Skeleton } from "../../components/ui/states.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
+import { loadEarly } from "../../lib/page-parts.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 
 type Part = "accounts" | "models" | "budgets" | "keys" | "people" | "retention" | "profile" | "appearance";
@@ -20,6 +21,8 @@ const tabs: Tab<Part>[] = [
   { name: "appearance", label: "Appearance", icon: <Palette aria-hidden className={icon} /> },
 ];
 
+// The part that stands there when none is named.
+loadEarly(() => import("./accounts-part.tsx"));
 const loading = PartSkeleton;
 const parts: Record<Part, ComponentType> = {
   accounts: dynamic(() => import("./accounts-part.tsx"), { ssr: false, loading }),

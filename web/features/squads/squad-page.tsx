@@ -8,6 +8,7 @@ import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Failure } from "../../components/ui/states.tsx";
 import { StatusBadge } from "../../components/ui/status.tsx";
+import { loadEarly } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
 import { useRouteId, useTitle } from "../../lib/use-route.ts";
 import { BuilderSkeleton } from "./builder-skeleton.tsx";
@@ -17,8 +18,7 @@ import { SquadExecutions } from "./squad-executions.tsx";
 import { formFromSquad } from "./squad-form.ts";
 
 const SquadBuilder = dynamic(() => import("./squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton });
-// Asked for as soon as this code runs, not when first drawn: it arrives while the document is hydrated. A failure shows there.
-if (typeof window !== "undefined") import("./squad-builder.tsx").catch(() => undefined);
+loadEarly(() => import("./squad-builder.tsx"));
 
 /** `/squads/ID`: the squad in the builder, and what it did last. */
 export function SquadPage() {

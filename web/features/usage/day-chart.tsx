@@ -73,11 +73,9 @@ export function DayChart({ rows, from, to }: { rows: UsageRow[]; from: string; t
   );
 }
 
-/** "24 Nov", as the reader writes it; the day is the server's, in UTC. */
+const monthNames = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** "2026-11-24" as "24 Nov"; the day is the server's, in UTC. */
 function dayLabel(day: string): string {
-  return new Date(`${day}T00:00:00Z`).toLocaleDateString(undefined, {
-    day: "numeric",
-    month: "short",
-    timeZone: "UTC",
-  });
+  return `${Number(day.slice(8))} ${monthNames[Number(day.slice(5, 7)) - 1]}`;
 }

@@ -1,0 +1,104 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Page } from "playwright-core";
+import { launchBrowser } from "../support/browser.ts";
+import { callerOf, claim, desk, openContext, phone } from "./support/people.ts";
+import { type RunningMuster, runMuster } from "./support/running-muster.ts";
+import { type Samples, seedSamples } from "./support/samples.ts";
+
+// What the server draws into a document is what React puts there: a reader must not see the page change when it is taken over.
+
+let muster: RunningMuster;
+let browser: Awaited<ReturnType<typeof launchBrowser>>;
+let samples: Samples;
+let session: Awaited<ReturnType<Awaited<ReturnType<typeof openContext>>["storageState"]>>;
+
+before(async () => {
+  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  const context = await openContext(browser, "light", desk);
+  await claim(context, muster);
+  samples = await seedSamples(callerOf(context, muster));
+  session = await context.storageState();
+  await context.close();
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+});
+
+const paths = () => [
+  "/",
+  "/squads",
+  `/squads/${samples.squadId}`,
+  "/projects",
+  `/projects/${samples.projectId}`,
+  "/executions",
+  `/executions/${samples.executionId}`,
+  "/usage",
+  "/settings",
+];
+
+/** Runs in the page: the texts that elements of the content show within the window, each element's own. */
+const textsInWindow = `[...document.querySelectorAll("main *:not(textarea)")].flatMap((element) => {
+  const own = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+  const { top, bottom, width } = element.getBoundingClientRect();
+  const text = own.map((node) => node.textContent).join("").trim();
+  return text !== "" && element.checkVisibility() && width > 0 && top >= 0 && bottom <= window.innerHeight ? [text] : [];
+})`;
+/** What tells the time goes on. */
+const tellsTime = /^(now|in \S+|\S+ ago|\d[\d.]* m?s)$/;
+
+async function shownTexts(page: Page): Promise<string[]> {
+  return ((await page.evaluate(textsInWindow)) as string[]).filter((text) => !tellsTime.test(text));
+}
+
+for (const [name, size] of Object.entries({ desk, phone })) {
+  test(`the server draws what the browser then shows (${name})`, async () => {
+    for (const path of paths()) {
+      const plain = await browser.newContext({ storageState: session, ...size, javaScriptEnabled: false });
+      const drawn = await plain.newPage();
+      await drawn.goto(muster.url + path);
+      assert.equal(await drawn.locator("main [role=status][aria-label^=Loading]").count(), 0, `${path} waits`);
+      const before = await shownTexts(drawn);
+      await plain.close();
+      const context = await browser.newContext({ storageState: session, ...size });
+      const page = await context.newPage();
+      const problems: string[] = [];
+      page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
+      page.on("pageerror", (error) => problems.push(error.message));
+      await page.goto(muster.url + path);
+      await page.locator("[data-first-view]").waitFor({ state: "detached" });
+      await page.locator("main [role=status][aria-label^=Loading]").first().waitFor({ state: "detached" });
+      const after = await shownTexts(page);
+      assert.ok(before.length >= 4, `${path} draws only ${before.join(", ")}`);
+      assert.deepEqual(
+        before.filter((text) => !after.includes(text)),
+        [],
+        `${path} drew what is not there any more`,
+      );
+      assert.deepEqual(problems, [], path);
+      await context.close();
+    }
+  });
+}
+
+test("until the page is alive nothing in it can be pressed, and then it works", async () => {
+  const context = await browser.newContext({ storageState: session, ...desk });
+  const page = await context.newPage();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/_next/static/chunks/*.js", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(`${muster.url}/projects/${samples.projectId}`, { waitUntil: "commit" });
+  await page.getByText("Pending").first().waitFor();
+  const button = page.getByRole("button", { name: "New task" }).first();
+  await assert.rejects(button.click({ trial: true, timeout: 500 }), /Timeout/);
+  release();
+  await button.click();
+  await page.getByRole("dialog").waitFor();
+  await context.close();
+});
