@@ -51,13 +51,12 @@ export function apiQuery<Value = unknown>(url: string) {
 
 /**
  * What is in the cache of a read that a longer-lived query begins with: written into the document by the server, or
- * fetched ahead. Undefined when it is not there, or has been made old meanwhile.
+ * fetched ahead; and when (0 when it has been made old meanwhile: to be shown, and read anew). Undefined when it is not there.
  */
 export function beginningOf<Value>(client: QueryClient, url: string): { value: Value; atMs: number } | undefined {
   const state = client.getQueryState<Value>(apiQuery(url).queryKey);
-  return state?.data === undefined || state.isInvalidated
-    ? undefined
-    : { value: state.data, atMs: state.dataUpdatedAt };
+  if (state?.data === undefined) return undefined;
+  return { value: state.data, atMs: state.isInvalidated ? 0 : state.dataUpdatedAt };
 }
 
 /** The same as the first page of a list that grows; to be spread into the options of `useInfiniteQuery`. */

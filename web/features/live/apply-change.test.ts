@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Dashboard, ExecutionListItem, TaskPage, UserChange } from "#contracts";
-import { applyToBoard, applyToDashboard, applyToPage, isBehind } from "./apply-change.ts";
+import { applyToBoard, applyToDashboard, applyToPage } from "./apply-change.ts";
 
 const item = (id: string, status: string, taskId = `task-${id}`) =>
   ({ id, status, taskId, taskTitle: id }) as unknown as ExecutionListItem;
@@ -38,11 +38,6 @@ test("the dashboard's lists follow the statuses, and figures that a change does 
   assert.equal(next.notifications, dashboard.notifications);
   const queued = applyToDashboard(dashboard, change({ executions: [item("4", "queued")] }));
   assert.deepEqual(ids(queued.liveExecutions), ["3 running", "4 queued", "2 queued"], "running ones stand first");
-});
-
-test("a snapshot without what is shown as live means that the dashboard is behind", () => {
-  assert.equal(isBehind(dashboard, change({ kind: "snapshot", executions: dashboard.liveExecutions })), false);
-  assert.equal(isBehind(dashboard, change({ kind: "snapshot", executions: [item("3", "running")] })), true);
 });
 
 test("pages and boards change only where they show what changed", () => {

@@ -31,12 +31,6 @@ export function applyToDashboard(dashboard: Dashboard, change: UserChange): Dash
   };
 }
 
-/** True when a snapshot does not know what the dashboard shows as live: it ended while nobody looked. */
-export function isBehind(dashboard: Dashboard, snapshot: UserChange): boolean {
-  const live = new Set(snapshot.executions.map(({ id }) => id));
-  return [...dashboard.liveExecutions, ...dashboard.awaitingApproval].some(({ id }) => !live.has(id));
-}
-
 /** A page of executions with what changed of those on it; the same object when nothing did. */
 export function applyToPage(page: ExecutionPage, changed: readonly ExecutionListItem[]): ExecutionPage {
   if (!page.data.some((item) => changed.some(({ id }) => id === item.id))) return page;

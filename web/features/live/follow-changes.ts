@@ -5,7 +5,7 @@ import { isTerminal } from "../../lib/execution-status.ts";
 import { followStream } from "../../lib/follow-stream.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { changesStateKey, queries } from "../../lib/queries.ts";
-import { applyToBoard, applyToDashboard, applyToPage, isBehind } from "./apply-change.ts";
+import { applyToBoard, applyToDashboard, applyToPage } from "./apply-change.ts";
 
 /** Reads that a change of an area makes old, where the change itself does not say the new state. */
 const areaReads: Record<string, string[]> = {
@@ -33,15 +33,10 @@ export function followChanges(client: QueryClient, signal: AbortSignal): Promise
 /** Takes a change into everything the cache holds; `statuses` are those heard of so far. */
 function applyChange(client: QueryClient, change: UserChange, statuses: Map<string, ExecutionStatus>): void {
   const { kind, areas, executions } = change;
-  if (kind === "snapshot" && statuses.size > 0 && missedSomething(client, change, statuses)) {
-    void invalidate(client, "/dashboard", "/tasks", "/notifications", "/squads", "/usage");
-    void client.invalidateQueries({ queryKey: ["/executions"] });
-    statuses.clear();
-  }
+  if (kind === "snapshot") statuses.clear();
   const dashboardKey = queries.dashboard().queryKey;
   const dashboard = client.getQueryData<Dashboard>(dashboardKey);
   if (dashboard) {
-    if (kind === "snapshot" && isBehind(dashboard, change)) void invalidate(client, "/dashboard");
     client.setQueryData(dashboardKey, applyToDashboard(dashboard, change));
   }
   applyToNotifications(client, change);
@@ -56,15 +51,11 @@ function applyChange(client: QueryClient, change: UserChange, statuses: Map<stri
   }
   if (areas.includes("tasks") && executions.length === 0) whenQuiet(() => void invalidate(client, "/tasks"));
   for (const area of areas) if (areaReads[area]) void invalidate(client, ...areaReads[area]);
-}
-
-/** Whether something began, moved or ended while the line was down. */
-function missedSomething(client: QueryClient, snapshot: UserChange, statuses: Map<string, ExecutionStatus>): boolean {
-  const live = new Map(snapshot.executions.map(({ id, status }) => [id, status]));
-  const isNew = snapshot.executions.some(({ id, status }) => statuses.get(id) !== status);
-  const isGone = [...statuses].some(([id, status]) => !isTerminal(status) && !live.has(id));
-  const unread = client.getQueryData<Me>(queries.me().queryKey)?.unreadNotifications;
-  return isNew || isGone || (snapshot.notifications !== null && snapshot.notifications.unread !== unread);
+  if (kind === "snapshot") {
+    // What was read before the line was open (with the document, or before it broke) may be behind by what nobody told.
+    void invalidate(client, "/dashboard", "/tasks", "/notifications", "/squads", "/projects", "/usage");
+    void client.invalidateQueries({ queryKey: ["/executions"] });
+  }
 }
 
 const quietCheckMs = 300;
