@@ -47,7 +47,7 @@ export async function watchedPage(context: BrowserContext, muster: RunningMuster
   const troubles: string[] = [];
   page.on("pageerror", (error) => troubles.push(`uncaught: ${error.message}`));
   page.on("console", (message) => {
-    if (message.type() === "error") troubles.push(`console: ${message.text()}`);
+    if (message.type() === "error") troubles.push(`console: ${message.text()} (${message.location().url})`);
   });
   page.on("request", (request) => {
     const { protocol, origin } = new URL(request.url());
@@ -57,6 +57,13 @@ export async function watchedPage(context: BrowserContext, muster: RunningMuster
     troubles.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
+  // Nobody presses a key before the page is alive: what the server drew is there to read first.
+  const goto = page.goto.bind(page);
+  page.goto = async (...where) => {
+    const answer = await goto(...where);
+    await page.locator("[data-first-view]").waitFor({ state: "detached" });
+    return answer;
+  };
   return { page, troubles, forget: () => troubles.splice(0) };
 }
 
