@@ -34,6 +34,7 @@ before(async () => {
     "squads/_.html": page("Squad"),
     "squads/_.txt": "rsc of a squad",
     "first-data.json": JSON.stringify(table),
+    "icon.svg": "<svg/>",
     "_next/static/a-123.js": script,
     "_next/static/a-123.js.br": brotliCompressSync(script),
   };
@@ -81,6 +82,11 @@ test("scripts that stand in a page are allowed by their hash and nothing else is
   assert.match(csp, /script-src 'self' 'sha256-[^;]*'(;|$)/);
   assert.doesNotMatch(csp.split("style-src")[0] ?? "", /unsafe-inline|unsafe-eval/);
   assert.equal(headers["x-frame-options"], "DENY");
+});
+
+test("the icon is there by the name that browsers ask for unasked", async () => {
+  const { status, headers, body } = await get("/favicon.ico");
+  assert.deepEqual([status, headers["content-type"], String(body)], [200, "image/svg+xml", "<svg/>"]);
 });
 
 test("hashed files never change; ready-made Brotli is sent; an entity tag gives 304", async () => {

@@ -34,6 +34,8 @@ export async function openStaticUi(root: string): Promise<StaticUi> {
   function find(path: string): StaticFile | undefined {
     const decoded = decodePath(path);
     if (decoded === null) return undefined;
+    // Browsers ask for it by themselves before they have read which icon a page has.
+    if (decoded === "/favicon.ico") return files.get("/icon.svg");
     const generic = decoded
       .split("/")
       .map((part) =>
