@@ -158,15 +158,19 @@ test("a page carries its content drawn, with all text escaped, for who may see i
   assert.equal((await get(`/${firstViewFile}`, { cookie })).status, 404);
 });
 
-test("a page that cannot be drawn goes out with its waiting shape and its data, and the log says why", async () => {
+for (const [what, bundle, why] of [
+  ["drawn", "module.exports = { prepare: async () => {}, render: () => { throw new Error('no pen') } };", /no pen/],
+  ["loaded", "throw new Error('no ink');", /no ink/],
+] as const)
+  test(`a page whose first view cannot be ${what} goes out with its waiting shape and its data, and the log says why`, () =>
+    assertWithoutFirstView(bundle, why));
+
+async function assertWithoutFirstView(bundle: string, why: RegExp): Promise<void> {
   const broken = temporaryFolder();
   mkdirSync(join(broken.path, "squads"), { recursive: true });
   writeFileSync(join(broken.path, "squads/_.html"), page("Squad"));
   writeFileSync(join(broken.path, "first-data.json"), JSON.stringify(table));
-  writeFileSync(
-    join(broken.path, firstViewFile),
-    "module.exports = { prepare: async () => {}, render: () => { throw new Error('no pen') } };",
-  );
+  writeFileSync(join(broken.path, firstViewFile), bundle);
   const other = await startTestApi({ deps: { webRoot: broken.path } });
   try {
     const someone = await createUser(other.app, other.database.db);
@@ -177,9 +181,11 @@ test("a page that cannot be drawn goes out with its waiting shape and its data, 
     assert.equal(answer.status, 200);
     assert.equal(firstViewOf(answer.body), "Waiting<div></div>");
     assert.ok(dataOf(answer.body)["/api/v1/me"]);
-    assert.match(other.logged.join(""), /first view could not be drawn.*no pen|no pen.*first view could not be drawn/s);
+    const logged = other.logged.join("");
+    assert.match(logged, /first view could not be drawn/);
+    assert.match(logged, why);
   } finally {
     await other.close();
     await broken.remove();
   }
-});
+}

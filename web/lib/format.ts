@@ -2,7 +2,7 @@ const NANO_USD = 1_000_000_000;
 
 /**
  * A number as en-US writes it: "12,345.60". By hand, since the first `toLocaleString` of a page loads what the browser
- * knows of all languages: 40 ms of a quick machine, 150 ms of a phone.
+ * knows of all languages (ADR 0076).
  */
 export function formatNumber(value: number, digits = 0): string {
   const [whole = "", fraction] = Math.abs(value).toFixed(digits).split(".");

@@ -54,7 +54,7 @@ export async function inlineFirstData(options: {
   if (table.publicPages.test(path)) return false;
   const hasQuery = request.url.includes("?");
   // Before the reads: loading it, once, would take their time.
-  const draw = hasQuery ? null : await options.firstView();
+  const draw = hasQuery ? null : await openedFirstView(options);
   const given = await readAll(urlsOf(table, path, hasQuery), (url) => read(request, url));
   if (given === null) return false;
   const html = withFirstView(file, path, given, draw, options.onError);
@@ -64,6 +64,19 @@ export async function inlineFirstData(options: {
   const page = Buffer.from(html.replace(place, (_, open: string, close: string) => open + data + close));
   await sendPage(request, reply, page, options.headers);
   return true;
+}
+
+/** A UI whose drawing part cannot be loaded still has pages: they show their waiting shapes. */
+async function openedFirstView(options: {
+  firstView: () => Promise<DrawFirstView | null>;
+  onError: (error: unknown) => void;
+}): Promise<DrawFirstView | null> {
+  try {
+    return await options.firstView();
+  } catch (error) {
+    options.onError(error);
+    return null;
+  }
 }
 
 function withFirstView(
