@@ -12,7 +12,7 @@ const replaced = [
   [/^next\/navigation$/, "navigation.ts"],
   [/^next\/link$/, "link.tsx"],
   [/^next\/dynamic$/, "dynamic.tsx"],
-  [/^react-hook-form$/, "form.ts"],
+  [/\/squad-form-context\.ts$/, "squad-form-context.ts"],
   [/\/use-hydrated\.ts$/, "use-hydrated.ts"],
   [/^\.\/message-list\.tsx$/, "message-list.tsx"],
 ];

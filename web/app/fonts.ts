@@ -7,6 +7,8 @@ export const inter = localFont({
   // Asked for with the document. Where it comes too late for the first paint the page keeps the font it has: a change of
   // letters in mid reading moves lines and paints everything once more. The next page has it from the cache.
   display: "optional",
+  // lib/boot-script.ts asks for it, where it can come in time.
+  preload: false,
   declarations: [
     {
       prop: "unicode-range",

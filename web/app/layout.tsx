@@ -23,12 +23,7 @@ export const viewport: Viewport = {
 
 export default function RootLayout({ children }: { children: ReactNode }) {
   return (
-    <html
-      lang="en"
-      data-theme="light"
-      className={`${inter.variable} ${interExtended.variable} ${code.variable}`}
-      suppressHydrationWarning
-    >
+    <html lang="en" data-theme="light" className={interExtended.variable} suppressHydrationWarning>
       <head>
         {/* The server may write the page's first data here (README.md). It must stand before the script that reads it. */}
         <script
@@ -40,7 +35,9 @@ export default function RootLayout({ children }: { children: ReactNode }) {
         />
         <script
           // biome-ignore lint/security/noDangerouslySetInnerHtml: a constant of ours, allowed by its hash
-          dangerouslySetInnerHTML={{ __html: bootScript }}
+          dangerouslySetInnerHTML={{
+            __html: bootScript({ classes: `${inter.variable} ${code.variable}`, family: inter.style.fontFamily }),
+          }}
         />
       </head>
       <body>

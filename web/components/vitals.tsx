@@ -1,11 +1,18 @@
 "use client";
 import { useReportWebVitals } from "next/web-vitals";
 import { useEffect } from "react";
+import { keepFonts } from "../lib/keep-fonts.ts";
 import { createVitalsReporter } from "../lib/vitals.ts";
 
 const reporter = createVitalsReporter();
 
-/** Measures how this visit feels and tells the server (`POST /api/v1/vitals`); shown on /performance. */
+/** Until what the page itself needs has surely been asked for. */
+const quietMs = 4000;
+
+/**
+ * Measures how this visit feels and tells the server (`POST /api/v1/vitals`); shown on /performance. And makes the next
+ * one feel better: see `keepFonts`.
+ */
 export default function Vitals() {
   useReportWebVitals(reporter.add);
   useEffect(() => {
@@ -14,6 +21,10 @@ export default function Vitals() {
     };
     document.addEventListener("visibilitychange", flush);
     return () => document.removeEventListener("visibilitychange", flush);
+  }, []);
+  useEffect(() => {
+    const timer = setTimeout(() => void keepFonts(), quietMs);
+    return () => clearTimeout(timer);
   }, []);
   return null;
 }

@@ -8,6 +8,7 @@ import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { queries } from "../../lib/queries.ts";
+import { useAfterPaint } from "../../lib/use-after-paint.ts";
 import { useMedia } from "../../lib/use-media.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 import { CallsTab } from "./calls-tab.tsx";
@@ -15,6 +16,9 @@ import { FilesTab } from "./files-tab.tsx";
 import { MessagesTab } from "./messages-tab.tsx";
 import { PlanGraph, type StepCost } from "./plan-graph.tsx";
 import { ResultTab } from "./result-tab.tsx";
+
+/** The server, which draws the first view, does not know how wide the window is. */
+const isServer = typeof window === "undefined";
 
 type TabName = "messages" | "result" | "files" | "calls" | "plan";
 
@@ -29,8 +33,9 @@ export default function ExecutionViewer({
   const [search, setSearch] = useSearchState();
   const [selected, setSelected] = useState<string | null>(null);
   const over = isTerminal(execution.status);
-  const files = useQuery({ ...queries.files(execution.id), enabled: over });
-  const calls = useQuery({ ...queries.llmCalls(execution.id), staleTime: over ? 60_000 : 5000 });
+  const painted = useAfterPaint();
+  const files = useQuery({ ...queries.files(execution.id), enabled: over && painted });
+  const calls = useQuery({ ...queries.llmCalls(execution.id), enabled: painted, staleTime: over ? 60_000 : 5000 });
   const costs = useMemo(() => costsByStep(calls.data?.data ?? []), [calls.data]);
   const tabs: Tab<TabName>[] = [
     { name: "messages", label: "Messages", icon: <MessagesSquare aria-hidden className="size-3.5" /> },
@@ -76,9 +81,11 @@ export default function ExecutionViewer({
 
   return (
     <div className="grid min-h-0 flex-1 grid-rows-[minmax(0,1fr)] gap-3 lg:grid-cols-[20rem_minmax(0,1fr)]">
-      <Panel title="Plan" className="hidden min-h-0 flex-col lg:flex">
-        <div className="min-h-0 flex-1 overflow-y-auto">{plan}</div>
-      </Panel>
+      {(planIsBeside || isServer) && (
+        <Panel title="Plan" className="hidden min-h-0 flex-col lg:flex">
+          <div className="min-h-0 flex-1 overflow-y-auto">{plan}</div>
+        </Panel>
+      )}
       <Panel className="flex min-h-0 flex-col">
         <div className="shrink-0 border-line border-b px-1.5 py-1.5">
           <Tabs

@@ -187,7 +187,7 @@ function WebVitals({ vitals }: { vitals: Vital[] }) {
                 ))}
               </tr>
             </thead>
-            <tbody className="[&>tr:not(:last-child)>*]:border-line [&>tr:not(:last-child)>*]:border-b [&>tr>*]:px-3 [&>tr>*]:py-1.5">
+            <tbody className="divide-y divide-line [&>tr>*]:px-3 [&>tr>*]:py-1.5">
               {pages.map((page) => (
                 <tr key={page}>
                   <th scope="row" className="text-left font-normal">

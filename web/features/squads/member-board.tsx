@@ -12,8 +12,8 @@ import {
 } from "@dnd-kit/core";
 import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrategy } from "@dnd-kit/sortable";
 import { CirclePlus, Users } from "lucide-react";
-import { type ReactNode, useState } from "react";
-import { useFieldArray, useFormContext, useWatch } from "react-hook-form";
+import { memo, type ReactNode, useState } from "react";
+import { useFieldArray, useWatch } from "react-hook-form";
 import type { ModelList, RoleView, Squad, ToolView } from "#contracts";
 import { buttonClass } from "../../components/ui/button.tsx";
 import { Menu } from "../../components/ui/menu.tsx";
@@ -22,7 +22,8 @@ import { Empty } from "../../components/ui/states.tsx";
 import { toastDone } from "../../lib/toast.ts";
 import { MemberEditor } from "./member-editor.tsx";
 import { RoleChip, RolePalette } from "./role-palette.tsx";
-import { memberFromRole, type SquadForm } from "./squad-form.ts";
+import { memberFromRole } from "./squad-form.ts";
+import { useSquadForm } from "./squad-form-context.ts";
 
 interface MemberBoardProps {
   /** As it is stored; null while a new one is built. */
@@ -37,8 +38,8 @@ interface MemberBoardProps {
 const maxMembers = 50;
 
 /** Roles on one side, members on the other: drag a role in, or add it with a button; drag members into order. */
-export function MemberBoard({ squad, roles, models, tools, children }: MemberBoardProps) {
-  const { control, getValues, setValue } = useFormContext<SquadForm>();
+export const MemberBoard = memo(function MemberBoard({ squad, roles, models, tools, children }: MemberBoardProps) {
+  const { control, getValues, setValue } = useSquadForm();
   const { fields, insert, move, remove } = useFieldArray({
     control,
     name: "members",
@@ -136,7 +137,7 @@ export function MemberBoard({ squad, roles, models, tools, children }: MemberBoa
       <DragOverlay>{dragged && <RoleChip role={dragged} />}</DragOverlay>
     </DndContext>
   );
-}
+});
 
 function MemberDropArea({ empty, children }: { empty: boolean; children: ReactNode }) {
   const { setNodeRef, isOver } = useDroppable({ id: "members" });

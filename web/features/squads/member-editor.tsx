@@ -3,7 +3,7 @@ import { useSortable } from "@dnd-kit/sortable";
 import { useQueryClient } from "@tanstack/react-query";
 import clsx from "clsx";
 import { ChevronDown, Crown, GripVertical, Trash2 } from "lucide-react";
-import { useFormContext, useWatch } from "react-hook-form";
+import { useFormState, useWatch } from "react-hook-form";
 import type { ModelList, ModelView, RoleView, Squad, ToolView } from "#contracts";
 import { Avatar } from "../../components/ui/avatar.tsx";
 import { Button, IconButton } from "../../components/ui/button.tsx";
@@ -13,7 +13,8 @@ import { formatCount, formatTokenPrice } from "../../lib/format.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { PictureField } from "../avatars/picture-field.tsx";
 import { ModelOptions } from "./model-options.tsx";
-import type { MemberForm, SquadForm } from "./squad-form.ts";
+import type { MemberForm } from "./squad-form.ts";
+import { useSquadForm } from "./squad-form-context.ts";
 
 interface MemberEditorProps {
   id: string;
@@ -32,13 +33,14 @@ interface MemberEditorProps {
 /** One member: a line to see and sort, and all its fields when opened. */
 export function MemberEditor(props: MemberEditorProps) {
   const { id, index, isLead, open, onToggle, onRemove, squad, roles, models } = props;
-  const { control, formState } = useFormContext<SquadForm>();
+  const { control } = useSquadForm();
+  const { errors } = useFormState({ control });
   const member = useWatch({ control, name: `members.${index}` });
   const { setNodeRef, setActivatorNodeRef, attributes, listeners, transform, transition, isDragging } = useSortable({
     id,
   });
   const role = roles.find((one) => one.slug === member?.role);
-  const broken = formState.errors.members?.[index] !== undefined;
+  const broken = errors.members?.[index] !== undefined;
   const name = member?.name || role?.name || "Member";
   return (
     <li
@@ -112,10 +114,10 @@ function MemberFields({
   models,
   tools,
 }: MemberEditorProps & { role: RoleView | undefined }) {
-  const { register, control, setValue, formState } = useFormContext<SquadForm>();
+  const { register, control, setValue } = useSquadForm();
+  const errors = useFormState({ control }).errors.members?.[index];
   const member = useWatch({ control, name: `members.${index}` });
   const model = models.data.find((one) => one.id === (member.model || models.defaultModel));
-  const errors = formState.errors.members?.[index];
   const field = (name: string) => `member-${index}-${name}`;
   const toggleTool = (tool: string, on: boolean) =>
     setValue(`members.${index}.tools`, on ? [...member.tools, tool] : member.tools.filter((one) => one !== tool), {

@@ -1,12 +1,12 @@
 "use client";
 import clsx from "clsx";
-import { useFormContext, useWatch } from "react-hook-form";
+import { useFormState, useWatch } from "react-hook-form";
 import type { ModelView, SquadProcess } from "#contracts";
 import { Checkbox, Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { ModelOptions } from "./model-options.tsx";
 import { ProcessGraph } from "./process-graph.tsx";
-import type { SquadForm } from "./squad-form.ts";
+import { useSquadForm } from "./squad-form-context.ts";
 
 const processes: { value: SquadProcess; label: string; hint: string }[] = [
   {
@@ -23,8 +23,8 @@ const positive = (value: string) =>
 
 /** What holds for the squad as a whole. */
 export function SettingsPanel({ models }: { models: ModelView[] }) {
-  const { register, control, formState } = useFormContext<SquadForm>();
-  const { errors } = formState;
+  const { register, control } = useSquadForm();
+  const { errors } = useFormState({ control });
   const [process, members, lead] = useWatch({ control, name: ["process", "members", "lead"] });
   return (
     <Panel title="Squad">
@@ -111,7 +111,7 @@ export function SettingsPanel({ models }: { models: ModelView[] }) {
 }
 
 function FallbackField({ models }: { models: ModelView[] }) {
-  const { control, setValue } = useFormContext<SquadForm>();
+  const { control, setValue } = useSquadForm();
   const fallbackModels = useWatch({ control, name: "fallbackModels" });
   return (
     <Field

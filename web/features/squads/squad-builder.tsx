@@ -1,7 +1,7 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
-import { FormProvider, useForm } from "react-hook-form";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { useForm } from "react-hook-form";
 import type { Squad } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
@@ -15,7 +15,8 @@ import { keepDraft } from "./draft.ts";
 import { MemberBoard } from "./member-board.tsx";
 import { saveSquad } from "./save-squad.ts";
 import { SettingsPanel } from "./settings-panel.tsx";
-import { emptyForm, formFromSquad, type SquadForm } from "./squad-form.ts";
+import type { SquadForm } from "./squad-form.ts";
+import { SquadFormContext } from "./squad-form-context.ts";
 
 interface SquadBuilderProps {
   /** Null builds a new one. */
@@ -23,7 +24,8 @@ interface SquadBuilderProps {
   initial: SquadForm;
   /** `initial` is a draft that survived a reload. */
   restored: boolean;
-  onStartOver?: () => void;
+  /** The draft was thrown away: shows what there was before it, in a new builder. */
+  onStartOver: () => void;
 }
 
 const draftDelayMs = 400;
@@ -35,8 +37,7 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
   const roles = useQuery(queries.roles());
   const models = useQuery(queries.models());
   const tools = useQuery(queries.tools());
-  const saved = squad ? formFromSquad(squad) : emptyForm;
-  const form = useForm<SquadForm>({ defaultValues: saved, values: initial, resetOptions: { keepDefaultValues: true } });
+  const form = useForm<SquadForm>({ defaultValues: initial });
   const [failure, setFailure] = useState<string | null>(null);
   const draftId = squad?.id ?? "new";
   const base = squad?.updatedAt ?? "";
@@ -82,22 +83,18 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
   });
 
   const discard = () => {
+    done.current = true;
     keepDraft(draftId, base, null);
-    if (squad) {
-      form.reset(saved);
-      setDirty(false);
-    } else {
-      done.current = true;
-      onStartOver?.();
-    }
+    onStartOver();
   };
 
+  const settings = useMemo(() => models.data && <SettingsPanel models={models.data.data} />, [models.data]);
   const error = roles.error ?? models.error ?? tools.error;
   if (error) return <Failure error={error} retry={() => window.location.reload()} />;
   if (!roles.data || !models.data || !tools.data) return <BuilderSkeleton />;
   const memberError = form.formState.errors.members?.root?.message;
   return (
-    <FormProvider {...form}>
+    <SquadFormContext value={form}>
       <form onSubmit={submit} noValidate>
         {restored && (
           <p role="status" className="mb-3 rounded-md bg-accent-soft px-3 py-1.5 text-accent">
@@ -105,7 +102,7 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
           </p>
         )}
         <MemberBoard squad={squad} roles={roles.data.data} models={models.data} tools={tools.data.data}>
-          <SettingsPanel models={models.data.data} />
+          {settings}
         </MemberBoard>
         <div className="sticky bottom-14 z-20 -mx-4 mt-4 flex min-h-13 flex-wrap items-center gap-x-3 gap-y-1 border-line border-t bg-canvas px-4 py-2 md:bottom-0 md:-mx-6 md:px-6">
           <span role="status" className="min-w-0 flex-1 truncate text-faint text-xs">
@@ -124,6 +121,6 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
           </Button>
         </div>
       </form>
-    </FormProvider>
+    </SquadFormContext>
   );
 }

@@ -63,9 +63,18 @@ export function SquadPage() {
 
 /** The builder on one state of a squad. What it begins with is read once: later reads must not undo what is typed. */
 function Builder({ squad }: { squad: Squad }) {
-  const [start] = useState(() => {
+  const [start, setStart] = useState(() => {
     const draft = readDraft(squad.id, squad.updatedAt);
-    return { initial: draft ?? formFromSquad(squad), restored: draft !== null };
+    return { initial: draft ?? formFromSquad(squad), restored: draft !== null, round: 0 };
   });
-  return <SquadBuilder squad={squad} {...start} />;
+  const startOver = () => setStart({ initial: formFromSquad(squad), restored: false, round: start.round + 1 });
+  return (
+    <SquadBuilder
+      key={start.round}
+      squad={squad}
+      initial={start.initial}
+      restored={start.restored}
+      onStartOver={startOver}
+    />
+  );
 }

@@ -21,7 +21,7 @@ export function UsageTable({ summary }: { summary: UsageSummary }) {
             <th className="text-right">Saved</th>
           </tr>
         </thead>
-        <tbody className="[&>tr>*]:px-3 [&>tr>*]:py-1.5 [&>tr:not(:last-child)>*]:border-line [&>tr:not(:last-child)>*]:border-b">
+        <tbody className="divide-y divide-line [&>tr>*]:px-3 [&>tr>*]:py-1.5">
           {summary.rows.map((row) => {
             const share =
               cost > 0 ? (row.costNanoUsd ?? 0) / cost : tokens > 0 ? (row.inputTokens + row.outputTokens) / tokens : 0;
