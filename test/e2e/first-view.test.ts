@@ -45,6 +45,11 @@ const textsInWindow = `[...document.querySelectorAll("main *:not(textarea)")].fl
   const text = own.map((node) => node.textContent).join("").trim();
   return text !== "" && element.checkVisibility() && width > 0 && top >= 0 && bottom <= window.innerHeight ? [text] : [];
 })`;
+/** Runs in the page, from its beginning: remembers every waiting shape that was put into the content. */
+const watchWaiting = `globalThis.waitingShapes = [];
+new MutationObserver(() => {
+  for (const shape of document.querySelectorAll("main [role=status][aria-label^=Loading]")) waitingShapes.push(shape.ariaLabel);
+}).observe(document, { childList: true, subtree: true })`;
 /** What tells the time goes on. */
 const tellsTime = /^(now|in \S+|\S+ ago|\d[\d.]* m?s)$/;
 
@@ -66,9 +71,10 @@ for (const [name, size] of Object.entries({ desk, phone })) {
       const problems: string[] = [];
       page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
       page.on("pageerror", (error) => problems.push(error.message));
+      await page.addInitScript(watchWaiting);
       await page.goto(muster.url + path);
       await page.locator("[data-first-view]").waitFor({ state: "detached" });
-      await page.locator("main [role=status][aria-label^=Loading]").first().waitFor({ state: "detached" });
+      assert.deepEqual(await page.evaluate("waitingShapes"), [], `${path} goes back to a waiting shape`);
       const after = await shownTexts(page);
       assert.ok(before.length >= 4, `${path} draws only ${before.join(", ")}`);
       assert.deepEqual(

@@ -39,7 +39,10 @@ try {
     const page = await context.newPage();
     for (const [name, path, ready] of pages) {
       await page.goto(muster.url + path);
+      await page.locator("[data-first-view]").waitFor({ state: "detached" });
       await page.locator(ready).first().waitFor();
+      // What is read beside the page's own data: who is in a squad, what a step cost.
+      await page.waitForTimeout(1000);
       await page.evaluate("document.fonts.ready");
       const picture = await page.screenshot({ animations: "disabled" });
       await sharp(picture)

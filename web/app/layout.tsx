@@ -36,7 +36,7 @@ export default function RootLayout({ children }: { children: ReactNode }) {
         <script
           // biome-ignore lint/security/noDangerouslySetInnerHtml: a constant of ours, allowed by its hash
           dangerouslySetInnerHTML={{
-            __html: bootScript({ classes: `${inter.variable} ${code.variable}`, family: inter.style.fontFamily }),
+            __html: bootScript({ classes: `${inter.variable} ${code.variable}`, family: "inter" }),
           }}
         />
       </head>

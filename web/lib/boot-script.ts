@@ -14,7 +14,7 @@ const farMs = 300;
  * fonts, and asks for the page's first data, unless the server wrote it into `#muster-data`. It is the same on every
  * page, so that one hash in the Content-Security-Policy allows it.
  *
- * On a far line a font that is not in the cache is left out: it would come after the first paint, before the scripts,
+ * A font that is preloaded is waited for, some hundredths of a second, before the first paint. On a far line a font that is not in the cache is left out: it would come after the first paint, before the scripts,
  * and have the whole page laid out again. It is fetched later for the next visit (`keep-fonts.ts`).
  *
  * `__next_s` is Next's queue of scripts to load before it hydrates. The empty data block in it does nothing but end the
@@ -27,7 +27,12 @@ d.documentElement.dataset.theme=dark?"dark":"light";
 var line=navigator.connection,fonts=!(line&&line.rtt>${farMs});
 try{fonts=fonts||localStorage.getItem(${JSON.stringify(fontsKey)})!==null}catch(e){}
 if(fonts){d.documentElement.className+=${JSON.stringify(` ${classes}`)};
-d.fonts.load("16px "+${JSON.stringify(family)}).catch(function(){})}
+try{var rules=[].concat.apply([],[].map.call(d.styleSheets,function(s){return[].slice.call(s.cssRules)}));
+rules.some(function(r){
+var url=r.type===5&&r.style.fontFamily===${JSON.stringify(family)}&&/url\\("?([^")]+)/.exec(r.style.src);
+if(!url)return false;
+var l=d.createElement("link");l.rel="preload";l.as="font";l.type="font/woff2";l.crossOrigin="";l.href=url[1];
+d.head.appendChild(l);return true})}catch(e){}}
 var early=w.__musterEarly={},given={},path=location.pathname;
 try{given=JSON.parse(d.getElementById("muster-data").textContent||"{}")}catch(e){}
 w.__musterGiven=given;

@@ -1,13 +1,43 @@
+import { type ComponentType, createElement, use, useState } from "react";
+
 /** Parts that a page shows at once though their script is loaded on demand. */
 const parts: Promise<unknown>[] = [];
 
 /**
  * Asks for a part's script as soon as the page's own script runs, not when it is first drawn: it arrives while the
- * document is hydrated. A failure shows where the part is drawn. On the server it does nothing.
+ * document is hydrated. A failure shows where the part is drawn. On the server it does nothing. Returns when it has
+ * arrived, or failed.
  */
-export function loadEarly(load: () => Promise<unknown>): void {
-  if (typeof window === "undefined") return;
-  parts.push(load().catch(() => undefined));
+export function loadEarly(load: () => Promise<unknown>): Promise<unknown> | null {
+  if (typeof window === "undefined") return null;
+  const part = load().catch(() => undefined);
+  parts.push(part);
+  return part;
+}
+
+/**
+ * A part that the page shows at once though its script is loaded on demand: asked for early, and drawn without its waiting
+ * shape in between where it is there already. `Lazy` is the same part by `next/dynamic`, for when it is not.
+ */
+export function earlyPart<Props extends object>(
+  load: () => Promise<{ default: ComponentType<Props> }>,
+  Lazy: ComponentType<Props>,
+): ComponentType<Props> {
+  let loaded: ComponentType<Props> | null = null;
+  const loading = loadEarly(async () => {
+    loaded = (await load()).default;
+  });
+  function Settled(props: Props) {
+    // Which of the two is settled when it is first drawn: a change would begin the part anew.
+    const [Part] = useState(() => loaded ?? Lazy);
+    return createElement(Part, props);
+  }
+  return function EarlyPart(props: Props) {
+    // While what the server drew still stands, it stays until the part is there: a waiting shape after it would be a step
+    // back. (No other hook beside `use`: React 19 fails on one that follows it in a first drawing, error 467.)
+    if (!loaded && loading && document.querySelector("[data-first-view]")) use(loading);
+    return createElement(Settled, props);
+  };
 }
 
 /** When everything asked for so far has arrived, or failed. */

@@ -2,10 +2,12 @@
 import dynamic from "next/dynamic";
 import { Page } from "../../components/shell/page.tsx";
 import { Loading, Skeleton } from "../../components/ui/states.tsx";
-import { loadEarly } from "../../lib/page-parts.ts";
+import { earlyPart } from "../../lib/page-parts.ts";
 
-const Chat = dynamic(() => import("./chat.tsx"), { ssr: false, loading: ChatSkeleton });
-loadEarly(() => import("./chat.tsx"));
+const Chat = earlyPart(
+  () => import("./chat.tsx"),
+  dynamic(() => import("./chat.tsx"), { ssr: false, loading: ChatSkeleton }),
+);
 
 /** `/chat`: one member of a squad, or one model, streaming. */
 export function ChatPage() {

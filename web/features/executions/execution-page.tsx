@@ -7,15 +7,17 @@ import { AppLink } from "../../components/ui/app-link.tsx";
 import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { StatusBadge } from "../../components/ui/status.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
-import { loadEarly } from "../../lib/page-parts.ts";
+import { earlyPart, loadEarly } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
 import { useRouteId, useTitle } from "../../lib/use-route.ts";
 import { ExecutionActions } from "./execution-actions.tsx";
 import { ExecutionTotals } from "./execution-totals.tsx";
 import { loadFollowing, useFollow } from "./use-follow.ts";
 
-const ExecutionViewer = dynamic(() => import("./execution-viewer.tsx"), { ssr: false, loading: ViewerSkeleton });
-loadEarly(() => import("./execution-viewer.tsx"));
+const ExecutionViewer = earlyPart(
+  () => import("./execution-viewer.tsx"),
+  dynamic(() => import("./execution-viewer.tsx"), { ssr: false, loading: ViewerSkeleton }),
+);
 loadEarly(loadFollowing);
 
 /** `/executions/ID`: one run, live. */

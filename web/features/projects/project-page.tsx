@@ -7,15 +7,17 @@ import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
-import { loadEarly } from "../../lib/page-parts.ts";
+import { earlyPart } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import { useRouteId, useSearchState, useTitle } from "../../lib/use-route.ts";
 import { BoardSkeleton } from "../tasks/board-skeleton.tsx";
 import { ProjectActions } from "./project-actions.tsx";
 
-const Board = dynamic(() => import("../tasks/board.tsx"), { ssr: false, loading: BoardSkeleton });
-loadEarly(() => import("../tasks/board.tsx"));
+const Board = earlyPart(
+  () => import("../tasks/board.tsx"),
+  dynamic(() => import("../tasks/board.tsx"), { ssr: false, loading: BoardSkeleton }),
+);
 const NewTaskDialog = dynamic(() => import("../tasks/new-task-dialog.tsx"), { ssr: false });
 const TaskDialog = dynamic(() => import("../tasks/task-dialog.tsx"), { ssr: false });
 

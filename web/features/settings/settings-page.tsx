@@ -5,7 +5,7 @@ import type { ComponentType } from "react";
 import { Page } from "../../components/shell/page.tsx";
 import { Loading, Skeleton } from "../../components/ui/states.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
-import { loadEarly } from "../../lib/page-parts.ts";
+import { earlyPart } from "../../lib/page-parts.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 
 type Part = "accounts" | "models" | "budgets" | "keys" | "people" | "retention" | "profile" | "appearance";
@@ -21,11 +21,13 @@ const tabs: Tab<Part>[] = [
   { name: "appearance", label: "Appearance", icon: <Palette aria-hidden className={icon} /> },
 ];
 
-// The part that stands there when none is named.
-loadEarly(() => import("./accounts-part.tsx"));
 const loading = PartSkeleton;
 const parts: Record<Part, ComponentType> = {
-  accounts: dynamic(() => import("./accounts-part.tsx"), { ssr: false, loading }),
+  // The part that stands there when none is named.
+  accounts: earlyPart(
+    () => import("./accounts-part.tsx"),
+    dynamic(() => import("./accounts-part.tsx"), { ssr: false, loading }),
+  ),
   models: dynamic(() => import("./models-part.tsx"), { ssr: false, loading }),
   budgets: dynamic(() => import("./budgets-part.tsx"), { ssr: false, loading }),
   keys: dynamic(() => import("./keys-part.tsx"), { ssr: false, loading }),

@@ -8,7 +8,7 @@ import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Failure } from "../../components/ui/states.tsx";
 import { StatusBadge } from "../../components/ui/status.tsx";
-import { loadEarly } from "../../lib/page-parts.ts";
+import { earlyPart } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
 import { useRouteId, useTitle } from "../../lib/use-route.ts";
 import { BuilderSkeleton } from "./builder-skeleton.tsx";
@@ -17,8 +17,10 @@ import { SquadActions } from "./squad-actions.tsx";
 import { SquadExecutions } from "./squad-executions.tsx";
 import { formFromSquad } from "./squad-form.ts";
 
-const SquadBuilder = dynamic(() => import("./squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton });
-loadEarly(() => import("./squad-builder.tsx"));
+const SquadBuilder = earlyPart(
+  () => import("./squad-builder.tsx"),
+  dynamic(() => import("./squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton }),
+);
 
 /** `/squads/ID`: the squad in the builder, and what it did last. */
 export function SquadPage() {
