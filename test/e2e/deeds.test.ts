@@ -116,3 +116,43 @@ test("the usage is exported as a table of the calls that the page counts", async
   assert.deepEqual(troubles, []);
   await page.close();
 });
+
+test("what is changed in a squad is checked, kept on the device, and thrown away on request", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/squads/${samples.squadId}`);
+  const name = page.getByLabel("Name", { exact: true });
+  const goal = page.getByLabel("Goal");
+  const [storedName, storedGoal] = [await name.inputValue(), await goal.inputValue()];
+  assert.ok(storedName && storedGoal, "the fields have what is stored");
+  const members = page.getByRole("button", { name: /^Move / });
+  const count = await members.count();
+
+  await name.fill("");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("A squad needs a name.").waitFor();
+  await name.fill("Another name");
+  await page.getByText("A squad needs a name.").waitFor({ state: "detached" });
+  await goal.fill("Another goal");
+  await page
+    .getByRole("button", { name: /^Remove / })
+    .first()
+    .click();
+  assert.equal(await members.count(), count - 1);
+  await page.getByText("Unsaved; kept on this device").waitFor();
+
+  await page.reload();
+  await page.getByText("Your unsaved changes were kept on this device.").waitFor();
+  assert.deepEqual([await name.inputValue(), await goal.inputValue()], ["Another name", "Another goal"]);
+  assert.equal(await members.count(), count - 1);
+
+  await page.getByRole("button", { name: "Discard changes" }).click();
+  await page.getByText("All changes are saved").waitFor();
+  assert.deepEqual([await name.inputValue(), await goal.inputValue()], [storedName, storedGoal]);
+  assert.equal(await members.count(), count);
+
+  await page.reload();
+  await page.getByText("All changes are saved").waitFor();
+  assert.equal(await name.inputValue(), storedName, "the draft is gone");
+  assert.deepEqual(troubles, []);
+  await page.close();
+});

@@ -22,8 +22,8 @@ try {
     ["dashboard", "/", "text=Recent executions"],
     ["squads", "/squads", "main li"],
     ["squad-builder", `/squads/${samples.squadId}`, "text=All changes are saved"],
-    ["board", `/projects/${samples.projectId}`, "h2:has-text('Pending')"],
-    ["execution", `/executions/${samples.executionId}`, "article"],
+    ["board", `/projects/${samples.projectId}`, "main >> text=Members:"],
+    ["execution", `/executions/${samples.executionId}`, "role=tab[name=/Files \\d/]"],
     ["calls", `/executions/${samples.executionId}?tab=calls`, "table"],
     ["usage", "/usage", "table"],
     ["performance", "/performance", "table"],
@@ -41,8 +41,6 @@ try {
       await page.goto(muster.url + path);
       await page.locator("[data-first-view]").waitFor({ state: "detached" });
       await page.locator(ready).first().waitFor();
-      // What is read beside the page's own data: who is in a squad, what a step cost.
-      await page.waitForTimeout(1000);
       await page.evaluate("document.fonts.ready");
       const picture = await page.screenshot({ animations: "disabled" });
       await sharp(picture)

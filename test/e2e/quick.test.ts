@@ -115,3 +115,43 @@ test("what visits measure is sent and stands on the performance page by page; th
   assert.deepEqual(troubles, []);
   await page.close();
 });
+
+test("a near line has its font with the document, a far one from the second visit on", async () => {
+  const fonts = `[...document.fonts].filter(({ status }) => status === "loaded").map(({ family }) => family)`;
+  const near = await watchedPage(context, muster);
+  await near.page.goto(`${muster.url}/squads`);
+  await waitUntil(
+    5000,
+    () => "No font came",
+    async () => (await near.page.evaluate<string[]>(fonts)).includes("inter"),
+  );
+  await near.page.close();
+
+  const far = await browser.newContext({ ...desk, storageState: { ...(await context.storageState()), origins: [] } });
+  const { page, troubles } = await watchedPage(far, muster);
+  const line = await far.newCDPSession(page);
+  await line.send("Network.enable");
+  await line.send("Network.emulateNetworkConditions", {
+    offline: false,
+    latency: 600,
+    downloadThroughput: 200_000,
+    uploadThroughput: 100_000,
+  });
+  const asked: string[] = [];
+  page.on("request", (request) => request.resourceType() === "font" && asked.push(request.url()));
+  await page.goto(`${muster.url}/squads`);
+  await waitUntil(
+    30_000,
+    () => "The fonts are not kept for the next visit",
+    async () => page.evaluate<boolean>(`localStorage.getItem("muster-fonts") !== null`),
+  );
+  assert.deepEqual([await page.evaluate(fonts), asked], [[], []], "on the first visit nothing waits for a font");
+  await page.goto(`${muster.url}/usage`);
+  await waitUntil(
+    5000,
+    () => "The kept font is not used",
+    async () => (await page.evaluate<string[]>(fonts)).includes("inter"),
+  );
+  assert.deepEqual(troubles, []);
+  await far.close();
+});

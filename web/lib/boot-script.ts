@@ -14,8 +14,10 @@ const farMs = 300;
  * fonts, and asks for the page's first data, unless the server wrote it into `#muster-data`. It is the same on every
  * page, so that one hash in the Content-Security-Policy allows it.
  *
- * A font that is preloaded is waited for, some hundredths of a second, before the first paint. On a far line a font that is not in the cache is left out: it would come after the first paint, before the scripts,
- * and have the whole page laid out again. It is fetched later for the next visit (`keep-fonts.ts`).
+ * A font that is preloaded is waited for, some hundredths of a second, before the first paint. On a far line a font that
+ * is not in the cache is left out: it would come after the first paint, before the scripts, and have the whole page laid
+ * out again. It is fetched later, for the next visit (`keep-fonts.ts`). Where the stylesheet cannot be read, it is loaded
+ * when it is first used.
  *
  * `__next_s` is Next's queue of scripts to load before it hydrates. The empty data block in it does nothing but end the
  * task in which the bundle was evaluated, so that a key pressed just then is not kept waiting for both.

@@ -11,8 +11,9 @@ const families = ["inter", "code"];
 export async function keepFonts(): Promise<void> {
   try {
     if (localStorage.getItem(fontsKey) !== null) return;
-    const answers = await Promise.all(fontUrls().map((url) => fetch(url, { priority: "low" })));
-    if (answers.every((answer) => answer.ok)) localStorage.setItem(fontsKey, "kept");
+    const urls = fontUrls();
+    const answers = await Promise.all(urls.map((url) => fetch(url, { priority: "low" })));
+    if (urls.length > 0 && answers.every((answer) => answer.ok)) localStorage.setItem(fontsKey, "kept");
   } catch {
     // No storage, or no line: asked for again at the next visit.
   }

@@ -1,18 +1,12 @@
 import { type ComponentType, createElement, use, useState } from "react";
 
-/** Parts that a page shows at once though their script is loaded on demand. */
-const parts: Promise<unknown>[] = [];
-
 /**
- * Asks for a part's script as soon as the page's own script runs, not when it is first drawn: it arrives while the
- * document is hydrated. A failure shows where the part is drawn. On the server it does nothing. Returns when it has
- * arrived, or failed.
+ * Asks for a script as soon as the page's own script runs, not when it is first used. Returns when it has arrived, or
+ * failed: a failure shows where it is used, which asks for it again. On the server it does nothing, and returns null.
  */
 export function loadEarly(load: () => Promise<unknown>): Promise<unknown> | null {
   if (typeof window === "undefined") return null;
-  const part = load().catch(() => undefined);
-  parts.push(part);
-  return part;
+  return load().catch(() => undefined);
 }
 
 /**
@@ -34,13 +28,8 @@ export function earlyPart<Props extends object>(
   }
   return function EarlyPart(props: Props) {
     // While what the server drew still stands, it stays until the part is there: a waiting shape after it would be a step
-    // back. (No other hook beside `use`: React 19 fails on one that follows it in a first drawing, error 467.)
+    // back. No hook beside this one: when React draws again the condition is another, and it would fail (its error 467).
     if (!loaded && loading && document.querySelector("[data-first-view]")) use(loading);
     return createElement(Settled, props);
   };
-}
-
-/** When everything asked for so far has arrived, or failed. */
-export async function partsLoaded(): Promise<void> {
-  await Promise.all(parts);
 }

@@ -1,7 +1,6 @@
 "use client";
 import { type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, startTransition, useEffect, useState } from "react";
-import { partsLoaded } from "../../lib/page-parts.ts";
 import { apiQuery } from "../../lib/queries.ts";
 
 /**
@@ -17,14 +16,8 @@ export function FirstView({ children }: { children: ReactNode }) {
     () => typeof window !== "undefined" && document.querySelector("[data-first-view]") === null,
   );
   useEffect(() => {
-    let left = false;
     takeGivenData(client);
-    void partsLoaded().then(() => {
-      if (!left) startTransition(() => setTaken(true));
-    });
-    return () => {
-      left = true;
-    };
+    startTransition(() => setTaken(true));
   }, [client]);
   if (taken) return children;
   const place = { "data-first-view": "", className: "contents", inert: true, suppressHydrationWarning: true };
