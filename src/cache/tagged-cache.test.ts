@@ -102,27 +102,30 @@ test("an expired value whose load is repeatable is shown to all while it is refr
   assert.deepEqual(await cache.get("k", again, load), { value: "v4", result: "miss" });
 });
 
-test("what was in use when it became old can be renewed, a few times without a reader", async () => {
+test("what a write made old can be renewed, a few times without a reader", async () => {
   const { cache } = setUp();
   const again = { ...rule, repeatable: true };
   let loads = 0;
   await cache.get("k", again, async () => `v${++loads}`);
-  assert.deepEqual(cache.invalidate(["a"]), [], "nobody read it twice");
-  await cache.get("k", again, async () => `v${++loads}`);
-  for (let read = 0; read < 9; read++) cache.fresh("k");
-  for (let renewed = 0; renewed < 3; renewed++) {
+  for (let unread = 0; unread < 4; unread++) {
     const renewals = cache.invalidate(["a"]);
-    assert.equal(renewals.length, 1);
-    await renewals[0]?.();
+    assert.deepEqual(
+      renewals.map((one) => one.unread),
+      [unread],
+    );
+    await renewals[0]?.load();
   }
-  assert.equal(cache.fresh("k"), "v5");
-  assert.equal(cache.invalidate(["a"]).length, 1, "it was read again");
+  assert.equal(loads, 5);
+  assert.deepEqual(cache.invalidate(["a"]), [], "nobody reads it any more");
+  await cache.get("k", again, async () => `v${++loads}`);
+  await cache.invalidate(["a"])[0]?.load();
+  assert.equal(cache.fresh("k"), "v7");
+  assert.equal(cache.invalidate(["a"])[0]?.unread, 0, "it was read again");
   const old = deferred<string>();
   await cache.get("k", again, async () => "x");
-  cache.fresh("k");
   const [renewal] = cache.invalidate(["a"]);
   const reader = cache.get("k", again, () => old.promise);
-  await renewal?.();
+  await renewal?.load();
   old.resolve("from the reader");
   assert.deepEqual(await reader, { value: "from the reader", result: "miss" });
 });
@@ -158,17 +161,18 @@ test("clear forgets everything, loads in flight too", async () => {
   assert.deepEqual(cache.size(), { entries: 0, bytes: 0 });
 });
 
-test("of what a write made old, the most used comes first", async () => {
+test("of what a write made old, the most asked for comes first, and last what was renewed for nobody", async () => {
   const cache = createTaggedCache<string>({ maxBytes: 1_000, sizeOf: () => 1 });
   const loaded: string[] = [];
   const ask = (key: string) =>
-    cache.get(key, { ttlMs: 1_000, tags: ["a"], repeatable: true }, async () => {
+    cache.get(key, { ttlMs: 1_000, tags: ["a", key], repeatable: true }, async () => {
       loaded.push(key);
       return key;
     });
-  for (const key of ["once", "often", "never"]) await ask(key);
-  for (const key of ["once", "often", "often"]) await ask(key);
+  for (const key of ["renewed", "once", "often"]) await ask(key);
+  for (const key of ["renewed", "renewed", "renewed", "often"]) await ask(key);
+  for (const renewal of cache.invalidate(["renewed"])) await renewal.load();
   loaded.length = 0;
-  for (const renewal of cache.invalidate(["a"])) await renewal();
-  assert.deepEqual(loaded, ["often", "once"]);
+  for (const renewal of cache.invalidate(["a"])) await renewal.load();
+  assert.deepEqual(loaded, ["often", "once", "renewed"]);
 });

@@ -12,8 +12,13 @@ export interface CacheRule {
   repeatable?: boolean;
 }
 
-/** Loads a value again that a write made old, before anybody asks for it. Never rejects. */
-export type Renewal = () => Promise<void>;
+/** A value that a write made old and that may be loaded again before anybody asks for it. */
+export interface Renewal {
+  /** How often in a row it was renewed already without being asked for. */
+  unread: number;
+  /** Never rejects. */
+  load: () => Promise<void>;
+}
 
 export interface TaggedCacheOptions<Value> {
   /** Bytes of all values together; the oldest that nobody asked for go first. */
@@ -34,7 +39,10 @@ export interface TaggedCache<Value> {
   fresh(key: string): Value | undefined;
   /** The value from the cache, from a load under way, or from `load`. A rejected load is not kept. */
   get(key: string, rule: CacheRule, load: () => Promise<Value>): Promise<{ value: Value; result: CacheOutcome }>;
-  /** Returns how to load those of the dropped values again that were in use, the most used first; calling them is optional. */
+  /**
+   * Returns how to load the dropped values again, those first that were asked for since they were loaded, the most asked
+   * for before the others; calling them is optional. What nobody asked for through several renewals is left out.
+   */
   invalidate(tags: Iterable<string>): Renewal[];
   /** The size of a value that may be kept under this key has changed. */
   resized(key: string, value: Value): void;
@@ -52,14 +60,16 @@ interface Entry<Value> {
   tags: readonly string[];
   rule: CacheRule;
   load: () => Promise<Value>;
-  /** How often it was asked for, at most `maxUses`; each renewal takes one away, so that what nobody reads cools down. */
-  uses: number;
+  /** How often it was asked for since it was loaded. */
+  reads: number;
+  /** Renewals in a row without being asked for: what nobody reads cools down. */
+  unread: number;
   /** Asked for since it was last looked at for removal: it then gets a second chance. */
   used: boolean;
 }
 
 /** Renewals in a row of a value that nobody reads any more. */
-const maxUses = 3;
+const maxUnread = 4;
 
 interface Flight<Value> {
   key: string;
@@ -85,14 +95,15 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     for (const tag of entry.tags) unlink(entriesByTag, tag, entry);
   }
 
-  function store(key: string, value: Value, rule: CacheRule, load: () => Promise<Value>, uses: number): void {
+  function store(key: string, value: Value, rule: CacheRule, load: () => Promise<Value>, unread: number): void {
     const size = options.sizeOf(value);
     if (size > options.maxBytes / 4) return;
     const present = entries.get(key);
     if (present) remove(present);
     const freshUntil = now() + rule.ttlMs;
     const staleUntil = freshUntil + rule.ttlMs;
-    const entry = { key, value, bytes: size, freshUntil, staleUntil, tags: rule.tags, rule, load, uses, used: false };
+    const times = { freshUntil, staleUntil };
+    const entry = { key, value, bytes: size, ...times, tags: rule.tags, rule, load, reads: 0, unread, used: false };
     entries.set(key, entry);
     bytes += size;
     for (const tag of rule.tags) link(entriesByTag, tag, entry);
@@ -103,7 +114,7 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     }
   }
 
-  function start(key: string, rule: CacheRule, load: () => Promise<Value>, uses = 0): Promise<Value> {
+  function start(key: string, rule: CacheRule, load: () => Promise<Value>, unread = 0): Promise<Value> {
     const flight: Flight<Value> = { key, promise: load(), tags: rule.tags, valid: true };
     flights.set(key, flight);
     for (const tag of rule.tags) link(flightsByTag, tag, flight);
@@ -113,16 +124,16 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     };
     // The value is stored before anyone who waits for it goes on, and only if nothing was written meanwhile.
     const loaded = flight.promise.then((value) => {
-      if (flight.valid) store(key, value, rule, load, uses);
+      if (flight.valid) store(key, value, rule, load, unread);
       return value;
     });
     flight.promise = loaded.finally(done);
     return flight.promise;
   }
 
-  async function renew({ key, rule, load, uses }: Entry<Value>): Promise<void> {
+  async function renew({ key, rule, load, unread }: Entry<Value>): Promise<void> {
     // Who asks meanwhile waits for this load, and hears of its failure by asking again.
-    if (!entries.has(key) && !flights.has(key)) await start(key, rule, load, uses - 1).catch(() => undefined);
+    if (!entries.has(key) && !flights.has(key)) await start(key, rule, load, unread + 1).catch(() => undefined);
   }
 
   return {
@@ -141,22 +152,23 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
       }
       const flight = flights.get(key);
       if (entry && entry.staleUntil > at && (flight || rule.repeatable)) {
-        if (!flight) void start(key, rule, load, entry.uses).catch(() => undefined);
+        if (!flight) void start(key, rule, load).catch(() => undefined);
         return { value: entry.value, result: "stale" };
       }
       if (flight) return { value: await flight.promise, result: "coalesced" };
       return { value: await start(key, rule, load), result: "miss" };
     },
     invalidate(tags) {
-      const used: Entry<Value>[] = [];
+      const wanted: Entry<Value>[] = [];
       for (const tag of tags) {
         for (const entry of [...(entriesByTag.get(tag) ?? [])]) {
           remove(entry);
-          if (entry.rule.repeatable && entry.uses > 0) used.push(entry);
+          if (entry.rule.repeatable && entry.unread < maxUnread) wanted.push(entry);
         }
         for (const flight of flightsByTag.get(tag) ?? []) abandon(flights, flight);
       }
-      return used.sort((a, b) => b.uses - a.uses).map((entry) => () => renew(entry));
+      wanted.sort((a, b) => a.unread - b.unread || b.reads - a.reads);
+      return wanted.map((entry) => ({ unread: entry.unread, load: () => renew(entry) }));
     },
     resized(key, value) {
       const entry = entries.get(key);
@@ -181,9 +193,10 @@ function abandon<Value>(flights: Map<string, Flight<Value>>, flight: Flight<Valu
   if (flights.get(flight.key) === flight) flights.delete(flight.key);
 }
 
-function touch(entry: { used: boolean; uses: number }): void {
+function touch(entry: { used: boolean; reads: number; unread: number }): void {
   entry.used = true;
-  if (entry.uses < maxUses) entry.uses++;
+  entry.reads++;
+  entry.unread = 0;
 }
 
 function link<Item>(index: Map<string, Set<Item>>, tag: string, item: Item): void {

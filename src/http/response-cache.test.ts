@@ -89,6 +89,29 @@ test("nothing is renewed while others wait for the database", async (t) => {
   assert.equal(loads(), 4, "nobody waits any more");
 });
 
+test("what nobody read since it was last renewed waits longer: a run of many commits is no run of many loads", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { cache, loads, rule, load } = await cacheWithUsedList();
+  const tick = async (ms: number) => {
+    t.mock.timers.tick(ms);
+    await new Promise(setImmediate);
+  };
+  cache.answers.invalidate(["user:tasks"]);
+  await tick(renewalsBeginWithinMs);
+  assert.equal(loads(), 2);
+  for (let commit = 0; commit < 10; commit++) {
+    cache.answers.invalidate(["user:tasks"]);
+    await tick(10);
+  }
+  assert.equal(loads(), 2, "not at once");
+  await tick(4 * renewalsBeginWithinMs);
+  assert.equal(loads(), 3);
+  assert.equal((await cache.answers.get("list", rule, load)).result, "hit");
+  cache.answers.invalidate(["user:tasks"]);
+  await tick(renewalsBeginWithinMs);
+  assert.equal(loads(), 4, "it was read");
+});
+
 test("a large answer is kept compressed only, and takes less room", async () => {
   const cache = createAnswerCache();
   const text = { messages: Array.from({ length: 200 }, (_, number) => `Message ${number} of a long execution`) };

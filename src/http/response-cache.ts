@@ -63,9 +63,10 @@ export interface AnswerCacheOptions {
 const renewedPerWrite = 8;
 /**
  * Workers write in bursts: what they made old is made anew when a burst had so long to end, and so much longer, by chance,
- * that of several processes the first loads and the others find its answer in the second level.
+ * that of several processes the first loads and the others find its answer in the second level. An execution is many
+ * bursts: what was not read since the last one waits longer each time, so that the last renewal comes when it is over.
  */
-const renewLaterMs = { least: 50, more: 100 };
+const renewLaterMs = { least: 50, more: 100, unreadFactor: 4 };
 
 /** Renewals in the background that run at once, and that may wait. */
 const renewedTogether = 2;
@@ -126,40 +127,45 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
 }
 
 function renew(renewals: readonly Renewal[]): void {
-  for (const one of renewals.slice(0, renewedPerWrite)) void one();
+  for (const one of renewals.slice(0, renewedPerWrite)) void one.load();
 }
 
 /** Renews in the background, a few at a time, what others made old. */
 function createRenewer(isBusy: () => boolean): { later(renewals: readonly Renewal[]): void; forget(): void } {
-  let waiting: Renewal[] = [];
-  let timer: NodeJS.Timeout | undefined;
+  const timers = new Set<NodeJS.Timeout>();
+  let due: Renewal[] = [];
   let working = 0;
 
   async function work(): Promise<void> {
     working++;
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      if (!isBusy()) await next();
+    for (let next = due.shift(); next !== undefined; next = due.shift()) {
+      if (!isBusy()) await next.load();
     }
     working--;
   }
 
-  function begin(): void {
-    timer = undefined;
-    while (working < renewedTogether && waiting.length > 0) void work();
+  function waitFor(renewal: Renewal): void {
+    const { least, more, unreadFactor } = renewLaterMs;
+    const delayMs = (least + Math.random() * more) * unreadFactor ** renewal.unread;
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      due.push(renewal);
+      if (working < renewedTogether) void work();
+    }, delayMs);
+    timer.unref();
+    timers.add(timer);
   }
 
   return {
     later(renewals) {
       // What does not find room is loaded when somebody asks for it.
-      const room = Math.min(renewedPerWrite, maxWaiting - waiting.length);
-      if (room <= 0 || renewals.length === 0) return;
-      waiting.push(...renewals.slice(0, room));
-      if (timer !== undefined) return;
-      timer = setTimeout(begin, renewLaterMs.least + Math.random() * renewLaterMs.more);
-      timer.unref();
+      const room = Math.max(0, maxWaiting - timers.size - due.length);
+      for (const renewal of renewals.slice(0, Math.min(renewedPerWrite, room))) waitFor(renewal);
     },
     forget() {
-      waiting = [];
+      for (const timer of timers) clearTimeout(timer);
+      timers.clear();
+      due = [];
     },
   };
 }
