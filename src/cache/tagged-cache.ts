@@ -101,8 +101,7 @@ export function createTaggedCache<Value>(options: TaggedCacheOptions<Value>): Ta
     const present = entries.get(key);
     if (present) remove(present);
     const freshUntil = now() + rule.ttlMs;
-    const staleUntil = freshUntil + rule.ttlMs;
-    const times = { freshUntil, staleUntil };
+    const times = { freshUntil, staleUntil: freshUntil + rule.ttlMs };
     const entry = { key, value, bytes: size, ...times, tags: rule.tags, rule, load, reads: 0, unread, used: false };
     entries.set(key, entry);
     bytes += size;

@@ -174,6 +174,20 @@ test("waiting for a connection beyond the limit is an error, closing twice is no
   await small.close();
 });
 
+test("who is handed an idle connection does not wait", async () => {
+  const settings = { poolMin: 2, poolMax: 2, idleTimeoutMs: 1_000, connectionTimeoutMs: 5_000, slowQueryMs: 1_000 };
+  const small = await openDatabase({ url: database.url, ...settings });
+  try {
+    const both = [small.query("one", "SELECT 1"), small.query("two", "SELECT 2")];
+    assert.equal(small.poolState().waiting, 0);
+    const third = small.query("three", "SELECT 3");
+    assert.equal(small.poolState().waiting, 1);
+    await Promise.all([...both, third]);
+  } finally {
+    await small.close();
+  }
+});
+
 test("idle connections above the minimum are closed, those of the minimum stay", async () => {
   const small = await openDatabase({
     url: database.url,

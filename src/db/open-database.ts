@@ -146,7 +146,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     poolState: () => ({
       total: main.pool.totalCount,
       idle: main.pool.idleCount,
-      waiting: main.pool.waitingCount,
+      // The pool hands out idle ones a moment later: who gets one of them does not wait.
+      waiting: Math.max(0, main.pool.waitingCount - main.pool.idleCount),
     }),
     close,
   };
