@@ -2,12 +2,19 @@
 // The command `muster`. Runs on any Node; the product itself needs one that reads TypeScript (≥ 22.18), so an older
 // one hands over to the Node 24 that `npm ci` brought along.
 import { spawn } from "node:child_process";
+import module from "node:module";
+import { fileURLToPath } from "node:url";
 import { findNode, isNewEnough } from "../scripts/find-node.js";
 
 // As in the first line and in `npm start`: docs/decisions/0039-a-small-young-generation.md and 0048.
 const nodeFlags = ["--max-semi-space-size=16", "--no-allocation-site-pretenuring"];
 
 if (isNewEnough(process.versions.node)) {
+  // Types are taken out and code is compiled once, not at every start: docs/decisions/0078-compiled-code-is-kept.md. Beside
+  // the packages and not in the system's folder for temporary files, where others could leave code to be run.
+  module.enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/muster", import.meta.url)));
+  // It is written at a regular end; a server may be killed.
+  setTimeout(module.flushCompileCache, 10_000).unref();
   await import("../src/cli/main.ts");
 } else {
   const node = findNode();

@@ -114,6 +114,8 @@ export async function runTests(args) {
     if (status !== 0) return status ?? 1;
   }
   if (long) process.env.TEST_LONG = "1";
+  // Each file is a process that would compile the same code again.
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("../node_modules/.cache/tests", import.meta.url));
   const postgres = await startSharedPostgres();
   process.env.TEST_DATABASE_URL = postgres.url;
   // The server is a process of its own and would outlive an interrupted run.
