@@ -1,100 +1,119 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "undici";
 import type { BenchMuster } from "../support/start-bench-muster.ts";
+import { type Arrival, addFaults, faultsOf, noFaults, readStream, type StreamFaults } from "./read-stream.ts";
 
 const openEveryMs = 2;
 const retryMs = 500;
 
-/** A piece of a stream and when it came, in epoch milliseconds. */
-interface Arrival {
-  at: number;
-  bytes: Buffer;
+export interface StreamDelays {
+  /** How late each event reached each reader, sorted, in milliseconds. */
+  delays: Float64Array;
+  faults: StreamFaults;
+  /** Readers that were cut off and came back with the number they had read last, as clients do. */
+  cut: number;
+  /** The larger of what Muster's processes held when all streams were open and when they had ended. */
+  memoryBytes: number;
+}
+
+/** Reads one event stream to its end; what came is noted in `chunks`. */
+function readOnce(options: {
+  pool: Pool;
+  path: string;
+  apiKey: string;
+  after: number;
+  chunks: Arrival[];
+  onOpen: () => void;
+}): Promise<"ended" | "refused" | "cut"> {
+  return new Promise((resolve, reject) => {
+    let status = 0;
+    const resumed: Record<string, string> = options.after > 0 ? { "last-event-id": String(options.after) } : {};
+    options.pool.dispatch(
+      {
+        method: "GET",
+        path: options.path,
+        headers: { authorization: `Bearer ${options.apiKey}`, accept: "text/event-stream", ...resumed },
+      },
+      {
+        onRequestStart: () => undefined,
+        onResponseStart: (_controller, its) => {
+          status = its;
+          if (status === 200) options.onOpen();
+          else if (status !== 503) reject(new Error(`The stream answered ${status}`));
+        },
+        // Only noted here: whatever this process does with a chunk makes all that wait behind it look late.
+        onResponseData: (_controller, chunk) => {
+          if (status !== 200) return;
+          options.chunks.push({ at: performance.timeOrigin + performance.now(), bytes: Buffer.from(chunk) });
+        },
+        onResponseEnd: () => resolve(status === 503 ? "refused" : "ended"),
+        onResponseError: (_controller, error) => (status === 200 ? resolve("cut") : reject(error)),
+      },
+    );
+  });
 }
 
 /**
- * Opens many event streams on one execution and returns how late each event reached each of them: from the time that the
- * database wrote into the event to its arrival here, sorted, in milliseconds. Ends with the streams.
+ * Opens many event streams on one execution and reads them to their end: how late each event was, and whether each reader
+ * got every event once and in order.
  */
 export async function streamDelays(
   muster: BenchMuster,
   executionId: string,
   subscribers: number,
-  onOpen: () => void,
-): Promise<{ delays: Float64Array; incomplete: number }> {
+): Promise<StreamDelays> {
   const pool = new Pool(muster.url ?? "", {
     connections: subscribers,
     pipelining: 1,
     bodyTimeout: 0,
     headersTimeout: 0,
   });
-  const arrivals: Arrival[][] = [];
+  const path = `/api/v1/executions/${executionId}/events`;
+  /** What each reader got over each of its connections. */
+  const readers: Arrival[][][] = [];
   let open = 0;
+  let cut = 0;
   /** Events from before the last stream was open are history. */
   let openAt = Number.POSITIVE_INFINITY;
-  const one = () =>
-    new Promise<"ended" | "refused">((resolve, reject) => {
-      const chunks: Arrival[] = [];
-      let refused = false;
-      pool.dispatch(
-        {
-          method: "GET",
-          path: `/api/v1/executions/${executionId}/events`,
-          headers: { authorization: `Bearer ${muster.apiKey}`, accept: "text/event-stream" },
-        },
-        {
-          onRequestStart: () => undefined,
-          onResponseStart: (_controller, status) => {
-            refused = status === 503;
-            if (!refused && status !== 200) reject(new Error(`The stream answered ${status}`));
-            if (refused || ++open < subscribers) return;
-            openAt = performance.timeOrigin + performance.now();
-            onOpen();
-          },
-          // Only noted here: whatever this process does with a chunk makes all that wait behind it look late.
-          onResponseData: (_controller, chunk) => {
-            chunks.push({ at: performance.timeOrigin + performance.now(), bytes: Buffer.from(chunk) });
-          },
-          onResponseEnd: () => {
-            if (!refused) arrivals.push(chunks);
-            resolve(refused ? "refused" : "ended");
-          },
-          onResponseError: (_controller, error) => reject(error),
-        },
-      );
-    });
-  // A crowd that comes at once is partly sent away (503, Retry-After) and comes again, as clients do.
+  let memoryBytes = 0;
   const watcher = async (number: number) => {
+    const connections: Arrival[][] = [];
+    readers.push(connections);
     await sleep(number * openEveryMs);
-    while ((await one()) === "refused") await sleep(retryMs);
+    let after = 0;
+    for (;;) {
+      const chunks: Arrival[] = [];
+      const onOpen = () => {
+        const isFirst = connections.length === 0;
+        connections.push(chunks);
+        if (!isFirst || ++open < subscribers) return;
+        // Not in between: to read it takes long enough to make events look late.
+        memoryBytes = muster.memoryBytes();
+        openAt = performance.timeOrigin + performance.now();
+      };
+      const how = await readOnce({ pool, path, apiKey: muster.apiKey, after, chunks, onOpen });
+      if (how === "ended") return;
+      if (how === "cut") {
+        cut++;
+        after = readStream(chunks, 0).seqs.at(-1) ?? after;
+      }
+      // A crowd that comes at once is partly sent away (503, Retry-After) and comes again, as clients do.
+      await sleep(retryMs);
+    }
   };
   try {
     await Promise.all(Array.from({ length: subscribers }, (_, number) => watcher(number)));
+    memoryBytes = Math.max(memoryBytes, muster.memoryBytes());
   } finally {
     await pool.destroy();
   }
   const delays: number[] = [];
-  let incomplete = 0;
-  for (const chunks of arrivals) incomplete += readStream(chunks, openAt, delays);
-  return { delays: Float64Array.from(delays).sort(), incomplete };
-}
-
-/** Adds how late each event of one stream was; returns how many are missing, out of order, or whether its end is. */
-function readStream(chunks: readonly Arrival[], openAt: number, delays: number[]): number {
-  let rest = "";
-  let expected = 1;
-  let wrong = 0;
-  let ended = false;
-  for (const { at, bytes } of chunks) {
-    rest += bytes.toString();
-    const end = rest.lastIndexOf("\n\n");
-    if (end < 0) continue;
-    const events = rest.slice(0, end);
-    rest = rest.slice(end + 2);
-    for (const [, seq] of events.matchAll(/^id: ?(\d+)$/gm)) if (Number(seq) !== expected++) wrong++;
-    if (at >= openAt) {
-      for (const [, written = ""] of events.matchAll(/"at":"([^"]+)"/g)) delays.push(at - Date.parse(written));
-    }
-    ended ||= events.includes("execution-end");
+  let faults = noFaults;
+  for (const connections of readers) {
+    const readings = connections.map((chunks) => readStream(chunks, openAt));
+    for (const reading of readings) for (const delay of reading.delays) delays.push(delay);
+    const seqs = readings.flatMap((reading) => reading.seqs);
+    faults = addFaults(faults, faultsOf(seqs, readings.at(-1)?.ended ?? false));
   }
-  return wrong + (ended ? 0 : 1);
+  return { delays: Float64Array.from(delays).sort(), faults, cut, memoryBytes };
 }

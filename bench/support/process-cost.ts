@@ -76,3 +76,13 @@ export function memoryOfFamily(root: number): number {
 export function parentOf(pid: number): number | null {
   return readProcess(pid)?.parent ?? null;
 }
+
+/** How many files (sockets too) this process and those that it starts may open; infinite where that is not known. */
+export function openFilesLimit(): number {
+  try {
+    const soft = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+    return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
