@@ -3,6 +3,8 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { benchTables } from "#cli";
+import type { BenchGroup } from "./harness/groups.ts";
 import { startHttpLoad } from "./harness/http-load.ts";
 import type { BenchRow } from "./harness/row.ts";
 import { unmeasured } from "./harness/row.ts";
@@ -19,7 +21,7 @@ import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
   --full           every row with all runs and 1 M messages (about 50 minutes); the default few runs, without overload, web and growth
-  --only NAMES     some of: profile, api, overload, executions, growth, llm, web, start (comma-separated)
+  --only NAMES     some of: ${benchTables.join(", ")} (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
 Example: muster bench --only api,executions`;
@@ -29,8 +31,6 @@ export interface BenchOptions {
   only: readonly string[];
   log: (line: string) => void;
 }
-
-const tables = ["profile", "api", "overload", "executions", "growth", "llm", "web", "start"] as const;
 
 /** The LLM gateway's table is measured by a runner of its own. */
 async function llmTable(options: BenchOptions): Promise<BenchRow[]> {
@@ -44,9 +44,9 @@ async function llmTable(options: BenchOptions): Promise<BenchRow[]> {
 
 /** Measures what is asked for; a table that fails is reported as not measured and does not stop the others. */
 export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
-  const wanted = tables.filter((name) => options.only.length === 0 || options.only.includes(name));
+  const wanted = benchTables.filter((name) => options.only.length === 0 || options.only.includes(name));
   const rows: BenchRow[] = [];
-  const measure = async (name: string, work: () => Promise<BenchRow[]>) => {
+  const measure = async (name: BenchGroup, work: () => Promise<BenchRow[]>) => {
     try {
       rows.push(...(await work()));
     } catch (error) {
@@ -69,7 +69,7 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
         await measure("API and data", () => apiTable({ muster, load, runs, durationMs, log: options.log }));
       }
       if (isWanted("overload")) await measure("Overload", () => overloadTable({ ...options, muster, load }));
-      if (wanted.includes("profile")) await measure("Load profile", () => profileOf(muster, options));
+      if (wanted.includes("profile")) await measure(profileGroup(options), () => profileOf(muster, options));
     } finally {
       load.close();
       await muster.stop();
@@ -88,9 +88,11 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
   return rows;
 }
 
+const profileGroup = ({ full }: BenchOptions): BenchGroup => (full ? topologyNames.single : "Load profile, short");
+
 function profileOf(muster: BenchMuster, options: BenchOptions): Promise<BenchRow[]> {
-  const group = options.full ? topologyNames.single : "Load profile, short";
-  return profileTable({ target: targetOf(muster), group, scale: options.full ? 1 : 0.02, log: options.log });
+  const scale = options.full ? 1 : 0.02;
+  return profileTable({ target: targetOf(muster), group: profileGroup(options), scale, log: options.log });
 }
 
 async function main(): Promise<void> {

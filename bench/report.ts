@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
+import { placeOf } from "./harness/groups.ts";
 import type { BenchRow } from "./harness/row.ts";
+import { triedLines } from "./tried.ts";
 
 const root = new URL("../", import.meta.url);
 const marks = { met: "✔", missed: "✘", "not measured": "–" } as const;
@@ -23,7 +25,8 @@ export function printTable(rows: readonly BenchRow[]): void {
   );
 }
 
-interface Report {
+/** docs/performance.json. */
+export interface Report {
   at: string;
   commit: string;
   machine: string;
@@ -32,7 +35,7 @@ interface Report {
 }
 
 /** Tables are measured apart, perhaps on different machines: each row says where it comes from. */
-interface MeasuredRow extends BenchRow {
+export interface MeasuredRow extends BenchRow {
   at: string;
   load: string;
   commit?: string;
@@ -44,19 +47,30 @@ function commit(): string {
   return status === 0 ? stdout.trim() : "unknown";
 }
 
-/** Rows of tables that were not measured this time stay, with their own date. */
-function merge(rows: readonly BenchRow[], from: Required<Omit<MeasuredRow, keyof BenchRow>>): MeasuredRow[] {
-  const file = new URL("docs/performance.json", root);
-  const last = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Report) : null;
+/**
+ * The rows of the report, in the order of `benchGroups`: those of groups that were not measured this time stay, with their
+ * own date, unless no table makes such a group any more.
+ */
+export function merge(
+  last: Report | null,
+  rows: readonly BenchRow[],
+  from: Required<Omit<MeasuredRow, keyof BenchRow>>,
+): MeasuredRow[] {
   const groups = new Set(rows.map((row) => row.group));
-  const before = (last?.rows ?? []).filter((row) => !groups.has(row.group));
+  const before = (last?.rows ?? []).filter((row) => !groups.has(row.group) && placeOf(row.group) >= 0);
   return [
     ...before.map((row) => ({ commit: last?.commit ?? "unknown", machine: last?.machine ?? "unknown", ...row })),
     ...rows.map((row) => ({ ...row, ...from })),
-  ];
+  ].sort((one, other) => placeOf(one.group) - placeOf(other.group));
 }
 
-function markdown(report: Report): string {
+function lastReport(): Report | null {
+  const file = new URL("docs/performance.json", root);
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Report) : null;
+}
+
+/** The report as docs/performance.md has it; under each table stands what was tried for the rows that miss. */
+export function markdown(report: Report): string {
   const cell = (text: string) => text.replaceAll("|", "\\|");
   const sections = [...new Set(report.rows.map((row) => row.group))].map((group) => {
     const rows = report.rows.filter((row) => row.group === group);
@@ -64,9 +78,10 @@ function markdown(report: Report): string {
       (row) =>
         `| ${cell(row.metric)} | ${cell(row.floor ?? "–")} | ${cell(row.target)} | ${cell(row.figure)} | ${marks[row.verdict]} | ${cell(row.note)} |`,
     );
+    const tries = triedLines(rows);
     const date = rows[0]?.at.slice(0, 16).replace("T", " ");
     const { commit, machine, load } = rows[0] ?? {};
-    return `## ${group}\n\nMeasured ${date} UTC at commit ${commit} on ${machine}; load average at the end ${load}.\n\n| metric | floor | target | figure | | load, CPU |\n|---|---|---|---|---|---|\n${lines.join("\n")}`;
+    return `## ${group}\n\nMeasured ${date} UTC at commit ${commit} on ${machine}; load average at the end ${load}.\n\n| metric | floor | target | figure | | load, CPU |\n|---|---|---|---|---|---|\n${lines.join("\n")}${tries.length === 0 ? "" : `\n\n${tries.join("\n")}`}`;
   });
   return `# Performance
 
@@ -95,7 +110,7 @@ export function writeReport(rows: readonly BenchRow[], options: { full: boolean;
   const report: Report = {
     ...from,
     mode: options.full ? "full" : "quick",
-    rows: merge(rows, { ...from, load }),
+    rows: merge(lastReport(), rows, { ...from, load }),
   };
   writeFileSync(new URL("docs/performance.json", root), `${JSON.stringify(report, null, 2)}\n`);
   writeFileSync(new URL("docs/performance.md", root), markdown(report));

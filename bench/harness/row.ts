@@ -1,6 +1,8 @@
+import type { RowGroup } from "./groups.ts";
+
 /** One line of the table: a target beside what was measured. */
 export interface BenchRow {
-  group: string;
+  group: RowGroup;
   metric: string;
   /** The least that the parts allow, measured in the same run; null where there is none. */
   floor: string | null;
@@ -32,6 +34,6 @@ export function judged(row: Omit<BenchRow, "verdict">, met: boolean): BenchRow {
 }
 
 /** A row that could not be measured here, with the reason. */
-export function unmeasured(group: string, metric: string, target: string, why: string): BenchRow {
+export function unmeasured(group: RowGroup, metric: string, target: string, why: string): BenchRow {
   return { group, metric, floor: null, target, figure: "–", verdict: "not measured", note: why };
 }

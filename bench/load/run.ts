@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import type { RowGroup } from "../harness/groups.ts";
 import type { BenchRow } from "../harness/row.ts";
 import { printTable, writeReport } from "../report.ts";
 import { fullSize, smallSize } from "../support/seed-data.ts";
@@ -73,7 +74,7 @@ function print(result: LoadResult, statistics: readonly RequestStatistics[]): vo
 type Options = ReturnType<typeof readOptions>;
 
 /** Plays the profile against one target and prints what it found; false when a threshold failed. */
-async function playOn(options: Options, profile: Profile, target: LoadTarget, group: string) {
+async function playOn(options: Options, profile: Profile, target: LoadTarget, group: RowGroup) {
   if (target.apiKeys.length === 0) throw new Error("--url needs --key, --keys or MUSTER_API_KEY");
   const scale = Number(options.scale);
   const length = profile.stages.reduce((sum, stage) => sum + durationMs(stage.duration), 0) * scale;
@@ -124,7 +125,7 @@ async function main(): Promise<void> {
   if (options.url !== undefined) {
     const origins = options.url.split(",");
     const target = { origins, scrapeUrls: origins, apiKeys: keysOf(options), cost: null };
-    played.push(await playOn(options, profile, target, `Load profile, ${origins.join(", ")}`));
+    played.push(await playOn(options, profile, target, `Load profile at ${origins.join(", ")}`));
   } else {
     for (const topology of chosenTopologies(options.topology)) {
       const target = await startTopology(topology, options.data === "small" ? smallSize : fullSize);

@@ -6,9 +6,14 @@ export interface ServerFigures {
   errors: number;
   queries: number;
   queryAverageMs: number | null;
+  /** Statements of more than `slowQueryMs`, by name, most of them first; null when none was counted at all. */
+  slowQueries: { query: string; count: number }[] | null;
   poolWaitP99Ms: number | null;
   cacheRatio: number | null;
 }
+
+/** No statement may take longer. A bound of the histogram, so the count above it is exact. */
+export const slowQueryMs = 50;
 
 type Scrape = Map<string, { name: string; labels: Record<string, string>; value: number }>;
 
@@ -67,13 +72,30 @@ function bucketQuantile(q: number, rows: { labels: Record<string, string>; value
   return fromBound * 1000;
 }
 
+/** Statements above the bound `slowQueryMs`: all of a name less those in the buckets up to it. */
+function slowQueries(
+  counts: { labels: Record<string, string>; value: number }[],
+  buckets: { labels: Record<string, string>; value: number }[],
+): ServerFigures["slowQueries"] {
+  if (buckets.length === 0) return null;
+  const byQuery = new Map<string, number>();
+  const add = (query = "", count = 0) => byQuery.set(query, (byQuery.get(query) ?? 0) + count);
+  for (const { labels, value } of counts) add(labels.query, value);
+  for (const { labels, value } of buckets) add(labels.query, -value);
+  return [...byQuery]
+    .map(([query, count]) => ({ query, count }))
+    .filter(({ count }) => count > 0)
+    .sort((one, other) => other.count - one.count);
+}
+
 /** What happened between two scrapes of each process, all processes together. */
 export function serverFigures(beforeTexts: readonly string[], afterTexts: readonly string[]): ServerFigures {
   const [before, after] = [beforeTexts.map(readScrape), afterTexts.map(readScrape)];
   const rows = (name: string, accept: (labels: Record<string, string>) => boolean = all) =>
     difference(before, after, name, accept);
   const http = rows("http_request_duration_seconds_bucket");
-  const queries = sum(rows("db_query_duration_seconds_count"));
+  const counts = rows("db_query_duration_seconds_count");
+  const queries = sum(counts);
   const cache = (accept: (result: string) => boolean) =>
     sum(rows("cache_requests_total", (l) => !/^llm|_redis$/.test(l.cache ?? "") && accept(l.result ?? "")));
   const looked = cache((result) => result !== "bypass");
@@ -84,6 +106,10 @@ export function serverFigures(beforeTexts: readonly string[], afterTexts: readon
     errors: sum(rows("http_request_duration_seconds_count", (l) => l.status?.startsWith("5") ?? false)),
     queries,
     queryAverageMs: queries === 0 ? null : (sum(rows("db_query_duration_seconds_sum")) / queries) * 1000,
+    slowQueries: slowQueries(
+      counts,
+      rows("db_query_duration_seconds_bucket", (l) => Number(l.le) === slowQueryMs / 1_000),
+    ),
     poolWaitP99Ms: bucketQuantile(0.99, rows("db_pool_wait_seconds_bucket")),
     cacheRatio: looked === 0 ? null : cache((result) => /^(hit|stale|coalesced)$/.test(result)) / looked,
   };

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { startEmbeddedPostgres } from "#db";
 import { freePort } from "../../test/support/free-port.ts";
+import type { BenchGroup } from "../harness/groups.ts";
 import { cpuOfFamily, parentOf } from "./process-cost.ts";
 import type { SeedSize } from "./seed-data.ts";
 import { type BenchMuster, type Cost, startBenchMuster } from "./start-bench-muster.ts";
@@ -26,7 +27,7 @@ export interface LoadTarget {
 }
 
 /** Names of the groups in docs/performance.md. */
-export const topologyNames: Record<Topology, string> = {
+export const topologyNames: Record<Topology, BenchGroup> = {
   single: "Load profile, 1 process with the embedded database",
   many: "Load profile, 2 APIs and 2 workers with PostgreSQL and Redis",
 };

@@ -1,7 +1,8 @@
-import { type BenchRow, judged, round } from "../harness/row.ts";
+import type { RowGroup } from "../harness/groups.ts";
+import { type BenchRow, judged, round, unmeasured } from "../harness/row.ts";
 import { type LoadResult, playProfile } from "../load/play-profile.ts";
 import { readProfile } from "../load/profile.ts";
-import type { ServerFigures } from "../load/server-figures.ts";
+import { type ServerFigures, slowQueryMs } from "../load/server-figures.ts";
 import { quantile, type RequestStatistics, sortedDurations } from "../load/summary.ts";
 import type { Cost } from "../support/start-bench-muster.ts";
 import type { LoadTarget } from "../support/start-topology.ts";
@@ -9,7 +10,7 @@ import type { LoadTarget } from "../support/start-topology.ts";
 /** The seed's stages with mixed reads and writes: what the clients saw, and what Muster itself counted. */
 export async function profileTable(options: {
   target: LoadTarget;
-  group: string;
+  group: RowGroup;
   /** Of the 16 minutes. */
   scale: number;
   log: (line: string) => void;
@@ -26,7 +27,7 @@ export async function profileTable(options: {
 
 /** The rows of one played profile. */
 export function profileRows(options: {
-  group: string;
+  group: RowGroup;
   result: LoadResult;
   statistics: readonly RequestStatistics[];
   /** CPU of all processes meanwhile; null where it is not known. */
@@ -63,6 +64,7 @@ export function profileRows(options: {
       `${round(server.queries)} statements, Muster's own /metrics`,
       average < 2,
     ),
+    slowQueriesRow(group, server),
     row("connection wait, p99", "< 20 ms", `${round(wait)} ms`, "Muster's own /metrics", wait < 20),
     row(
       "cache hit ratio",
@@ -75,6 +77,16 @@ export function profileRows(options: {
   ];
 }
 
+/** No statement of the whole profile may take longer than 50 ms: how many did, and which. */
+export function slowQueriesRow(group: RowGroup, server: Pick<ServerFigures, "slowQueries" | "queries">): BenchRow {
+  const metric = `database queries over ${slowQueryMs} ms`;
+  if (server.slowQueries === null) return unmeasured(group, metric, "0", "/metrics has no such bucket");
+  const count = server.slowQueries.reduce((sum, each) => sum + each.count, 0);
+  const named = server.slowQueries.slice(0, 5).map((each) => `${each.query} ${round(each.count)}`);
+  const note = [`of ${round(server.queries)}, Muster's own /metrics`, ...named].join("; ");
+  return judged({ group, metric, floor: null, target: "0", figure: round(count), note }, count === 0);
+}
+
 /** Percentiles from a histogram's buckets are off by up to a bucket, and the way through the client's sockets comes on top. */
 const withinFactor = 1.5;
 const withinMs = 5;
@@ -83,7 +95,7 @@ const requestsWithin = 0.15;
 
 /** Whether the load tool and Muster's own `/metrics` tell the same. */
 export function agreementRows(
-  group: string,
+  group: RowGroup,
   client: { p95: number; p99: number; failed: number; requests: number },
   server: Pick<ServerFigures, "p95Ms" | "p99Ms" | "errors" | "requests">,
 ): BenchRow[] {

@@ -8,6 +8,7 @@ import { type Call, callerOf } from "../../test/e2e/support/people.ts";
 import { waitUntil } from "../../test/e2e/support/running-muster.ts";
 import { seedSamples } from "../../test/e2e/support/samples.ts";
 import { launchBrowser } from "../../test/support/browser.ts";
+import { type BenchGroup, placeOf } from "../harness/groups.ts";
 import { type BenchRow, judged, unmeasured } from "../harness/row.ts";
 import { type BenchMuster, startBenchMuster } from "../support/start-bench-muster.ts";
 import { type Figures, medianOf } from "./figures.ts";
@@ -23,8 +24,8 @@ const limits: Record<Slowdown, Limits> = {
   1: { fcpMs: 500, lcpMs: 1000, cls: 0, inpMs: 100 },
   4: { fcpMs: 1000, lcpMs: 2000, cls: 0, inpMs: 200 },
 };
-const groups: Record<Slowdown, string> = { 1: "Pages", 4: "Pages, CPU slowed 4 times" };
-const viewerGroup = "Message viewer, 10,000 messages, 50 new a second";
+const groups: Record<Slowdown, BenchGroup> = { 1: "Pages", 4: "Pages, CPU slowed 4 times" };
+const viewerGroup: BenchGroup = "Message viewer, 10,000 messages, 50 new a second";
 const visitsEach = 5;
 /** The floor: a built page with the same frame of scripts and nothing to ask for. */
 const wordsAlone: BenchPage = { name: "words alone", path: "/shortcuts", ready: "text=Everywhere" };
@@ -118,12 +119,7 @@ async function measureAll({ muster, browser, provider, full, log }: Bench): Prom
     await live.close();
     await context.close();
   }
-  return rows.sort((one, other) => groupOrder(one) - groupOrder(other));
-}
-
-function groupOrder({ group }: BenchRow): number {
-  const at = [groups[1], groups[4], viewerGroup].indexOf(group);
-  return at < 0 ? 3 : at;
+  return rows.sort((one, other) => placeOf(one.group) - placeOf(other.group));
 }
 
 const seconds = (milliseconds: number) => `${(milliseconds / 1000).toFixed(2)} s`;

@@ -1,2 +1,2 @@
 /** The command `muster`: what a terminal offers, on the parts that main composes. */
-export {};
+export { benchTables } from "./commands/bench-tables.ts";

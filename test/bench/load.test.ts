@@ -7,11 +7,16 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { metricDefinitions } from "#metrics";
 import { playProfile } from "../../bench/load/play-profile.ts";
 import { durationMs, fill, type Profile, pick, readProfile, usersAt } from "../../bench/load/profile.ts";
-import { serverFigures } from "../../bench/load/server-figures.ts";
+import { serverFigures, slowQueryMs } from "../../bench/load/server-figures.ts";
 import { judge } from "../../bench/load/summary.ts";
-import { agreementRows } from "../../bench/tables/profile.ts";
+import { agreementRows, slowQueriesRow } from "../../bench/tables/profile.ts";
+
+test("the bound of slow queries is one of the histogram's", () => {
+  assert.ok(metricDefinitions.db_query_duration_seconds.buckets.some((bound) => bound * 1_000 === slowQueryMs));
+});
 
 describe("profiles", () => {
   test("seed has the seed's stages and thresholds; mixed the same stages and Muster's", () => {
@@ -75,7 +80,13 @@ test("the server's own figures are the difference of two scrapes", () => {
       `http_request_duration_seconds_bucket{le="0.05",route="/a",status="200"} ${count}`,
       `http_request_duration_seconds_bucket{le="+Inf",route="/a",status="200"} ${count}`,
       `http_request_duration_seconds_count{route="/a",status="200"} ${count}`,
+      `db_query_duration_seconds_bucket{le="0.025",query="q"} ${count - 2 * slow}`,
+      `db_query_duration_seconds_bucket{le="0.05",query="q"} ${count - slow}`,
+      `db_query_duration_seconds_bucket{le="0.1",query="q"} ${count}`,
       `db_query_duration_seconds_count{query="q"} ${count}`,
+      `db_query_duration_seconds_bucket{le="0.05",query="quick"} ${count}`,
+      `db_query_duration_seconds_count{query="quick"} ${count}`,
+      `db_query_duration_seconds_sum{query="quick"} ${count * 0.002}`,
       `db_query_duration_seconds_sum{query="q"} ${count * 0.002}`,
       `cache_requests_total{cache="response",result="hit"} ${count}`,
       `cache_requests_total{cache="response",result="miss"} ${slow}`,
@@ -85,6 +96,15 @@ test("the server's own figures are the difference of two scrapes", () => {
   assert.equal(figures.requests, 100);
   assert.equal(figures.errors, 0);
   assert.ok(Math.abs((figures.queryAverageMs ?? 0) - 2) < 1e-9);
+  assert.deepEqual(figures.slowQueries, [{ query: "q", count: 10 }]);
+  const row = slowQueriesRow("Load profile, short", figures);
+  assert.deepEqual([row.figure, row.verdict], ["10", "missed"]);
+  assert.match(row.note, /of 200, .*; q 10$/);
+  assert.equal(
+    slowQueriesRow("Load profile, short", serverFigures([scrape(1_000, 0)], [scrape(1_100, 0)])).verdict,
+    "met",
+  );
+  assert.equal(slowQueriesRow("Load profile, short", serverFigures([], [])).verdict, "not measured");
   assert.ok((figures.p95Ms ?? 0) > 10 && (figures.p95Ms ?? 0) < 50);
   assert.ok(Math.abs((figures.cacheRatio ?? 0) - 100 / 110) < 1e-9);
 });
@@ -92,7 +112,7 @@ test("the server's own figures are the difference of two scrapes", () => {
 test("what the load tool and /metrics tell agrees within a tolerance, or does not", () => {
   const client = { p95: 20, p99: 40, failed: 0, requests: 1_000 };
   const verdicts = (server: Parameters<typeof agreementRows>[2]) =>
-    agreementRows("g", client, server).map(({ verdict }) => verdict);
+    agreementRows("Load profile, short", client, server).map(({ verdict }) => verdict);
   const same = { p95Ms: 18, p99Ms: 44, errors: 0, requests: 1_080 };
   assert.deepEqual(verdicts(same), ["met", "met", "met", "met"]);
   assert.deepEqual(verdicts({ ...same, p95Ms: 8 }), ["missed", "met", "met", "met"], "far below counts as well");

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { Command } from "commander";
 import { CommandError, exitCodes } from "../exit.ts";
 import type { CommandContext } from "../program.ts";
+import { benchTables } from "./bench-tables.ts";
 
 const examples = `
 Examples:
@@ -11,8 +12,6 @@ Examples:
 
 It measures on databases of its own and leaves yours alone. Close other programs first: every figure stands beside its
 floor from the same run, but a busy machine blurs both.`;
-
-const tables = ["profile", "api", "overload", "executions", "growth", "llm", "web", "start"] as const;
 
 interface BenchOptions {
   full?: boolean;
@@ -45,15 +44,18 @@ export function benchCommand(context: CommandContext): Command {
   return new Command("bench")
     .description("measure the performance table on this machine")
     .option("--full", "every row with all runs and a million messages")
-    .option("--only <names>", `some of: ${tables.join(", ")} (comma-separated)`)
+    .option("--only <names>", `some of: ${benchTables.join(", ")} (comma-separated)`)
     .option("--write", "write docs/performance.md and docs/performance.json")
     .option("--json", "print the rows as JSON")
     .addHelpText("after", examples)
     .action(async (typed: BenchOptions) => {
       const only = (typed.only ?? "").split(",").filter((name) => name !== "");
-      const unknown = only.find((name) => !tables.some((table) => table === name));
+      const unknown = only.find((name) => !benchTables.some((table) => table === name));
       if (unknown !== undefined) {
-        throw new CommandError(`there is no table "${unknown}"; choose from ${tables.join(", ")}`, exitCodes.usage);
+        throw new CommandError(
+          `there is no table "${unknown}"; choose from ${benchTables.join(", ")}`,
+          exitCodes.usage,
+        );
       }
       const bench = await loadBench();
       const options = { full: typed.full === true, only };

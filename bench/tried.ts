@@ -1,0 +1,142 @@
+import type { BenchGroup } from "./harness/groups.ts";
+import type { BenchRow } from "./harness/row.ts";
+
+/** What was tried for a row that may miss its target, and the decisions that tell it in full. */
+export interface Tried {
+  groups: readonly BenchGroup[];
+  metric: RegExp;
+  text: string;
+  /** Files of docs/decisions, without their ending; none where only the history of the code tells it. */
+  decisions: readonly string[];
+}
+
+const profiles: BenchGroup[] = [
+  "Load profile, short",
+  "Load profile, 1 process with the embedded database",
+  "Load profile, 2 APIs and 2 workers with PostgreSQL and Redis",
+];
+const pages: BenchGroup[] = ["Pages", "Pages, CPU slowed 4 times"];
+
+/** Only what is written down, with the figures of that time and its machine; the first that fits a row counts. */
+export const tried: readonly Tried[] = [
+  {
+    groups: profiles,
+    metric: /^cache hit ratio$/,
+    text: "large answers are kept compressed only where room is scarce, and what workers made old is made anew: 80–82 % before, 93.3 % after, in the same profile on the same machine, played to its end; what a write made old is since renewed while it is read, later each time nobody does",
+    decisions: ["0074-large-answers-are-kept-compressed-only"],
+  },
+  {
+    groups: profiles,
+    metric: /^API p9[59]$|^database quer|^connection wait/,
+    text: "one statement for each kind of change in a group commit, one row for the events of a commit, connections opened when they are missed, kept answers sent before the framework",
+    decisions: [
+      "0038-a-group-commit-is-one-statement-a-kind",
+      "0037-events-of-a-commit-are-one-row",
+      "0066-connections-when-they-are-missed",
+      "0034-kept-answers-before-the-framework",
+    ],
+  },
+  {
+    groups: ["API and data"],
+    metric: /^revalidation \(304\)$|^cacheable read/,
+    text: "a lane before the framework answers plain hits, metrics are counted without look-ups, and a 304 carries only the headers it must: a 304 went from 52 to 82 % of the floor of the same run, a hit from 56 to 85",
+    decisions: ["0034-kept-answers-before-the-framework"],
+  },
+  {
+    groups: ["API and data"],
+    metric: /uncached$/,
+    text: "a page and its parts are one statement, and members come as values without names with live executions counted once, which took a third off PostgreSQL's CPU",
+    decisions: ["0055-one-statement-instead-of-a-dataloader"],
+  },
+  {
+    groups: ["Overload"],
+    metric: /p95/,
+    text: "a queue that stands for three seconds is cut to what ends in 100 ms, at least 256: room for 128 brought p95 from 5.1 to 0.3 s, but it and one second instead of three refused requests of the load profile, which must have none",
+    decisions: ["0072-a-standing-queue-is-cut-to-100-ms"],
+  },
+  {
+    groups: ["Executions"],
+    metric: /^executions\/s|^CPU per execution|^one execution alone|^concurrency 128/,
+    text: "one statement for each kind of change in a group commit (PostgreSQL 6.6–7.9 → 5.3–6.1 ms an execution on a busy machine), one row for the events of a commit (35 rows an execution less), eight connections instead of twenty at first (104 → 112 executions/s); on a slow machine look at the share of the floor of the same run",
+    decisions: [
+      "0038-a-group-commit-is-one-statement-a-kind",
+      "0037-events-of-a-commit-are-one-row",
+      "0066-connections-when-they-are-missed",
+    ],
+  },
+  {
+    groups: ["Executions"],
+    metric: /^database growth/,
+    text: "events of a commit in one row (24.8 → 15.8 KB with fewer writes of steps and executions), ascending indexes, then fill factors, two indexes and what stood twice (15.6 → about 14.2 KB)",
+    decisions: ["0037-events-of-a-commit-are-one-row", "0049-ascending-indexes", "0086-bytes-of-an-execution"],
+  },
+  {
+    groups: ["Executions"],
+    metric: /^peak memory$/,
+    text: "a small young generation (Node under load 361 → 221 MB) and connections opened when they are missed (396 → 301 MB at the peak with 8 in place of 20); a semi-space of 8 MB would save 25 MB more and was not taken",
+    decisions: ["0039-a-small-young-generation", "0066-connections-when-they-are-missed"],
+  },
+  {
+    groups: ["Executions"],
+    metric: /^event written/,
+    text: "a crowd is served a burst at a time, its frames joined once for all readers (p99 72 ms with 1,000 watchers before); the events of a commit are one row",
+    decisions: ["0037-events-of-a-commit-are-one-row"],
+  },
+  {
+    groups: ["LLM gateway"],
+    metric: /^calls\/s|^added |^32 at once|^streams\/s/,
+    text: "Node runs without allocation-site pretenuring: young collections of 8–19 ms became 3 ms, and p99 of the first token at 32 streams went from 16–26 to 5–9 ms; what is left above the floor are V8's pauses",
+    decisions: ["0048-no-pretenuring", "0039-a-small-young-generation"],
+  },
+  {
+    groups: ["Start and weight"],
+    metric: /^idle CPU$/,
+    text: "the event loop's lag is sampled every 50 ms instead of 10: 90 → 29 wake-ups a second, 12.0 → 7.3 ms CPU a second; what is left are promises of the execution engine",
+    decisions: ["0079-the-event-loops-lag-is-sampled-every-50-ms"],
+  },
+  {
+    groups: ["Start and weight"],
+    metric: /^idle memory$/,
+    text: "a small young generation: 330 → 207 MB in all processes",
+    decisions: ["0039-a-small-young-generation"],
+  },
+  {
+    groups: pages,
+    metric: /./,
+    text: "the server draws the first view into the document (LCP was 1.1–1.9 s), scripts carry compile hints (the long task 500–800 → 55–150 ms on a phone's CPU), and what held a page while it came alive was taken out cause by cause; hydrating the server's drawing in place was not done",
+    decisions: [
+      "0075-the-server-draws-the-first-view",
+      "0076-scripts-carry-compile-hints",
+      "0077-what-held-a-page-while-it-came-alive",
+    ],
+  },
+  {
+    groups: ["Message viewer, 10,000 messages, 50 new a second"],
+    metric: /./,
+    text: "the viewer asks for its five reads after it was painted; fewer rows beside its window were tried and taken back (no less blocking), measuring rows only by the resize observer was not done (a frame of estimated places)",
+    decisions: ["0077-what-held-a-page-while-it-came-alive"],
+  },
+  {
+    groups: ["Lighthouse, mobile, applied throttling"],
+    metric: /./,
+    text: "six causes of blocking were named by traces and taken out: 56–87 before, 85–100 after, by page and run; the execution is the slowest",
+    decisions: ["0077-what-held-a-page-while-it-came-alive", "0076-scripts-carry-compile-hints"],
+  },
+];
+
+/** One line for each thing that was tried for the rows that miss, with the rows it stands for. */
+export function triedLines(rows: readonly Pick<BenchRow, "group" | "metric" | "verdict">[]): string[] {
+  const missed = rows.filter((row) => row.verdict === "missed");
+  const fits = (one: Tried, row: (typeof missed)[number]) =>
+    one.groups.some((group) => group === row.group) && one.metric.test(row.metric);
+  const lines = tried.flatMap((one, place) => {
+    const its = missed.filter((row) => tried.findIndex((each) => fits(each, row)) === place);
+    if (its.length === 0) return [];
+    const links = one.decisions.map((name) => `[${name.slice(0, 4)}](decisions/${name}.md)`).join(", ");
+    return `- Tried for ${its.map((row) => row.metric).join("; ")}: ${one.text}${links === "" ? "" : ` (${links})`}.`;
+  });
+  const unknown = missed.filter((row) => !tried.some((one) => fits(one, row)));
+  if (unknown.length > 0)
+    lines.push(`- No attempt is written down for ${unknown.map((row) => row.metric).join("; ")}.`);
+  return lines;
+}
