@@ -21,6 +21,8 @@ interface Scores {
   fcpMs: number;
   lcpMs: number;
   blockedMs: number;
+  /** How fast Lighthouse found this machine to be: what a slowdown by four makes of it depends on that. */
+  benchmarkIndex: number;
   /** Audits below their full score, by how much they weigh. */
   lost: string[];
 }
@@ -79,7 +81,7 @@ async function audit(url: string, port: number, cookie: string): Promise<Scores>
   if (!result || result.lhr.runtimeError) {
     throw new Error(`Lighthouse could not load ${url}: ${result?.lhr.runtimeError?.message ?? "no result"}`);
   }
-  const { categories, audits } = result.lhr;
+  const { categories, audits, environment } = result.lhr;
   const score = (name: string) => Math.round((categories[name]?.score ?? 0) * 100);
   const lost = Object.values(categories)
     .flatMap(({ auditRefs }) => auditRefs)
@@ -92,6 +94,7 @@ async function audit(url: string, port: number, cookie: string): Promise<Scores>
     fcpMs: audits["first-contentful-paint"]?.numericValue ?? Number.NaN,
     lcpMs: audits["largest-contentful-paint"]?.numericValue ?? Number.NaN,
     blockedMs: audits["total-blocking-time"]?.numericValue ?? Number.NaN,
+    benchmarkIndex: environment.benchmarkIndex,
     lost: [...new Set(lost)],
   };
 }
@@ -106,7 +109,7 @@ function rowOf(name: string, taken: readonly Scores[]): BenchRow {
   const lcpMs = of((scores) => scores.lcpMs);
   const met = Math.min(performance, accessibility, bestPractices) >= leastScore && fcpMs < 1500 && lcpMs < 2500;
   const figure = `${performance}, ${accessibility}, ${bestPractices}; FCP ${(fcpMs / 1000).toFixed(2)} s, LCP ${(lcpMs / 1000).toFixed(2)} s`;
-  const blocked = `blocked for ${Math.round(of((scores) => scores.blockedMs))} ms`;
+  const blocked = `blocked for ${Math.round(of((scores) => scores.blockedMs))} ms, benchmark index of the machine ${Math.round(of((scores) => scores.benchmarkIndex))}`;
   const lost = [...new Set(taken.flatMap((scores) => scores.lost))].join(", ");
   return judged(
     { group, metric: name, floor: null, target, figure, note: lost === "" ? blocked : `${blocked}; below 90: ${lost}` },
