@@ -27,8 +27,9 @@ declare module "fastify" {
   }
 }
 
-/** Milliseconds. A client that sends its request slower than this is cut off. */
-const receiveTimeoutMs = 30_000;
+/** Milliseconds. A client that sends its request slower than this is cut off, at the next look at all connections. */
+const receiveDefaultMs = 30_000;
+const lookEveryMs = 5_000;
 const headersTimeoutMs = 10_000;
 const keepAliveMs = 65_000;
 /** What is still open this long after the server began to close is cut: answers that take their time. */
@@ -50,10 +51,10 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
     requestIdHeader: false,
     trustProxy: deps.trustedProxies ?? false,
     bodyLimit: sizeLimits.bodyBytes,
-    requestTimeout: receiveTimeoutMs,
+    requestTimeout: deps.receiveTimeoutMs ?? receiveDefaultMs,
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: "idle",
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: 16_384 },
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lookEveryMs, maxHeaderSize: 16_384 },
     serverFactory: (handler, options) => createLanedServer(lane.answer, handler, options),
     routerOptions: { maxParamLength: 1_000, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
     exposeHeadRoutes: true,

@@ -95,4 +95,6 @@ export interface HttpDependencies {
   /** Called when a budget was set, so that the gateway's next plain call asks for it. */
   onBudgetsChanged?: (userId: string) => void;
   limits?: Partial<AdmissionLimits>;
+  /** Milliseconds a client has to send a whole request; slower ones are cut off with 408. Absent: 30 s. */
+  receiveTimeoutMs?: number;
 }

@@ -17,8 +17,8 @@ before(async () => {
 after(() => api.close());
 
 /** Sends text and collects what comes until the server closes. */
-async function answerTo(text: string, every?: { ms: number; text: string }): Promise<string> {
-  const socket = connect(port, "127.0.0.1");
+async function answerTo(text: string, every?: { ms: number; text: string }, to = port): Promise<string> {
+  const socket = connect(to, "127.0.0.1");
   let answer = "";
   socket.on("data", (chunk: Buffer) => {
     answer += chunk.toString();
@@ -41,6 +41,27 @@ test("a slow-loris connection that never ends its headers is closed with 408, wh
   assert.match(await slow, /^HTTP\/1\.1 408 /);
   // 10 s for the headers, looked at every 5 s.
   assert.ok(performance.now() - startedAt < 17_000);
+});
+
+test("a body that comes byte by byte is closed with 408 when its time is over, while others are answered", async (t) => {
+  const impatient = await startTestApi({ beside: api, deps: { receiveTimeoutMs: 1_000 } });
+  t.after(() => impatient.close());
+  const origin = await impatient.app.listen({ port: 0, host: "127.0.0.1" });
+  const head =
+    "POST /api/v1/auth/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{";
+  const startedAt = performance.now();
+  const slow = answerTo(head, { ms: 100, text: " " }, Number(new URL(origin).port));
+  const body = JSON.stringify({ email: "nobody@example.org", password: "a password of nobody" });
+  const headers = { "content-type": "application/json" };
+  const quick = await fetch(`${origin}/api/v1/auth/sign-in`, { method: "POST", headers, body });
+  assert.equal(quick.status, 401);
+  assert.match(await slow, /^HTTP\/1\.1 408 /);
+  // 1 s for the request, looked at every 5 s; the body would have taken 500 s.
+  assert.ok(performance.now() - startedAt < 17_000);
+});
+
+test("a body has 30 s to come when nothing else is said", () => {
+  assert.equal(api.app.server.requestTimeout, 30_000);
 });
 
 test("headers beyond 16 KB are refused", async () => {

@@ -1,126 +1,37 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { uuidv7 } from "#db";
-import type { Database } from "#domain";
 import type { AnyRoute } from "#http";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, type TestUser } from "../support/api-client.ts";
+import { countStatements, type StatementCounter } from "../support/count-statements.ts";
+import { fillUser, type OwnIds } from "../support/filled-user.ts";
 
 // The number of statements of a read is the same for one row and for many: no N+1 anywhere.
 
 let api: TestApi;
 let few: TestUser;
 let many: TestUser;
-const statements: string[] = [];
+let counted: StatementCounter;
 
 before(async () => {
   api = await startTestApi();
   few = await createUser(api.app, api.database.db);
   many = await createUser(api.app, api.database.db, { role: "owner" });
-  await fill(few, 1);
-  await fill(many, 25);
-  await fillDeep(few, 1);
-  await fillDeep(many, 25);
-  countStatements(api.database.db);
+  ids.set(few.id, await fillUser(api, few, 1));
+  ids.set(many.id, await fillUser(api, many, 25));
+  counted = countStatements(api.database.db);
 });
 after(() => api.close());
 
-const ids = new Map<string, Record<string, string>>();
-
-async function fill(user: TestUser, size: number): Promise<void> {
-  const { db } = api.database;
-  for (let index = 0; index < size; index++) {
-    const { squad } = (await user.call("POST", "/api/v1/squads", { template: "pair" })).body;
-    const { project } = (await user.call("POST", "/api/v1/projects", { name: "P" })).body;
-    const { task } = (
-      await user.call("POST", "/api/v1/tasks", { title: "T", squadId: squad.id, projectId: project.id })
-    ).body;
-    const { execution } = (await user.call("POST", `/api/v1/tasks/${task.id}/executions`)).body;
-    await user.call("PUT", `/api/v1/budgets/squads/${squad.id}`, { limitNanoUsd: 1 });
-    await db.query(
-      "fill_notification",
-      "INSERT INTO notifications (id, user_id, kind, title) VALUES ($1, $2, 'system', 'T')",
-      [uuidv7(), user.id],
-    );
-    const [conversation, toolCall, deferredCall] = [uuidv7(), uuidv7(), uuidv7()];
-    const at = { squad: squad.id, project: project.id, task: task.id, execution: execution.id };
-    ids.set(user.id, { ...at, conversation, toolCall, deferredCall });
-    await fillMore(user, { ...at, conversation, deferredCall, member: squad.members[0].id });
-  }
-  const { execution } = ids.get(user.id) as Record<string, string>;
-  for (let index = 0; index < size; index++) {
-    await db.query(
-      "fill_message",
-      "INSERT INTO agent_messages (id, task_execution_id, role, status, content) VALUES ($1, $2, 'assistant', 'completed', 'x')",
-      [uuidv7(), execution],
-    );
-  }
-}
-
-/** What has no route of its own to make it: conversations, bills, journal entries, accounts, invitations. */
-async function fillMore(user: TestUser, own: Record<string, string>): Promise<void> {
-  const { db } = api.database;
-  const insert = (label: string, text: string, values: unknown[]) => db.query(`fill_${label}`, text, values);
-  await insert("talk", "INSERT INTO conversations (id, user_id, title, model) VALUES ($1, $2, 'T', 'test/echo')", [
-    own.conversation,
-    user.id,
-  ]);
-  await insert(
-    "bill",
-    `INSERT INTO llm_usage (id, user_id, squad_id, member_id, provider, model, lane, outcome, cache_result, input_tokens, output_tokens)
-     VALUES ($1, $2, $3, $4, 'openai', 'm', 'interactive', 'done', 'miss', 1, 1)`,
-    [uuidv7(), user.id, own.squad, own.member],
-  );
-  await insert(
-    "deferred",
-    `INSERT INTO deferred_calls (id, user_id, model, cache, request, deadline_at) VALUES ($1, $2, 'm', 'off', '{}', now())`,
-    [own.deferredCall, user.id],
-  );
-  await user.call("PUT", "/api/v1/budgets/instance", { limitNanoUsd: 1_000_000 });
-  await user.call("PUT", `/api/v1/budgets/executions/${own.execution}`, { limitNanoUsd: 1_000_000 });
-  await user.call("POST", "/api/v1/api-keys", { name: "another" });
-  await user.call("POST", "/api/v1/provider-accounts", {
-    kind: "openai",
-    name: `A ${own.squad}`,
-    apiKey: "sk-0123456789abcdef",
-  });
-}
-
-/** Entries of one long execution and one long conversation. */
-async function fillDeep(user: TestUser, size: number): Promise<void> {
-  const { db } = api.database;
-  const { execution = "", conversation = "", toolCall = "" } = ids.get(user.id) ?? {};
-  for (let index = 0; index < size; index++) {
-    await db.query(
-      "fill_said",
-      "INSERT INTO conversation_messages (id, conversation_id, role, content) VALUES ($1, $2, 'user', 'x')",
-      [uuidv7(), conversation],
-    );
-    await db.query(
-      "fill_tool",
-      `INSERT INTO tool_calls (id, execution_id, step_id, key, epoch, member_id, tool, class, arguments, state, result, ended_at)
-       VALUES ($1, $2, $3, $4, 1, $3, 'write_file', 'idempotent', '{"path":"a.md","content":"x"}', 'done', 'Wrote it.', now())`,
-      [index === 0 ? toolCall : uuidv7(), execution, uuidv7(), `turn-${index}/tool-1`],
-    );
-  }
-}
-
-/** Notes the name of every statement that goes through the database from here on. */
-function countStatements(db: Database): void {
-  const original = db.pool.query.bind(db.pool);
-  (db.pool as { query: unknown }).query = (statement: string | { name?: string }, ...rest: unknown[]) => {
-    statements.push(typeof statement === "string" ? statement : (statement.name ?? "unnamed"));
-    return (original as (...all: unknown[]) => unknown)(statement, ...rest);
-  };
-}
+const ids = new Map<string, OwnIds>();
 
 async function statementsOf(user: TestUser, url: string): Promise<string[]> {
-  const own = ids.get(user.id) as Record<string, string>;
+  const own = ids.get(user.id) as OwnIds;
   const path = url.replace(/\{(\w+)\}/g, (_, name: string) => own[name] ?? "");
   await user.call("GET", "/api/v1/auth/state");
   api.deps.cache.answers.clear();
-  statements.length = 0;
-  const answer = await user.call("GET", path);
+  const { result: answer, statements } = await counted.during(() => user.call("GET", path));
   assert.equal(answer.status, 200, `${path} ${JSON.stringify(answer.body)}`);
   return statements.filter((name) => name !== "api_key_find").sort();
 }
@@ -196,7 +107,6 @@ async function addPeople(count: number): Promise<void> {
 
 test("a cached read takes no statement, its sign-in included", async () => {
   await many.call("GET", "/api/v1/squads");
-  statements.length = 0;
-  await many.call("GET", "/api/v1/squads");
+  const { statements } = await counted.during(() => many.call("GET", "/api/v1/squads"));
   assert.deepEqual(statements, []);
 });

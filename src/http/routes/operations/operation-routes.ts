@@ -4,7 +4,9 @@ import { checkDatabase, recordWebVitals } from "#domain";
 import { mergeSnapshots } from "#metrics";
 import { buildOpenApi } from "../../openapi.ts";
 import { apiHeaders } from "../../plugins/security-headers.ts";
+import type { StoredAnswer } from "../../response-cache.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
+import { prepareEncodings, sendStored, toStoredAnswer } from "../../send-answer.ts";
 
 const tag = "operations";
 
@@ -74,7 +76,7 @@ function healthRoutes(): AnyRoute[] {
 }
 
 function descriptionRoutes(table: () => readonly AnyRoute[]): AnyRoute[] {
-  let text: string | undefined;
+  let kept: StoredAnswer | undefined;
   return [
     defineRoute({
       method: "GET",
@@ -85,13 +87,11 @@ function descriptionRoutes(table: () => readonly AnyRoute[]): AnyRoute[] {
       policy: "public",
       answer: Type.Unknown(),
       stream: "application/json",
-      handle: async ({ deps, reply }) => {
-        text ??= JSON.stringify(buildOpenApi(table(), deps.version));
-        reply
-          .headers(apiHeaders)
-          .header("cache-control", "no-cache")
-          .type("application/json; charset=utf-8")
-          .send(text);
+      handle: async ({ deps, request, reply }) => {
+        kept ??= toStoredAnswer(buildOpenApi(table(), deps.version));
+        const onError = (error: unknown): void =>
+          deps.logger.warn({ err: error }, "the API's description could not be compressed");
+        sendStored(request, reply, await prepareEncodings(request, kept, { kept: true, onError }));
         return undefined;
       },
     }),
