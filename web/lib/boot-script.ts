@@ -12,7 +12,8 @@ const farMs = 300;
 /**
  * Runs in the document's head, before the first paint and long before the bundle: sets the theme (no flash) and the
  * fonts, and asks for the page's first data, unless the server wrote it into `#muster-data`. It is the same on every
- * page, so that one hash in the Content-Security-Policy allows it.
+ * page, so that one hash in the Content-Security-Policy allows it. Being text, it fills in addresses by itself; a test holds
+ * it to `fillIn` of the contracts.
  *
  * A font that is preloaded is waited for, some hundredths of a second, before the first paint. On a far line a font that
  * is not in the cache is left out: it would come after the first paint, before the scripts, and have the whole page laid
@@ -45,7 +46,7 @@ function month(k){return new Date(Date.UTC(now.getUTCFullYear(),now.getUTCMonth(
 var urls=[${JSON.stringify(frameData)}];
 if(!location.search)${JSON.stringify(firstData)}.forEach(function(p){
 var m=new RegExp(p.page).exec(path);
-if(m)p.urls.forEach(function(u){urls.push(u.replace("$1",m[1]).replace("$month",month(0)).replace("$nextMonth",month(1)))})});
+if(m)p.urls.forEach(function(u){urls.push(u.replaceAll("$1",m[1]||"").replaceAll("$month",month(0)).replaceAll("$nextMonth",month(1)))})});
 urls.forEach(function(u){
 if(u in given){early[u]=Promise.resolve({status:200,body:given[u]});return}
 early[u]=fetch(u,{credentials:"same-origin",headers:{accept:"application/json"}}).then(function(r){

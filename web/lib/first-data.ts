@@ -3,8 +3,8 @@
  * while the document is still being parsed, the API client that takes them over, and the server, which may write them
  * into the document (it reads the same table from `/first-data.json`; see README.md).
  *
- * `page` is a regular expression on the path; `$1` in a url is its first group, `$month` and `$nextMonth` are the first
- * days of this month and the next in UTC. Pages with a query string fetch their
+ * `page` is a regular expression on the path; `fillIn` of the contracts tells what `$1`, `$month` and
+ * `$nextMonth` in a url stand for. Pages with a query string fetch their
  * own data: the table holds for the bare path only.
  */
 export interface FirstData {
@@ -37,16 +37,6 @@ export const firstData: FirstData[] = [
   { page: "^/performance$", urls: ["/api/v1/performance"] },
   { page: "^/settings$", urls: ["/api/v1/provider-accounts", "/api/v1/models"] },
 ];
-
-/** An address of the table with its parts filled in. */
-export function fillIn(url: string, match: RegExpExecArray, now: Date): string {
-  const month = (offset: number) =>
-    new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1)).toISOString().slice(0, 10);
-  return url
-    .replaceAll("$1", match[1] ?? "")
-    .replaceAll("$month", month(0))
-    .replaceAll("$nextMonth", month(1));
-}
 
 /** Pages that visitors without a session may see: they ask for nothing. */
 export const publicPages = "^/(sign-in|claim|join|offline)$";

@@ -1,5 +1,7 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { fillIn, firstData } from "./first-data.ts";
+// Not the contracts as a whole: their schemas would be on every page.
+import { fillIn } from "../../src/contracts/fill-in.ts";
+import { firstData } from "./first-data.ts";
 import { apiQuery } from "./queries.ts";
 
 /** Fetches what the page behind a link shows first, unless it is there already. Failures wait for the page itself. */

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { fillIn } from "#contracts";
 import { acceptedEncodings, toGzip } from "../encodings.ts";
 import { etagOf } from "../response-cache.ts";
 import { matchesEtag } from "../send-answer.ts";
@@ -99,22 +100,12 @@ function withFirstView(
 function urlsOf(table: FirstDataTable, path: string, hasQuery: boolean): string[] {
   const urls = [table.frameData];
   if (hasQuery) return urls;
+  const now = new Date();
   for (const { page, urls: wanted } of table.pages) {
     const match = page.exec(path);
-    if (match) urls.push(...wanted.map((url) => fillIn(url, match)));
+    if (match) urls.push(...wanted.map((url) => fillIn(url, match, now)));
   }
   return urls;
-}
-
-/** As the UI does it (`fillIn` of web/lib/first-data.ts): the id of the path, and the months in UTC. */
-function fillIn(url: string, match: RegExpExecArray): string {
-  const now = new Date();
-  const month = (offset: number) =>
-    new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + offset, 1)).toISOString().slice(0, 10);
-  return url
-    .replaceAll("$1", match[1] ?? "")
-    .replaceAll("$month", month(0))
-    .replaceAll("$nextMonth", month(1));
 }
 
 /** The answers as one JSON object by address; null when nobody is signed in (the first one fails). */
