@@ -22,8 +22,8 @@ export const tried: readonly Tried[] = [
   {
     groups: profiles,
     metric: /^cache hit ratio$/,
-    text: "large answers are kept compressed only where room is scarce, and what workers made old is made anew: 80–82 % before, 93.3 % after, in the same profile on the same machine, played to its end; what a write made old is since renewed while it is read, later each time nobody does",
-    decisions: ["0074-large-answers-are-kept-compressed-only"],
+    text: "large answers are kept compressed only where room is scarce, and what workers made old is made anew: 80–82 % before, 93.3 % after, in the same profile on the same machine, played to its end; since then what was read once is renewed too, later each time nobody reads it, and after a user's own write",
+    decisions: ["0074-large-answers-are-kept-compressed-only", "0082-what-was-read-once-is-renewed"],
   },
   {
     groups: profiles,

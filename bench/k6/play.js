@@ -1,6 +1,8 @@
 // What both k6 scripts share: reads a profile of bench/load/profiles and plays it. k6 1.x, no extensions.
+// k6 itself has not run these scripts where Muster is built: a test plays them with modules that stand in for k6's.
 //   k6 run -e MUSTER_URL=http://127.0.0.1:3000 -e MUSTER_API_KEY=mst_… bench/k6/mixed.js
-//   -e MUSTER_API_KEYS_FILE=keys.txt   several keys, one a line: each user takes one
+//   -e MUSTER_API_KEYS_FILE=/home/me/keys.txt   several keys, one a line: each user takes one. An absolute path: k6 would look for a
+//                                               relative one beside this script
 //   -e SCALE=0.05                      multiplies the stages' durations (k6's own --stage works, too)
 import { check, sleep } from "k6";
 import http from "k6/http";
