@@ -12,6 +12,7 @@ const variables = new Set(environmentVariables.map((variable) => variable.name))
 
 interface Service {
   command?: string[];
+  ports?: string[];
   environment?: Record<string, string>;
   volumes?: string[];
   depends_on?: Record<string, { condition: string }>;
@@ -67,6 +68,28 @@ describe("compose.yaml", () => {
       }
       for (const other of Object.keys(service.depends_on ?? {})) assert.ok(other in compose.services, other);
     }
+  });
+
+  test("firing alerts can be seen, on this machine alone", () => {
+    assert.deepEqual(compose.services.prometheus?.ports, ["127.0.0.1:9090:9090"]);
+    const { datasources } = parse(read("deploy/grafana/provisioning/datasources/prometheus.yaml")) as {
+      datasources: { url: string; jsonData: { manageAlerts: boolean } }[];
+    };
+    assert.equal(datasources[0]?.jsonData.manageAlerts, true);
+    const { rule_files } = parse(read("deploy/prometheus/prometheus.yml")) as { rule_files: string[] };
+    for (const file of rule_files) {
+      assert.ok(
+        compose.services.prometheus?.volumes?.some((volume) => volume.split(":")[1] === file),
+        file,
+      );
+    }
+    // The example in the comment must be what Prometheus reads once the signs are away.
+    const text = read("deploy/prometheus/prometheus.yml");
+    const example = text.slice(text.indexOf("# alerting:"), text.indexOf("scrape_configs:")).replaceAll(/^# /gm, "");
+    const { alerting } = parse(example) as {
+      alerting: { alertmanagers: { static_configs: { targets: string[] }[] }[] };
+    };
+    assert.deepEqual(alerting.alertmanagers[0]?.static_configs[0]?.targets, ["alertmanager:9093"]);
   });
 
   test("Prometheus and nginx name its services", () => {
@@ -137,6 +160,9 @@ describe("Dockerfile", () => {
     }
   });
 });
+
+/** Of RFC 1918 and RFC 4193. */
+const privateNetwork = /^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.|f[cd]00::\/)/;
 
 describe("Kubernetes manifests", () => {
   interface Manifest {
@@ -213,7 +239,11 @@ describe("Kubernetes manifests", () => {
     for (const { pod } of pods)
       for (const { name, value } of pod.spec.containers[0]?.env ?? []) environment[name] = value;
     for (const name of Object.keys(environment)) assert.ok(variables.has(name), name);
-    assert.ok(readConfig({ ...environment, MUSTER_SECRET_KEY: "k".repeat(32) }).database.url);
+    const config = readConfig({ ...environment, MUSTER_SECRET_KEY: "k".repeat(32) });
+    assert.ok(config.database.url);
+    // Behind an ingress all users would share its address, and one guesser would shut everybody out.
+    assert.ok(config.trustedProxies.length > 0);
+    for (const proxy of config.trustedProxies) assert.match(proxy, privateNetwork);
     assert.equal(environment.MUSTER_SECRET_KEY, "", "the example must not work as it is");
   });
 });

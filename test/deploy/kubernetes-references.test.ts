@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { parseAllDocuments } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { createRouteTable } from "#http";
+import { type MetricDefinition, metricDefinitions } from "#metrics";
+import { readPromQuery } from "./promql.ts";
 
 // Nothing here talks to a cluster: what one manifest names must stand in another, or be a page that Muster answers.
 
@@ -142,4 +144,53 @@ test("the connections that the ConfigMap counts are those of the most pods", () 
   const needed = most * (pool + 2) + 20;
   const text = readFileSync(new URL("config.yaml", folder), "utf8");
   assert.match(text, new RegExp(`\\) × ${pool + 2} \\+ 20 = ${needed} must stay below`));
+});
+
+test("workers by what waits: the same pods within the same bounds, by a metric that is there, in place of the autoscaler by CPU", () => {
+  const option = new URL("../kubernetes-by-queue/", folder);
+  const read = (name: string) => readFileSync(new URL(name, option), "utf8");
+  const { resources, patches } = parse(read("kustomization.yaml")) as {
+    resources: string[];
+    patches: { patch: string }[];
+  };
+  assert.deepEqual(resources, ["../kubernetes", "worker-by-queue.yaml"]);
+  const removed = patches.map(({ patch }) => parse(patch) as Manifest & { $patch: string });
+  assert.deepEqual(
+    removed.map(({ kind, metadata, $patch }) => [$patch, kind, metadata.name]),
+    [["delete", "HorizontalPodAutoscaler", "muster-worker"]],
+  );
+  const replaced = of("HorizontalPodAutoscaler").find(({ metadata }) => metadata.name === "muster-worker");
+  const { kind, spec } = parse(read("worker-by-queue.yaml")) as {
+    kind: string;
+    spec: {
+      scaleTargetRef: { kind: string; name: string };
+      minReplicaCount: number;
+      maxReplicaCount: number;
+      triggers: {
+        type: string;
+        metricType: string;
+        metadata: { query?: string; threshold?: string; value?: string };
+      }[];
+    };
+  };
+  assert.equal(kind, "ScaledObject");
+  assert.ok(replaced);
+  assert.deepEqual(spec.scaleTargetRef, replaced.spec.scaleTargetRef);
+  assert.deepEqual(
+    [spec.minReplicaCount, spec.maxReplicaCount],
+    [replaced.spec.minReplicas, replaced.spec.maxReplicas],
+  );
+  const [queue, cpu] = spec.triggers;
+  const { selectors } = readPromQuery(queue?.metadata.query ?? "");
+  assert.deepEqual(
+    selectors.map(({ metric, labels }) => [metric, labels]),
+    [["queue_depth", []]],
+  );
+  const definitions: Record<string, MetricDefinition> = metricDefinitions;
+  assert.equal(definitions[selectors[0]?.metric ?? ""]?.type, "gauge");
+  assert.deepEqual([queue?.type, queue?.metricType], ["prometheus", "AverageValue"]);
+  assert.ok(Number(queue?.metadata.threshold) >= 1);
+  // With Prometheus away: a share of the CPU that the pods request.
+  assert.deepEqual([cpu?.type, cpu?.metricType, cpu?.metadata.value], ["cpu", "Utilization", "65"]);
+  assert.ok(containerOf("muster-worker").resources.requests.cpu);
 });
