@@ -57,7 +57,7 @@ export const tried: readonly Tried[] = [
   {
     groups: ["Executions"],
     metric: /^executions\/s|^CPU per execution|^one execution alone|^concurrency 128/,
-    text: "one statement for each kind of change in a group commit (PostgreSQL 6.6–7.9 → 5.3–6.1 ms an execution on a busy machine), one row for the events of a commit (35 rows an execution less), eight connections instead of twenty at first (104 → 112 executions/s); on a slow machine look at the share of the floor of the same run",
+    text: "one statement for each kind of change in a group commit (PostgreSQL 6.6–7.9 → 5.3–6.1 ms an execution on a busy machine), one row for the events of a commit (in place of 35 rows an execution), eight connections instead of twenty at first (104 → 112 executions/s); on a slow machine look at the share of the floor of the same run",
     decisions: [
       "0038-a-group-commit-is-one-statement-a-kind",
       "0037-events-of-a-commit-are-one-row",
@@ -85,13 +85,13 @@ export const tried: readonly Tried[] = [
   {
     groups: ["LLM gateway"],
     metric: /^calls\/s|^added |^32 at once|^streams\/s/,
-    text: "Node runs without allocation-site pretenuring: young collections of 8–19 ms became 3 ms, and p99 of the first token at 32 streams went from 16–26 to 5–9 ms; what is left above the floor are V8's pauses",
+    text: "Node runs without allocation-site pretenuring: young collections of 8–19 ms became 3 ms, and p99 of the first token at 32 streams went from 16–26 to 5–9 ms",
     decisions: ["0048-no-pretenuring", "0039-a-small-young-generation"],
   },
   {
     groups: ["Start and weight"],
     metric: /^idle CPU$/,
-    text: "the event loop's lag is sampled every 50 ms instead of 10: 90 → 29 wake-ups a second, 12.0 → 7.3 ms CPU a second; what is left are promises of the execution engine",
+    text: "the event loop's lag is sampled every 50 ms instead of 10: 90 → 29 wake-ups a second, 12.0 → 7.3 ms CPU a second; the rest was left: overload is noticed by a sample every 100 ms, leases and sweeps are promises of the execution engine",
     decisions: ["0079-the-event-loops-lag-is-sampled-every-50-ms"],
   },
   {
