@@ -49,6 +49,7 @@ const executionBase = {
 /** An execution as lists show it. */
 export const ExecutionListItem = object({
   ...executionBase,
+  error: nullable(Type.String({ description: "The first 200 characters" })),
   taskTitle: Type.String(),
   squadName: Type.String(),
   inputTokens: Type.Integer(),

@@ -51,7 +51,8 @@ function listSql(filters: { squadId: boolean; taskId: boolean; status: boolean }
 /** The list items of the executions that a condition (with order and limit) chooses. */
 function itemsSql(chosen: string): string {
   return `
-      SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, t.error, t.created_at, t.started_at, t.ended_at,
+      SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, left(t.error, 200) AS error, t.created_at,
+        t.started_at, t.ended_at,
         t.task->>'title' AS task_title, COALESCE(s.name, '') AS squad_name, t.input_tokens, t.output_tokens,
         t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended
       FROM (SELECT * FROM task_executions t WHERE ${chosen}) t
