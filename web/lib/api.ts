@@ -33,6 +33,9 @@ declare global {
 /** Fired on `window` when the API says that nobody is signed in. */
 export const signedOutEvent = "muster:signed-out";
 
+/** Its `detail` where a person asked for it. */
+export const askedToLeave = "asked";
+
 const networkError = () =>
   new ApiError(0, "network", "Muster cannot be reached", "The server did not answer. It may be restarting; try again.");
 

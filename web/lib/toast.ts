@@ -28,19 +28,21 @@ function createToastStore() {
     add(toast: Omit<ToastEntry, "id">) {
       count += 1;
       change([...toasts.slice(-2), { ...toast, id: count }]);
+      return count;
     },
     remove(id: number) {
       change(toasts.filter((toast) => toast.id !== id));
     },
+    clear: () => change([]),
   };
 }
 
 /** The toasts now on screen: one list for the whole window, at most three. */
 export const toastStore = createToastStore();
 
-/** Says that something was done, with a way back where there is one. */
-export function toastDone(title: string, undo?: () => void): void {
-  toastStore.add({
+/** Says that something was done, with a way back where there is one. Returns its id, for `dismissToast`. */
+export function toastDone(title: string, undo?: () => void): number {
+  return toastStore.add({
     kind: "done",
     title,
     durationMs: undo ? 9000 : 4000,

@@ -1,30 +1,37 @@
+import type { QueryClient } from "@tanstack/react-query";
+import type { Me } from "#contracts";
+import { type Draft, keepDraft, readDraft } from "../../lib/drafts.ts";
+import { queries } from "../../lib/queries.ts";
 import type { SquadForm } from "./squad-form.ts";
 
-interface Draft {
-  form: SquadForm;
-  /** `updatedAt` of the squad it was made from: a draft of an older state is not offered. */
-  base: string;
+/** Unsaved changes of one squad in the builder. */
+export interface SquadDraft {
+  read(): Draft<SquadForm> | null;
+  keep(draft: Draft<SquadForm>): void;
+  forget(): void;
 }
 
-const keyOf = (squadId: string) => `muster-draft-squad-${squadId}`;
+/** Name of the draft of a squad that is not made yet. */
+export const newSquadDraft = "new";
 
-/** Unsaved changes of the builder that survived a reload; null when there are none for this state of the squad. */
-export function readDraft(squadId: string, base: string): SquadForm | null {
-  try {
-    const draft = JSON.parse(localStorage.getItem(keyOf(squadId)) ?? "null") as Draft | null;
-    return draft?.base === base && Array.isArray(draft.form?.members) ? draft.form : null;
-  } catch {
-    // Unreadable or forbidden storage holds no draft.
-    return null;
-  }
-}
-
-/** Keeps unsaved changes on this device; null forgets them. */
-export function keepDraft(squadId: string, base: string, form: SquadForm | null): void {
-  try {
-    if (form) localStorage.setItem(keyOf(squadId), JSON.stringify({ form, base } satisfies Draft));
-    else localStorage.removeItem(keyOf(squadId));
-  } catch {
-    // Without storage, changes live as long as the page.
-  }
+/**
+ * The draft of who is signed in when it is read or kept. After a sign-out that is nobody: a builder that is taken down
+ * then leaves nothing behind.
+ */
+export function squadDraft(client: QueryClient, squadId: string): SquadDraft {
+  const name = `squad-${squadId}`;
+  const userId = () => client.getQueryData<Me>(queries.me().queryKey)?.user.id;
+  const keep = (draft: Draft<SquadForm> | null) => {
+    const id = userId();
+    if (id) keepDraft(id, name, draft);
+  };
+  return {
+    read: () => {
+      const id = userId();
+      const draft = id ? readDraft<SquadForm>(id, name) : null;
+      return draft && Array.isArray(draft.form.members) ? draft : null;
+    },
+    keep,
+    forget: () => keep(null),
+  };
 }

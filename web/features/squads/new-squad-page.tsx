@@ -1,5 +1,5 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { ChevronLeft, SquareDashed } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useState } from "react";
@@ -12,21 +12,36 @@ import { plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { useHydrated } from "../../lib/use-hydrated.ts";
 import { BuilderSkeleton } from "./builder-skeleton.tsx";
-import { readDraft } from "./draft.ts";
+import { newSquadDraft, squadDraft } from "./draft.ts";
 import { processNames } from "./squad-card.tsx";
 import { emptyForm, formFromTemplate, type SquadForm } from "./squad-form.ts";
 
 const SquadBuilder = dynamic(() => import("./squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton });
-export const newSquadDraft = "new";
+
+interface Beginning {
+  form: SquadForm;
+  restored: boolean;
+  /** Another number is a new builder. */
+  round: number;
+}
 
 /** `/squads/new`: choose a template or begin blank, then build. */
 export function NewSquadPage() {
+  const client = useQueryClient();
   const hydrated = useHydrated();
   const templates = useQuery(queries.squadTemplates());
   const roles = useQuery(queries.roles());
-  const [chosen, setChosen] = useState<SquadForm | null>(null);
-  const draft = hydrated && !chosen ? readDraft(newSquadDraft, "") : null;
-  const form = chosen ?? draft;
+  const me = useQuery(queries.me());
+  // Undefined until it is known whose draft to look for, null while one chooses what to begin with.
+  const [start, setStart] = useState<Beginning | null>();
+  const [dirty, setDirty] = useState(false);
+  const begin = (form: SquadForm | null, restored: boolean) => {
+    setStart((before) => form && { form, restored, round: (before?.round ?? 0) + 1 });
+    setDirty(restored);
+  };
+  if (start === undefined && hydrated && !me.isPending) {
+    begin(squadDraft(client, newSquadDraft).read()?.form ?? null, true);
+  }
   const error = templates.error ?? roles.error;
   return (
     <Page
@@ -41,8 +56,18 @@ export function NewSquadPage() {
         </AppLink>
       }
     >
-      {form ? (
-        <SquadBuilder initial={form} squad={null} restored={draft !== null} onStartOver={() => setChosen(null)} />
+      {start ? (
+        <SquadBuilder
+          key={start.round}
+          squad={null}
+          initial={start.form}
+          base=""
+          restored={start.restored}
+          dirty={dirty}
+          onDirty={setDirty}
+          onBegin={(typed) => begin(typed, typed !== null)}
+          onKeepMine={null}
+        />
       ) : error ? (
         <Failure error={error} retry={() => void templates.refetch().then(() => roles.refetch())} />
       ) : (
@@ -56,14 +81,14 @@ export function NewSquadPage() {
                 <li key={template.slug}>
                   <TemplateCard
                     template={template}
-                    onChoose={() => setChosen(formFromTemplate(template, roles.data.data))}
+                    onChoose={() => begin(formFromTemplate(template, roles.data.data), false)}
                   />
                 </li>
               ))}
               <li>
                 <button
                   type="button"
-                  onClick={() => setChosen(emptyForm)}
+                  onClick={() => begin(emptyForm, false)}
                   className="flex h-full min-h-38 w-full flex-col items-start rounded-lg border border-line-strong border-dashed p-3.5 text-left hover:bg-surface"
                 >
                   <span className="flex items-center gap-2 font-semibold text-base">

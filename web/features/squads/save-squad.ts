@@ -6,7 +6,7 @@ import { budgetNanoUsd, createBody, type SquadForm, updateBody } from "./squad-f
 /** Creates or changes a squad and its budget; answers with the squad as it then is. Throws `ApiError`. */
 export async function saveSquad(squad: Squad | null, form: SquadForm): Promise<SquadAnswer> {
   const answer = squad
-    ? await apiSend<SquadAnswer>("PATCH", `/api/v1/squads/${squad.id}`, updateBody(form))
+    ? await apiSend<SquadAnswer>("PATCH", `/api/v1/squads/${squad.id}`, updateBody(form, squad.members))
     : await apiSend<SquadAnswer>("POST", "/api/v1/squads", createBody(form));
   const limit = budgetNanoUsd(form);
   const before = squad?.budget?.limitNanoUsd ?? null;

@@ -11,7 +11,7 @@ import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone, toastError } from "../../lib/toast.ts";
 import { useGo } from "../../lib/use-route.ts";
-import { keepDraft } from "./draft.ts";
+import { squadDraft } from "./draft.ts";
 
 const Confirm = dynamic(() => import("../../components/ui/confirm.tsx"), { ssr: false });
 const doneWords: Record<SquadStatus, string> = {
@@ -88,7 +88,7 @@ export function SquadActions({ squad }: { squad: Squad }) {
           onClose={() => setDeleting(false)}
           onConfirm={async () => {
             await apiSend("DELETE", `/api/v1/squads/${squad.id}`);
-            keepDraft(squad.id, "", null);
+            squadDraft(client, squad.id).forget();
             client.removeQueries({ queryKey: queries.squad(squad.id).queryKey });
             await invalidate(client, "/squads", "/dashboard");
             toastDone("Squad deleted");

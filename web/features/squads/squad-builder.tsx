@@ -1,7 +1,7 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { useForm } from "react-hook-form";
+import { type UseFormReturn, useForm } from "react-hook-form";
 import type { Squad } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
@@ -11,7 +11,7 @@ import { queries } from "../../lib/queries.ts";
 import { toastDone } from "../../lib/toast.ts";
 import { useGo } from "../../lib/use-route.ts";
 import { BuilderSkeleton } from "./builder-skeleton.tsx";
-import { keepDraft } from "./draft.ts";
+import { newSquadDraft, type SquadDraft, squadDraft } from "./draft.ts";
 import { MemberBoard } from "./member-board.tsx";
 import { saveSquad } from "./save-squad.ts";
 import { SettingsPanel } from "./settings-panel.tsx";
@@ -22,16 +22,24 @@ interface SquadBuilderProps {
   /** Null builds a new one. */
   squad: Squad | null;
   initial: SquadForm;
-  /** `initial` is a draft that survived a reload. */
+  /** What `initial` was made from; kept with the draft. */
+  base: string;
+  /** `initial` is a draft that survived a reload, or was taken back. */
   restored: boolean;
-  /** The draft was thrown away: shows what there was before it, in a new builder. */
-  onStartOver: () => void;
+  /** Something is typed that is not saved. */
+  dirty: boolean;
+  onDirty: (dirty: boolean) => void;
+  /** Begins a new builder: with what was typed, or (null) with what there is without it. */
+  onBegin: (typed: SquadForm | null) => void;
+  /** Not null when the squad was changed elsewhere after the typing began: what is typed is to hold. */
+  onKeepMine: (() => void) | null;
 }
 
 const draftDelayMs = 400;
 
 /** Builds a squad: members dragged from roles, their models, tools and words, the process, the limits. */
-export default function SquadBuilder({ squad, initial, restored, onStartOver }: SquadBuilderProps) {
+export default function SquadBuilder(props: SquadBuilderProps) {
+  const { squad, initial, base, restored, dirty, onDirty, onBegin, onKeepMine } = props;
   const client = useQueryClient();
   const go = useGo();
   const roles = useQuery(queries.roles());
@@ -39,53 +47,37 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
   const tools = useQuery(queries.tools());
   const form = useForm<SquadForm>({ defaultValues: initial });
   const [failure, setFailure] = useState<string | null>(null);
-  const draftId = squad?.id ?? "new";
-  const base = squad?.updatedAt ?? "";
-  const [dirty, setDirty] = useState(restored);
-  const done = useRef(false);
-
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const keep = () => {
-      clearTimeout(timer);
-      if (timer !== undefined && !done.current) keepDraft(draftId, base, form.getValues());
-      timer = undefined;
-    };
-    const subscription = form.watch((_values, { name }) => {
-      if (!name || done.current) return;
-      setDirty(true);
-      clearTimeout(timer);
-      timer = setTimeout(keep, draftDelayMs);
-    });
-    window.addEventListener("pagehide", keep);
-    return () => {
-      keep();
-      window.removeEventListener("pagehide", keep);
-      subscription.unsubscribe();
-    };
-  }, [form, draftId, base]);
+  const [draft] = useState(() => squadDraft(client, squad?.id ?? newSquadDraft));
+  const stop = useKeptDraft(form, draft, base, onDirty);
 
   const submit = form.handleSubmit(async (values) => {
     setFailure(null);
     try {
       const answer = await saveSquad(squad, values);
-      done.current = true;
-      keepDraft(draftId, base, null);
-      client.setQueryData(queries.squad(answer.squad.id).queryKey, answer);
+      stop();
+      const { queryKey } = queries.squad(answer.squad.id);
+      // A read that began before the save was complete would bring back what was there.
+      await client.cancelQueries({ queryKey });
+      onDirty(false);
+      client.setQueryData(queryKey, answer);
       void invalidate(client, "/dashboard", "/budgets");
       void client.invalidateQueries({ queryKey: ["/squads"] });
       toastDone(squad ? "Squad saved" : "Squad created");
-      if (squad) setDirty(false);
-      else go(`/squads/${answer.squad.id}`);
+      if (!squad) go(`/squads/${answer.squad.id}`);
     } catch (error) {
       setFailure(messageOf(error));
     }
   });
 
   const discard = () => {
-    done.current = true;
-    keepDraft(draftId, base, null);
-    onStartOver();
+    const typed = structuredClone(form.getValues());
+    stop();
+    onBegin(null);
+    if (!dirty) return;
+    toastDone("Changes discarded", () => {
+      draft.keep({ form: typed, base });
+      onBegin(typed);
+    });
   };
 
   const settings = useMemo(() => models.data && <SettingsPanel models={models.data.data} />, [models.data]);
@@ -100,6 +92,9 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
           <p role="status" className="mb-3 rounded-md bg-accent-soft px-3 py-1.5 text-accent">
             Your unsaved changes were kept on this device.
           </p>
+        )}
+        {onKeepMine && !form.formState.isSubmitting && (
+          <ChangedElsewhere onKeepMine={onKeepMine} onTakeTheirs={discard} />
         )}
         <MemberBoard squad={squad} roles={roles.data.data} models={models.data} tools={tools.data.data}>
           {settings}
@@ -116,11 +111,79 @@ export default function SquadBuilder({ squad, initial, restored, onStartOver }: 
           <Button disabled={squad !== null && !dirty} onClick={discard}>
             {squad ? "Discard changes" : "Start over"}
           </Button>
-          <Button type="submit" look="primary" busy={form.formState.isSubmitting} disabled={squad !== null && !dirty}>
+          <Button
+            type="submit"
+            look="primary"
+            busy={form.formState.isSubmitting}
+            disabled={squad !== null && (!dirty || onKeepMine !== null)}
+          >
             {squad ? "Save" : "Create squad"}
           </Button>
         </div>
       </form>
     </SquadFormContext>
+  );
+}
+
+/**
+ * Keeps what is typed as a draft, a moment after each change and when the page goes. Returns what ends that and forgets
+ * the draft.
+ */
+function useKeptDraft(
+  form: UseFormReturn<SquadForm>,
+  draft: SquadDraft,
+  base: string,
+  onDirty: (dirty: boolean) => void,
+): () => void {
+  const done = useRef(false);
+  const baseNow = useRef(base);
+  useEffect(() => {
+    if (baseNow.current === base) return;
+    // What is typed holds against another state of the squad now: a reload need not ask again.
+    baseNow.current = base;
+    draft.keep({ form: form.getValues(), base });
+  }, [form, draft, base]);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const keep = () => {
+      clearTimeout(timer);
+      if (timer !== undefined && !done.current) draft.keep({ form: form.getValues(), base: baseNow.current });
+      timer = undefined;
+    };
+    const subscription = form.watch((_values, { name }) => {
+      if (!name || done.current) return;
+      onDirty(true);
+      clearTimeout(timer);
+      timer = setTimeout(keep, draftDelayMs);
+    });
+    window.addEventListener("pagehide", keep);
+    return () => {
+      keep();
+      window.removeEventListener("pagehide", keep);
+      subscription.unsubscribe();
+    };
+  }, [form, draft, onDirty]);
+  return () => {
+    done.current = true;
+    draft.forget();
+  };
+}
+
+function ChangedElsewhere({ onKeepMine, onTakeTheirs }: { onKeepMine: () => void; onTakeTheirs: () => void }) {
+  return (
+    <div
+      role="alert"
+      className="mb-3 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-md bg-attention-soft px-3 py-1.5 text-attention"
+    >
+      <p className="min-w-60 flex-1">
+        This squad was changed elsewhere since you began. Saving yours would overwrite that.
+      </p>
+      <Button small onClick={onTakeTheirs}>
+        Take theirs
+      </Button>
+      <Button small onClick={onKeepMine}>
+        Keep mine
+      </Button>
+    </div>
   );
 }

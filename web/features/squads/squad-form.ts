@@ -90,9 +90,10 @@ export function formFromSquad(squad: Squad): SquadForm {
   };
 }
 
-function membersBody(form: SquadForm) {
+/** A member that the stored squad does not have (any more) has no id there: it is made anew. */
+function membersBody(form: SquadForm, stored: readonly { id: string }[]) {
   return form.members.map((member, index) => ({
-    ...(member.id ? { id: member.id } : {}),
+    ...(member.id && stored.some(({ id }) => id === member.id) ? { id: member.id } : {}),
     name: member.name.trim(),
     role: member.role,
     ...(member.model ? { model: member.model } : {}),
@@ -117,20 +118,20 @@ export function createBody(form: SquadForm): CreateSquadBody {
     name: form.name.trim(),
     goal: form.goal.trim(),
     process: form.process,
-    members: membersBody(form).map(({ id: _id, ...member }) => member),
+    members: membersBody(form, []),
     requireApproval: form.requireApproval,
     fallbackModels: form.fallbackModels,
     limits: limitsBody(form),
   };
 }
 
-/** The body that makes a squad what the form says. */
-export function updateBody(form: SquadForm): UpdateSquadBody {
+/** The body that makes a squad, which now has the given members, what the form says. */
+export function updateBody(form: SquadForm, stored: readonly { id: string }[]): UpdateSquadBody {
   return {
     name: form.name.trim(),
     goal: form.goal.trim(),
     process: form.process,
-    members: membersBody(form),
+    members: membersBody(form, stored),
     requireApproval: form.requireApproval,
     fallbackModels: form.fallbackModels,
     limits: limitsBody(form),

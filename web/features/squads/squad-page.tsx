@@ -2,8 +2,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useState } from "react";
-import type { Squad } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Failure } from "../../components/ui/states.tsx";
@@ -12,20 +10,19 @@ import { earlyPart } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
 import { useRouteId, useTitle } from "../../lib/use-route.ts";
 import { BuilderSkeleton } from "./builder-skeleton.tsx";
-import { readDraft } from "./draft.ts";
 import { SquadActions } from "./squad-actions.tsx";
 import { SquadExecutions } from "./squad-executions.tsx";
-import { formFromSquad } from "./squad-form.ts";
 
-const SquadBuilder = earlyPart(
-  () => import("./squad-builder.tsx"),
-  dynamic(() => import("./squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton }),
+const StoredSquadBuilder = earlyPart(
+  () => import("./stored-squad-builder.tsx"),
+  dynamic(() => import("./stored-squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton }),
 );
 
 /** `/squads/ID`: the squad in the builder, and what it did last. */
 export function SquadPage() {
   const id = useRouteId();
   const { data, error, refetch } = useQuery({ ...queries.squad(id ?? ""), enabled: id !== null });
+  const me = useQuery(queries.me());
   const squad = data?.squad;
   useTitle(squad?.name);
   return (
@@ -51,32 +48,15 @@ export function SquadPage() {
     >
       {error && !squad ? (
         <Failure error={error} retry={() => void refetch()} />
-      ) : squad ? (
+      ) : squad && !me.isPending ? (
+        // It begins with the draft of who is signed in, so it waits until that is known.
         <>
-          <Builder key={`${squad.id} ${squad.updatedAt}`} squad={squad} />
+          <StoredSquadBuilder key={squad.id} squad={squad} />
           <SquadExecutions squadId={squad.id} />
         </>
       ) : (
         <BuilderSkeleton />
       )}
     </Page>
-  );
-}
-
-/** The builder on one state of a squad. What it begins with is read once: later reads must not undo what is typed. */
-function Builder({ squad }: { squad: Squad }) {
-  const [start, setStart] = useState(() => {
-    const draft = readDraft(squad.id, squad.updatedAt);
-    return { initial: draft ?? formFromSquad(squad), restored: draft !== null, round: 0 };
-  });
-  const startOver = () => setStart({ initial: formFromSquad(squad), restored: false, round: start.round + 1 });
-  return (
-    <SquadBuilder
-      key={start.round}
-      squad={squad}
-      initial={start.initial}
-      restored={start.restored}
-      onStartOver={startOver}
-    />
   );
 }
