@@ -8,12 +8,14 @@ interface ConfirmProps {
   title: string;
   children: ReactNode;
   action: string;
+  /** The way back. */
+  keep?: string;
   onConfirm: () => Promise<unknown>;
   onClose: () => void;
 }
 
 /** Asks before something that cannot be undone; stays open and says why when it fails. */
-export default function Confirm({ title, children, action, onConfirm, onClose }: ConfirmProps) {
+export default function Confirm({ title, children, action, keep = "Keep", onConfirm, onClose }: ConfirmProps) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<string | null>(null);
   const confirm = async () => {
@@ -38,7 +40,7 @@ export default function Confirm({ title, children, action, onConfirm, onClose }:
         )}
       </DialogBody>
       <DialogActions>
-        <Button onClick={onClose}>Keep</Button>
+        <Button onClick={onClose}>{keep}</Button>
         <Button look="danger" busy={busy} onClick={confirm}>
           {action}
         </Button>

@@ -19,10 +19,12 @@ interface DialogProps {
 
 /**
  * A modal dialog on the browser's own `<dialog>`: it keeps the focus inside, makes the rest inert, closes on Escape and on
- * a press outside, and gives the focus back. Mount it to open it.
+ * a press outside that also ends there, and gives the focus back. Mount it to open it.
  */
 export function Dialog({ title, description, onClose, children, className, bare, placement = "center" }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  // A click counts where the button is let go: one that selects text and ends outside has begun inside.
+  const pressedOutside = useRef(false);
   const id = useId();
   useEffect(() => {
     const element = dialog.current;
@@ -36,7 +38,6 @@ export function Dialog({ title, description, onClose, children, className, bare,
     };
   }, []);
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: Escape closes it already; the press outside is for pointers
     <dialog
       ref={dialog}
       aria-labelledby={id}
@@ -46,7 +47,23 @@ export function Dialog({ title, description, onClose, children, className, bare,
         event.preventDefault();
         onClose();
       }}
-      onClick={(event) => event.target === dialog.current && onClose()}
+      onClose={(event) => {
+        // A way back of the device that is used twice closes it even where `cancel` was refused.
+        if (!dialog.current || event.target !== dialog.current) return;
+        dialog.current.showModal();
+        onClose();
+      }}
+      onKeyDown={(event) => {
+        // Left to the browser, a second Escape closes this dialog and the one it stands in, whatever they answer.
+        if (event.key !== "Escape" || event.defaultPrevented || event.nativeEvent.isComposing) return;
+        if (event.currentTarget.querySelector(":popover-open")) return;
+        event.preventDefault();
+        onClose();
+      }}
+      onPointerDown={(event) => {
+        pressedOutside.current = event.target === dialog.current;
+      }}
+      onClick={(event) => event.target === dialog.current && pressedOutside.current && onClose()}
       className={clsx(
         "overflow-hidden bg-raised p-0 text-sm shadow-pop",
         placement === "side"

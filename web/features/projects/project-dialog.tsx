@@ -3,8 +3,9 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useForm } from "react-hook-form";
 import type { Project, ProjectAnswer } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
-import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
+import { DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Field, Input, Textarea } from "../../components/ui/field.tsx";
+import { FormDialog } from "../../components/ui/form-dialog.tsx";
 import { apiSend, messageOf } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
@@ -34,7 +35,7 @@ export default function ProjectDialog({ project, onClose }: { project: Project |
     }
   });
   return (
-    <Dialog title={project ? "Edit the project" : "New project"} onClose={onClose}>
+    <FormDialog dirty={formState.isDirty} title={project ? "Edit the project" : "New project"} onClose={onClose}>
       <form onSubmit={submit} noValidate className="flex min-h-0 flex-col">
         <DialogBody className="flex flex-col gap-4">
           <Field label="Name" htmlFor="project-name" error={errors.name?.message}>
@@ -61,6 +62,6 @@ export default function ProjectDialog({ project, onClose }: { project: Project |
           </Button>
         </DialogActions>
       </form>
-    </Dialog>
+    </FormDialog>
   );
 }

@@ -9,8 +9,9 @@ import type {
   UpdateProviderAccountBody,
 } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
-import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
+import { DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Checkbox, Field, Input, Select } from "../../components/ui/field.tsx";
+import { FormDialog } from "../../components/ui/form-dialog.tsx";
 import { apiSend, messageOf } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { toastDone } from "../../lib/toast.ts";
@@ -79,7 +80,8 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
       allowPrivateAddress: account?.allowPrivateAddress ?? false,
     },
   });
-  const { errors } = formState;
+  const { errors, isDirty } = formState;
+  const title = account ? `Edit ${account.name}` : "Add a provider account";
   const kind = watch("kind");
   const needsAddress = kind === "openai_compatible" || kind === "ollama";
   const submit = handleSubmit(async (form) => {
@@ -98,7 +100,7 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
     }
   });
   return (
-    <Dialog title={account ? `Edit ${account.name}` : "Add a provider account"} onClose={onClose}>
+    <FormDialog dirty={isDirty} title={title} onClose={onClose}>
       <form onSubmit={submit} noValidate autoComplete="off" className="flex min-h-0 flex-col">
         <DialogBody className="grid gap-4 sm:grid-cols-2">
           <Field label="Provider" htmlFor="account-kind">
@@ -203,6 +205,6 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
           </Button>
         </DialogActions>
       </form>
-    </Dialog>
+    </FormDialog>
   );
 }

@@ -5,8 +5,9 @@ import { useState } from "react";
 import { useForm } from "react-hook-form";
 import type { CreateTaskBody, ExecutionStateAnswer, TaskAnswer, TaskPriority } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
-import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
+import { DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
+import { FormDialog } from "../../components/ui/form-dialog.tsx";
 import { apiSend, messageOf } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
@@ -61,7 +62,7 @@ export default function NewTaskDialog({ projectId, onClose }: { projectId: strin
     });
 
   return (
-    <Dialog title="New task" onClose={onClose} className="max-w-2xl">
+    <FormDialog dirty={formState.isDirty || files.length > 0} title="New task" onClose={onClose} className="max-w-2xl">
       <form onSubmit={create(false)} noValidate className="flex min-h-0 flex-col">
         <DialogBody className="grid gap-4 sm:grid-cols-2">
           <Field label="Title" htmlFor="task-title" error={errors.title?.message} className="sm:col-span-2">
@@ -130,6 +131,6 @@ export default function NewTaskDialog({ projectId, onClose }: { projectId: strin
           </Button>
         </DialogActions>
       </form>
-    </Dialog>
+    </FormDialog>
   );
 }

@@ -1,10 +1,12 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
 import { useForm } from "react-hook-form";
 import type { Task, TaskAnswer, TaskPriority, TaskStatus, UpdateTaskBody } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
-import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
+import { DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
+import { FormDialog } from "../../components/ui/form-dialog.tsx";
 import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { statusLabel } from "../../components/ui/status.tsx";
 import { apiSend, messageOf } from "../../lib/api.ts";
@@ -13,6 +15,7 @@ import { queries } from "../../lib/queries.ts";
 import { toastDone } from "../../lib/toast.ts";
 import { ExecutionRow } from "../executions/execution-row.tsx";
 import { boardColumns } from "./board-order.ts";
+import { DeleteTask } from "./delete-task.tsx";
 import { priorities } from "./priority.tsx";
 import { RunTask } from "./run-task.tsx";
 import { TaskAttachments } from "./task-attachments.tsx";
@@ -20,12 +23,13 @@ import { TaskAttachments } from "./task-attachments.tsx";
 /** A task: what is wanted, its files, its runs, and the way to run it. */
 export default function TaskDialog({ taskId, onClose }: { taskId: string; onClose: () => void }) {
   const { data, error, refetch } = useQuery(queries.task(taskId));
+  const [dirty, setDirty] = useState(false);
   return (
-    <Dialog title={data?.task.title ?? "Task"} onClose={onClose} className="max-w-2xl">
+    <FormDialog dirty={dirty} title={data?.task.title ?? "Task"} onClose={onClose} className="max-w-2xl">
       {error && !data ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : data ? (
-        <TaskForm key={data.task.updatedAt} task={data.task} onClose={onClose} />
+        <TaskForm task={data.task} onDirty={setDirty} onClose={onClose} />
       ) : (
         <Loading label="Loading the task" className="flex flex-col gap-3 p-4">
           <Skeleton className="h-8" />
@@ -33,7 +37,7 @@ export default function TaskDialog({ taskId, onClose }: { taskId: string; onClos
           <Skeleton className="h-24" />
         </Loading>
       )}
-    </Dialog>
+    </FormDialog>
   );
 }
 
@@ -45,27 +49,40 @@ interface TaskForm {
   squadId: string;
 }
 
-function TaskForm({ task, onClose }: { task: Task; onClose: () => void }) {
+const formOf = ({ title, description, priority, status, squadId }: Task): TaskForm => ({
+  title,
+  description,
+  priority,
+  status,
+  squadId: squadId ?? "",
+});
+
+interface TaskFormProps {
+  task: Task;
+  onDirty: (dirty: boolean) => void;
+  onClose: () => void;
+}
+
+function TaskForm({ task, onDirty, onClose }: TaskFormProps) {
   const client = useQueryClient();
   const squads = useQuery(queries.squads({ page: 1, pageSize: 100 }));
   const executions = useQuery({ ...queries.executions({ taskId: task.id, limit: 5 }), staleTime: 5000 });
-  const { register, handleSubmit, setError, formState, watch, setValue } = useForm<TaskForm>({
-    defaultValues: {
-      title: task.title,
-      description: task.description,
-      priority: task.priority,
-      status: task.status,
-      squadId: task.squadId ?? "",
-    },
+  const { register, handleSubmit, setError, formState, watch, setValue, reset } = useForm<TaskForm>({
+    defaultValues: formOf(task),
+    // A task changes while it is edited: by a run, an attachment, another tab. Only fields that nobody touched follow.
+    values: formOf(task),
+    resetOptions: { keepDirtyValues: true },
   });
   const { errors, dirtyFields } = formState;
   const dirty = Object.keys(dirtyFields).length > 0;
   const squadId = watch("squadId");
+  useEffect(() => onDirty(dirty), [dirty, onDirty]);
 
   const save = handleSubmit(async (values) => {
     const body: UpdateTaskBody = { ...values, squadId: values.squadId || null };
     try {
       const answer = await apiSend<TaskAnswer>("PATCH", `/api/v1/tasks/${task.id}`, body);
+      reset(formOf(answer.task), { keepDirtyValues: false });
       client.setQueryData(queries.task(task.id).queryKey, answer);
       void client.invalidateQueries({ queryKey: ["/tasks"] });
       void invalidate(client, "/projects", "/dashboard");
@@ -141,9 +158,10 @@ function TaskForm({ task, onClose }: { task: Task; onClose: () => void }) {
         )}
       </DialogBody>
       <DialogActions>
-        <Button type="submit" disabled={!dirty} busy={formState.isSubmitting} className="mr-auto">
+        <Button type="submit" disabled={!dirty} busy={formState.isSubmitting}>
           Save
         </Button>
+        <DeleteTask task={task} onDeleted={onClose} />
         <RunTask
           taskId={task.id}
           squadId={task.squadId}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { ProjectAnswer, TaskAnswer } from "#contracts";
+import { launchBrowser } from "../support/browser.ts";
+import { type Call, claim, desk, openContext, watchedPage } from "./support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+
+let muster: RunningMuster;
+let browser: Browser;
+let context: BrowserContext;
+let call: Call;
+let project: ProjectAnswer["project"];
+
+before(async () => {
+  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  context = await openContext(browser, "light", desk);
+  call = await claim(context, muster);
+  ({ project } = await call<ProjectAnswer>("POST", "/projects", { name: "Operations" }));
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+});
+
+const question = (page: Page) => page.getByRole("heading", { name: "Throw away what you typed?" });
+const outside = { x: 8, y: 8 };
+
+async function openProjectDialog() {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/projects`);
+  const open = () => page.getByRole("button", { name: "New project" }).first().click();
+  await open();
+  return { page, troubles, open, name: page.getByLabel("Name", { exact: true }) };
+}
+
+test("a dialog in which nothing is typed closes on Escape and on a press outside", async () => {
+  const { page, troubles, open, name } = await openProjectDialog();
+  await name.waitFor();
+  await page.keyboard.press("Escape");
+  await name.waitFor({ state: "detached" });
+  await open();
+  await name.waitFor();
+  await page.mouse.click(outside.x, outside.y);
+  await name.waitFor({ state: "detached" });
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("selecting text and letting go outside leaves the dialog open", async () => {
+  const { page, troubles, name } = await openProjectDialog();
+  await name.fill("A long name to be selected");
+  const box = await name.boundingBox();
+  assert.ok(box);
+  await page.mouse.move(box.x + 120, box.y + box.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(outside.x, box.y, { steps: 6 });
+  await page.mouse.up();
+  assert.equal(await page.evaluate<string>("String(getSelection())").then((text) => text.length > 0), true);
+  // Whatever the release did is done once the page has answered a key after it.
+  await name.press("End");
+  assert.equal(await name.inputValue(), "A long name to be selected");
+  assert.equal(await question(page).count(), 0);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("typed text is thrown away only when one says so, however often Escape is pressed", async () => {
+  const { page, troubles, name } = await openProjectDialog();
+  await name.fill("Half a thought");
+  for (let times = 0; times < 3; times++) {
+    await page.keyboard.press("Escape");
+    await question(page).waitFor();
+    await page.keyboard.press("Escape");
+    await question(page).waitFor({ state: "detached" });
+    assert.equal(await name.isVisible(), true);
+  }
+  await page.mouse.click(outside.x, outside.y);
+  await question(page).waitFor();
+  await page.getByRole("button", { name: "Keep editing" }).click();
+  await question(page).waitFor({ state: "detached" });
+  assert.equal(await name.inputValue(), "Half a thought");
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+  await page.getByRole("button", { name: "Throw away" }).click();
+  await name.waitFor({ state: "detached" });
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("a task that changes while it is edited keeps what is typed and shows the rest as it is", async () => {
+  const { task } = await call<TaskAnswer>("POST", "/tasks", { projectId: project.id, title: "Edited by two" });
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/projects/${project.id}?task=${task.id}`);
+  const [title, wanted] = [page.getByRole("textbox", { name: "Title" }), page.getByLabel("What is wanted")];
+  await wanted.fill("Typed here");
+  await call("PATCH", `/tasks/${task.id}`, { title: "Named elsewhere", description: "Written elsewhere" });
+  await waitUntil(
+    10_000,
+    () => "The new title is not shown",
+    async () => (await title.inputValue()) === "Named elsewhere",
+  );
+  assert.equal(await wanted.inputValue(), "Typed here");
+  await page.keyboard.press("Escape");
+  await question(page).waitFor();
+  await page.getByRole("button", { name: "Keep editing" }).click();
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText("Task saved").waitFor();
+  const saved = (await call<TaskAnswer>("GET", `/tasks/${task.id}`)).task;
+  assert.deepEqual([saved.title, saved.description], ["Named elsewhere", "Typed here"]);
+  await page.keyboard.press("Escape");
+  await title.waitFor({ state: "detached" });
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
