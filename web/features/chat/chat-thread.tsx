@@ -1,7 +1,7 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { ArrowUp, MessageSquare, Square } from "lucide-react";
-import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import type { ChatDone } from "#contracts";
 import { Markdown } from "../../components/markdown/markdown.tsx";
 import { Button } from "../../components/ui/button.tsx";
@@ -12,6 +12,7 @@ import { formatCount, formatMoney } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import type { Partner } from "./chat.tsx";
 import { streamChat } from "./stream-chat.ts";
+import { useStickToEnd } from "./use-stick-to-end.ts";
 
 interface Turn {
   id: string;
@@ -36,12 +37,11 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
   const [streaming, setStreaming] = useState(false);
   const [waitUntilMs, setWaitUntilMs] = useState<number | null>(null);
   const stop = useRef<AbortController | null>(null);
-  const end = useRef<HTMLDivElement>(null);
+  const { log, content, onScroll, stick } = useStickToEnd();
   const past = [...(history.data?.data ?? [])].sort((one, other) => (one.id < other.id ? -1 : 1));
   const shown: Turn[] = [...past, ...turns];
 
   useEffect(() => () => stop.current?.abort(), []);
-  useLayoutEffect(() => end.current?.scrollIntoView({ block: "end" }), []);
 
   const changeLast = (change: (turn: Turn) => Turn) =>
     setTurns((all) => all.map((turn, index) => (index === all.length - 1 ? change(turn) : turn)));
@@ -49,6 +49,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
     const abort = new AbortController();
     stop.current = abort;
     setStreaming(true);
+    stick();
     setTurns((all) => [
       ...all,
       { id: crypto.randomUUID(), role: "user", content: message },
@@ -87,6 +88,8 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
       <div
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls what has the focus
         tabIndex={0}
+        ref={log}
+        onScroll={onScroll}
         role="log"
         aria-label="Conversation"
         className="min-h-0 flex-1 overflow-y-auto -outline-offset-2"
@@ -99,7 +102,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
             tokens and price.
           </Empty>
         )}
-        <div className="mx-auto flex max-w-3xl flex-col gap-4 px-4 py-4">
+        <div ref={content} className="mx-auto flex max-w-3xl flex-col gap-4 px-4 py-4">
           {shown.map((turn, index) => (
             <ChatTurn key={turn.id} turn={turn} live={streaming && index === shown.length - 1} />
           ))}
@@ -109,7 +112,6 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
             </p>
           )}
         </div>
-        <div ref={end} />
       </div>
       <Composer streaming={streaming} ready={partner !== ""} onSend={send} onStop={() => stop.current?.abort()} />
     </>

@@ -11,6 +11,7 @@ import { useSearchState } from "../../lib/use-route.ts";
 import { ModelOptions } from "../squads/model-options.tsx";
 import { ChatThread } from "./chat-thread.tsx";
 import { ConversationList } from "./conversation-list.tsx";
+import { DeleteConversation } from "./delete-conversation.tsx";
 
 /** Whom one talks with: `member:ID`, `model:ID`, or nobody chosen yet. */
 export type Partner = string;
@@ -56,8 +57,8 @@ export default function Chat() {
               value={partner}
               disabled={conversationId !== null}
               onChange={(event) => setChosen(event.target.value)}
-              // Of one width before and after its options are there, and with room for the button beside it on a phone.
-              className="w-[calc(100vw-13rem)] sm:w-80"
+              // Of one width before and after its options are there, and with room for the buttons beside it on a phone.
+              className="w-[calc(100vw-15rem)] sm:w-80"
             >
               {squads.data?.data.map((squad) => (
                 <optgroup key={squad.id} label={squad.name}>
@@ -76,14 +77,17 @@ export default function Chat() {
           </span>
         }
         action={
-          <Button
-            small
-            look="ghost"
-            icon={<MessageSquarePlus aria-hidden className="size-3.5" />}
-            onClick={() => open(null)}
-          >
-            New chat
-          </Button>
+          <span className="flex items-center gap-1">
+            {conversation && <DeleteConversation conversation={conversation} onDeleted={() => open(null)} />}
+            <Button
+              small
+              look="ghost"
+              icon={<MessageSquarePlus aria-hidden className="size-3.5" />}
+              onClick={() => open(null)}
+            >
+              New chat
+            </Button>
+          </span>
         }
       >
         <ChatThread

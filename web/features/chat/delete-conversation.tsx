@@ -1,0 +1,39 @@
+"use client";
+import { useQueryClient } from "@tanstack/react-query";
+import { Trash2 } from "lucide-react";
+import { useState } from "react";
+import type { Conversation } from "#contracts";
+import { IconButton } from "../../components/ui/button.tsx";
+import Confirm from "../../components/ui/confirm.tsx";
+import { apiSend } from "../../lib/api.ts";
+import { queries } from "../../lib/queries.ts";
+import { toastDone } from "../../lib/toast.ts";
+
+/** Deletes the open conversation; asks before. */
+export function DeleteConversation({ conversation, onDeleted }: { conversation: Conversation; onDeleted: () => void }) {
+  const client = useQueryClient();
+  const [asking, setAsking] = useState(false);
+  return (
+    <>
+      <IconButton label="Delete this conversation" onClick={() => setAsking(true)}>
+        <Trash2 aria-hidden className="size-4" />
+      </IconButton>
+      {asking && (
+        <Confirm
+          title={`Delete “${conversation.title}”?`}
+          action="Delete the conversation"
+          onClose={() => setAsking(false)}
+          onConfirm={async () => {
+            await apiSend("DELETE", `/api/v1/conversations/${conversation.id}`);
+            onDeleted();
+            client.removeQueries({ queryKey: queries.conversationMessages(conversation.id).queryKey });
+            await client.invalidateQueries({ queryKey: queries.conversations().queryKey });
+            toastDone("Conversation deleted");
+          }}
+        >
+          <p>All that was said in it goes. This cannot be undone. What it cost stays in the usage.</p>
+        </Confirm>
+      )}
+    </>
+  );
+}
