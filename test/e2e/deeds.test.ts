@@ -29,6 +29,16 @@ test("a task that is dragged with the pointer is moved at once, saved, and put b
   const { page, troubles } = await watchedPage(context, muster);
   const statusOf = async () => (await call<TaskAnswer>("GET", `/tasks/${samples.taskId}`)).task.status;
   await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  // The server's answer is held back: what is seen before it is let go does not wait for it.
+  const asked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  await page.route(`**/api/v1/tasks/${samples.taskId}`, async (route) => {
+    if (route.request().method() === "PATCH") {
+      asked.resolve();
+      await release.promise;
+    }
+    await route.continue();
+  });
   const column = (name: string) => page.getByRole("region", { name: new RegExp(`^${name}`) });
   const cardIn = (name: string) => column(name).getByRole("button", { name: /can we lose data/ });
   const from = await cardIn("Completed").boundingBox();
@@ -38,7 +48,11 @@ test("a task that is dragged with the pointer is moved at once, saved, and put b
   await page.mouse.down();
   await page.mouse.move(to.x + to.width / 2, to.y + 120, { steps: 12 });
   await page.mouse.up();
+  await asked.promise;
   await cardIn("Cancelled").waitFor();
+  assert.equal(await cardIn("Completed").count(), 0);
+  assert.equal(await statusOf(), "completed", "the server has not heard of it");
+  release.resolve();
   await waitUntil(
     5000,
     () => "The move was not saved",
@@ -70,7 +84,7 @@ test("a move that the server refuses goes back and says so", async () => {
   await page.mouse.down();
   await page.mouse.move(to.x + to.width / 2, to.y + 120, { steps: 12 });
   await page.mouse.up();
-  await page.getByRole("alert").waitFor();
+  await page.getByRole("alert").filter({ hasText: "The task was not moved" }).waitFor();
   await card.waitFor();
   await page.close();
 });

@@ -8,6 +8,7 @@ import { buttonClass } from "../../components/ui/button.tsx";
 import { Menu } from "../../components/ui/menu.tsx";
 import { apiSend } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
+import { queries } from "../../lib/queries.ts";
 import { toastDone } from "../../lib/toast.ts";
 import { useGo } from "../../lib/use-route.ts";
 
@@ -45,6 +46,7 @@ export function ProjectActions({ project }: { project: Project }) {
           onClose={() => setOpen(null)}
           onConfirm={async () => {
             await apiSend("DELETE", `/api/v1/projects/${project.id}`);
+            client.removeQueries({ queryKey: queries.project(project.id).queryKey });
             await invalidate(client, "/projects", "/tasks", "/dashboard", "/executions");
             toastDone("Project deleted");
             go("/projects");

@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Trash2, UserRoundPlus } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import type { CreatedInvitation, Person, User } from "#contracts";
+import type { CreatedInvitation, Invitation, Person, User } from "#contracts";
 import { Avatar } from "../../components/ui/avatar.tsx";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import Confirm from "../../components/ui/confirm.tsx";
@@ -88,6 +88,7 @@ function Invitations() {
   const { data } = useQuery({ ...queries.invitations(), staleTime: 5000 });
   const [email, setEmail] = useState("");
   const [busy, setBusy] = useState(false);
+  const [withdrawing, setWithdrawing] = useState<Invitation | null>(null);
   const [created, setCreated] = useState<CreatedInvitation | null>(null);
   const open = data?.data.filter((invitation) => !invitation.acceptedAt) ?? [];
   const invite = async (event: FormEvent) => {
@@ -101,15 +102,6 @@ function Invitations() {
       toastError("Not invited", error);
     }
     setBusy(false);
-  };
-  const withdraw = async (invitationId: string) => {
-    try {
-      await apiSend("DELETE", `/api/v1/invitations/${invitationId}`);
-      await invalidate(client, "/invitations");
-      toastDone("Invitation withdrawn");
-    } catch (error) {
-      toastError("Not withdrawn", error);
-    }
   };
   return (
     <Panel title="Invitations">
@@ -143,13 +135,27 @@ function Invitations() {
               </span>
               <IconButton
                 label={`Withdraw the invitation of ${invitation.email}`}
-                onClick={() => void withdraw(invitation.id)}
+                onClick={() => setWithdrawing(invitation)}
               >
                 <Trash2 aria-hidden className="size-4" />
               </IconButton>
             </li>
           ))}
         </ul>
+      )}
+      {withdrawing && (
+        <Confirm
+          title={`Withdraw the invitation of ${withdrawing.email}?`}
+          action="Withdraw it"
+          onClose={() => setWithdrawing(null)}
+          onConfirm={async () => {
+            await apiSend("DELETE", `/api/v1/invitations/${withdrawing.id}`);
+            await invalidate(client, "/invitations");
+            toastDone("Invitation withdrawn");
+          }}
+        >
+          <p>Its link no longer works, and cannot be shown again: to let them in later, invite them anew.</p>
+        </Confirm>
       )}
       {created && (
         <SecretOnce

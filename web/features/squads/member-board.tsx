@@ -12,14 +12,14 @@ import {
 } from "@dnd-kit/core";
 import { SortableContext, sortableKeyboardCoordinates, verticalListSortingStrategy } from "@dnd-kit/sortable";
 import { CirclePlus, Users } from "lucide-react";
-import { memo, type ReactNode, useState } from "react";
+import { memo, type ReactNode, useEffect, useRef, useState } from "react";
 import { useFieldArray, useWatch } from "react-hook-form";
 import type { ModelList, RoleView, Squad, ToolView } from "#contracts";
 import { buttonClass } from "../../components/ui/button.tsx";
 import { Menu } from "../../components/ui/menu.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { Empty } from "../../components/ui/states.tsx";
-import { toastDone } from "../../lib/toast.ts";
+import { dismissToast, toastDone } from "../../lib/toast.ts";
 import { MemberEditor } from "./member-editor.tsx";
 import { RoleChip, RolePalette } from "./role-palette.tsx";
 import { memberFromRole } from "./squad-form.ts";
@@ -48,6 +48,7 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
   });
   const lead = useWatch({ control, name: "lead" });
   const [open, setOpen] = useState<string | null>(null);
+  const told = useRef<number[]>([]);
   const [dragged, setDragged] = useState<RoleView | null>(null);
   const sensors = useSensors(
     useSensor(PointerSensor, { activationConstraint: { distance: 5 } }),
@@ -76,11 +77,18 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
     remove(at);
     const leadBefore = lead;
     if (at < lead || lead === fields.length - 1) setValue("lead", Math.max(0, lead - 1));
-    toastDone(`${member.name} removed`, () => {
-      insert(at, member, { shouldFocus: false });
-      setValue("lead", leadBefore);
-    });
+    told.current.push(
+      toastDone(`${member.name} removed`, () => {
+        insert(at, member, { shouldFocus: false });
+        setValue("lead", leadBefore);
+      }),
+    );
   };
+  // The way back leads into this form: with it, it goes.
+  useEffect(() => {
+    const ids = told.current;
+    return () => ids.forEach(dismissToast);
+  }, []);
 
   return (
     <DndContext

@@ -4,23 +4,28 @@ import { Download, FilePlus2, FileText, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
 import type { AddAttachmentsBody, Attachment, Task } from "#contracts";
 import { Button, IconButton } from "../../components/ui/button.tsx";
-import { apiSend } from "../../lib/api.ts";
+import { apiSend, unwrap } from "../../lib/api.ts";
 import { formatBytes } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
-import { toastDone, toastError } from "../../lib/toast.ts";
+import { toastError } from "../../lib/toast.ts";
 import { attachmentProblem, toAttachment } from "./attachments.ts";
 
-/** The files of a task: read, add, remove. */
+interface Removed {
+  name: string;
+  content: Blob;
+}
+
+/** The files of a task: read, add, remove. The way back stands here: behind a dialog nothing can be pressed. */
 export function TaskAttachments({ task }: { task: Task }) {
   const client = useQueryClient();
   const input = useRef<HTMLInputElement>(null);
   const [busy, setBusy] = useState(false);
+  const [removed, setRemoved] = useState<Removed | null>(null);
   const refresh = () => {
     void client.invalidateQueries({ queryKey: queries.task(task.id).queryKey });
     void client.invalidateQueries({ queryKey: ["/tasks"] });
   };
-  const add = async (list: FileList | null) => {
-    const files = Array.from(list ?? []);
+  const add = async (files: File[]) => {
     const problem = attachmentProblem(files, task.attachments.length);
     if (problem || files.length === 0) {
       if (problem) toastError("Not attached", new Error(problem));
@@ -37,13 +42,20 @@ export function TaskAttachments({ task }: { task: Task }) {
     setBusy(false);
   };
   const remove = async (attachment: Attachment) => {
+    const path = `/api/v1/tasks/${task.id}/attachments/${attachment.id}`;
     try {
-      await apiSend("DELETE", `/api/v1/tasks/${task.id}/attachments/${attachment.id}`);
+      // What is not in hand cannot be given back.
+      const content = await readFile(path, attachment.mediaType);
+      await apiSend("DELETE", path);
       refresh();
-      toastDone(`${attachment.name} removed`);
+      setRemoved({ name: attachment.name, content });
     } catch (error) {
       toastError("Not removed", error);
     }
+  };
+  const putBack = async ({ name, content }: Removed) => {
+    setRemoved(null);
+    await add([new File([content], name, { type: content.type })]);
   };
   return (
     <section>
@@ -65,7 +77,7 @@ export function TaskAttachments({ task }: { task: Task }) {
           hidden
           aria-label="Add files"
           onChange={(event) => {
-            void add(event.target.files);
+            void add(Array.from(event.target.files ?? []));
             event.target.value = "";
           }}
         />
@@ -94,6 +106,21 @@ export function TaskAttachments({ task }: { task: Task }) {
           ))}
         </ul>
       )}
+      {removed && (
+        <p role="status" className="mt-1 flex items-center gap-2 text-xs">
+          <span className="min-w-0 truncate">{removed.name} removed</span>
+          <Button small look="ghost" onClick={() => void putBack(removed)}>
+            Undo
+          </Button>
+        </p>
+      )}
     </section>
   );
+}
+
+/** The bytes of an attachment. Throws `ApiError` when they are not there. */
+async function readFile(path: string, mediaType: string): Promise<Blob> {
+  const response = await fetch(path);
+  if (!response.ok) return unwrap<never>(response.status, await response.json().catch(() => null));
+  return new Blob([await response.arrayBuffer()], { type: mediaType });
 }

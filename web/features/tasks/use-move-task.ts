@@ -37,8 +37,10 @@ export function useMoveTask(projectId: string): (task: TaskListItem, to: Place) 
         try {
           await apiSend<TaskAnswer>("PATCH", `/api/v1/tasks/${task.id}`, target);
           void invalidate(client, `/tasks/${task.id}`, "/projects", "/dashboard");
-          if (undoable && target.status !== from.status) {
-            toastDone(`Moved to ${statusLabel(target.status).toLowerCase()}`, () => void move(target, from, false));
+          if (undoable) {
+            const where = statusLabel(target.status).toLowerCase();
+            const told = target.status === from.status ? `Moved within ${where}` : `Moved to ${where}`;
+            toastDone(told, () => void move(target, from, false));
           }
         } catch (error) {
           patchBoard(client, projectId, task.id, from);
