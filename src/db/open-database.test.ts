@@ -98,6 +98,29 @@ test("a transaction commits what it did, or nothing", async () => {
   assert.equal(await count(), 1);
 });
 
+test("beginning and ending a transaction is measured too: a commit that takes long is a slow query", async () => {
+  const { db } = database;
+  // What PostgreSQL leaves until the commit: a deferred trigger stands for a disk that is slow.
+  await db.pool.query(`
+    CREATE TABLE slow_commit (n int);
+    CREATE FUNCTION sleep_at_commit() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER sleeps AFTER INSERT ON slow_commit DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION sleep_at_commit();`);
+  measured.length = 0;
+  slow.length = 0;
+  await db.transaction((transaction) => transaction.query("insert_slow", "INSERT INTO slow_commit VALUES (1)"));
+  await assert.rejects(db.transaction(() => Promise.reject(new Error("changed my mind"))));
+  assert.deepEqual(
+    measured.map(({ name }) => name),
+    ["begin", "insert_slow", "commit", "begin", "rollback"],
+  );
+  assert.deepEqual(
+    slow.map(({ name, statement }) => [name, statement]),
+    [["commit", "COMMIT"]],
+  );
+});
+
 test("members come with their squad in one statement", async () => {
   const userId = await insertUser();
   const squadId = uuidv7();

@@ -94,10 +94,10 @@ async function runTransaction<Result>(
   const client = await measured.pool.connect();
   let broken: Error | undefined;
   try {
-    await client.query("BEGIN");
+    await measured.control(client, "BEGIN");
     const result = await work(transactionOn(measured, client));
     try {
-      await client.query("COMMIT");
+      await measured.control(client, "COMMIT");
     } catch (error) {
       // The server's own refusal (a deferred constraint) is a rollback; anything else leaves the outcome open.
       if (isStatementError(error)) throw error;
@@ -106,7 +106,7 @@ async function runTransaction<Result>(
     return result;
   } catch (error) {
     try {
-      await client.query("ROLLBACK");
+      await measured.control(client, "ROLLBACK");
     } catch (rollbackError) {
       // The connection is gone, and with it the transaction: drop the client, report the first error.
       broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
