@@ -1,8 +1,10 @@
 /** Figures of Muster's own between two scrapes of `/metrics`. Times are milliseconds; null when nothing was counted. */
 export interface ServerFigures {
+  /** Those that are timed: no streams, no calls that wait for a model, no refused ones. */
   requests: number;
   p95Ms: number | null;
   p99Ms: number | null;
+  /** Of all requests, refused ones and streams too. */
   errors: number;
   queries: number;
   queryAverageMs: number | null;
@@ -103,7 +105,7 @@ export function serverFigures(beforeTexts: readonly string[], afterTexts: readon
     requests: sum(rows("http_request_duration_seconds_count")),
     p95Ms: bucketQuantile(0.95, http),
     p99Ms: bucketQuantile(0.99, http),
-    errors: sum(rows("http_request_duration_seconds_count", (l) => l.status?.startsWith("5") ?? false)),
+    errors: sum(rows("http_requests_total", (l) => l.status?.startsWith("5") ?? false)),
     queries,
     queryAverageMs: queries === 0 ? null : (sum(rows("db_query_duration_seconds_sum")) / queries) * 1000,
     slowQueries: slowQueries(

@@ -63,7 +63,7 @@ export async function overloadTable(options: OverloadTableOptions): Promise<Benc
         floor,
         target: `≤ ${targetMs} ms`,
         figure: `${round(during.acceptedP95Ms)} ms`,
-        note: `${round(during.acceptedP95Ms / before.acceptedP95Ms)} times the p95 of the fitting load; ${accepted} of ${during.requests} accepted; by Muster's own /metrics p95 ${round(server.p95Ms ?? Number.NaN)} ms from let in to answered`,
+        note: `${round(during.acceptedP95Ms / before.acceptedP95Ms)} times the p95 of the fitting load; ${accepted} of ${during.requests} accepted; by Muster's own /metrics p95 ${round(server.p95Ms ?? Number.NaN)} ms from arrival to answer`,
       },
       accepted > 0 && during.acceptedP95Ms <= targetMs,
     ),

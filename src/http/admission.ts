@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError } from "#contracts";
 import { type Caller, takeSignInTry } from "#domain";
+import { arrivalOf } from "./arrival.ts";
 import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
+import { createFlights, flightKind } from "./flights.ts";
 import { createKeptAnswers, keptAnswerKey } from "./kept-answers.ts";
 import { type Authenticator, type Credential, credentialOf, isCrossSite } from "./plugins/authenticate.ts";
-import type { FlightKind, LoadShedder } from "./plugins/load-shedding.ts";
+import type { LoadShedder } from "./plugins/load-shedding.ts";
 import { createRateLimiter } from "./plugins/rate-limit.ts";
 import { overloadError } from "./refuse-early.ts";
 import type { AnyRoute, Policy } from "./route.ts";
@@ -24,9 +26,6 @@ export const admissionDefaults: AdmissionLimits = {
 /** What admission learns about a request, for the handler. */
 export interface Admitted {
   caller: Caller | null;
-  startedAt: number;
-  /** What it is counted as while in flight; null once it is over. */
-  counted: FlightKind | null;
 }
 
 export interface Admission {
@@ -40,10 +39,12 @@ export interface Admission {
    * Answers a GET of this route if it is a plain hit: a caller known for the moment, whom policy and rate let in, and an
    * answer that is kept and fresh. Else false, and nothing was done.
    */
-  answerKept(request: IncomingMessage, response: ServerResponse, route: AnyRoute): boolean;
+  answerKept(request: IncomingMessage, response: ServerResponse, route: AnyRoute, arrivedAt: number): boolean;
 }
 
 const unsafe = new Set(["POST", "PUT", "PATCH", "DELETE"]);
+/** Probes and scrapes come often and from one address, most of all when something is wrong. */
+const unlimited = new Set(["/health/live", "/health/ready", "/metrics"]);
 
 /** Everything that is decided before a request's body is read: load, rate, who it is, what they may, what is kept. */
 export function createAdmission(
@@ -59,6 +60,7 @@ export function createAdmission(
   const addresses = createRateLimiter(limits.perAddress);
   const guesses = createRateLimiter(limits.signIn);
   const kept = createKeptAnswers(deps);
+  const flights = createFlights(deps, shedder);
 
   function limited(waitSeconds: number, what: string): void {
     if (waitSeconds === 0) return;
@@ -68,67 +70,55 @@ export function createAdmission(
   }
 
   function enter(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, caller: Caller | null): void {
-    if (caller === null && route.policy !== "public") {
+    if (caller === null && !unlimited.has(route.path)) {
       limited(addresses.take(request.ip), "Too many requests without a valid credential.");
     }
     allow(route.policy, caller);
     if (caller !== null) limited(callers.take(caller.userId), "Too many requests.");
     if (caller !== null && route.cache && request.method === "GET") {
       onKeepable(request.url, route);
-      if (kept.send(request.raw, reply.raw, route, caller)) {
+      if (kept.send(request.raw, reply.raw, route, caller, arrivalOf(request.raw))) {
         reply.hijack();
         return;
       }
     }
-    const kind: FlightKind = route.stream === undefined ? "short" : "long";
-    if (shedder.overloaded(kind) && route.tag !== "operations") {
+    if (shedder.overloaded(flightKind(route)) && route.tag !== "operations") {
       throw overloadError();
     }
-    // An event stream stays open for hours and costs next to nothing: counted, a few hundred watchers would shut the API.
-    const counted = route.stream === "text/event-stream" ? null : kind;
-    const state: Admitted = { caller, startedAt: performance.now(), counted };
-    admitted.set(request, state);
-    if (counted !== null) {
-      shedder.begin(counted);
-      deps.metrics.httpInFlight(1);
-    }
-    reply.raw.once("close", () => finish(request, reply, route, state));
-  }
-
-  function finish(request: FastifyRequest, reply: FastifyReply, route: AnyRoute, state: Admitted): void {
-    leave(state);
-    if (route.stream === "text/event-stream") return;
-    const durationMs = performance.now() - state.startedAt;
-    deps.metrics.observeHttp({ method: request.method, route: route.path, status: reply.raw.statusCode, durationMs });
-  }
-
-  function leave(state: Admitted): void {
-    if (state.counted === null) return;
-    shedder.end(state.counted);
-    state.counted = null;
-    deps.metrics.httpInFlight(-1);
+    admitted.set(request, { caller });
+    flights.begin(request, reply, route);
   }
 
   return {
     admit(request, reply, route) {
-      if (unsafe.has(request.method) && request.headers.authorization === undefined && isCrossSite(request)) {
-        throw new AppError(
-          "forbidden",
-          "A page of another site sent this request. Open Muster itself and do it there.",
-        );
+      arrivalOf(request.raw);
+      try {
+        return decide(request, reply, route)?.catch((error: unknown) => {
+          flights.refuse(request, reply, route);
+          throw error;
+        });
+      } catch (error) {
+        flights.refuse(request, reply, route);
+        throw error;
       }
-      if (!route.guessable) return admitCaller(request, reply, route);
-      return countGuess(request.ip).then(() => admitCaller(request, reply, route));
     },
     of: (request) => admitted.get(request),
     cacheKey: (caller, request) => keptAnswerKey(caller, request.url),
-    answerKept(request, response, route) {
+    answerKept(request, response, route, arrivedAt) {
       const caller = authenticator.recallHeaders(request.headers);
       // What is refused is refused on the ordinary way, with its reason.
       if (caller === undefined || !permits(route.policy, caller) || callers.take(caller.userId) !== 0) return false;
-      return kept.send(request, response, route, caller);
+      return kept.send(request, response, route, caller, arrivedAt);
     },
   };
+
+  function decide(request: FastifyRequest, reply: FastifyReply, route: AnyRoute): undefined | Promise<void> {
+    if (unsafe.has(request.method) && request.headers.authorization === undefined && isCrossSite(request)) {
+      throw new AppError("forbidden", "A page of another site sent this request. Open Muster itself and do it there.");
+    }
+    if (!route.guessable) return admitCaller(request, reply, route);
+    return countGuess(request.ip).then(() => admitCaller(request, reply, route));
+  }
 
   /** Here first, so that a flood of tries costs the database nothing; then by what all processes have seen. */
   async function countGuess(address: string): Promise<void> {

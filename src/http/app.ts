@@ -41,7 +41,7 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   const authenticator = createAuthenticator(deps.db);
   const shedder = createLoadShedder(limits, () => deps.db.poolState().waiting);
   const admission = createAdmission(deps, authenticator, shedder, limits, (url, route) => lane.remember(url, route));
-  const lane = createExpressLane(admission, createEarlyRefusal(shedder.overloaded, deps.logger));
+  const lane = createExpressLane(admission, createEarlyRefusal(shedder.overloaded, deps));
   const ui = deps.webRoot === null ? null : await openStaticUi(deps.webRoot);
   const changes = createUserChanges(deps);
   const routes = createRouteTable(authenticator, changes);
@@ -116,10 +116,10 @@ function noteChanges(tags: readonly string[], authenticator: Authenticator, read
   }
 }
 
-/** Reads an address of the API with the cookie of a request; null unless it answers 200. */
+/** Reads an address of the API with the cookie of a request, as from its address; null unless it answers 200. */
 async function readAs(app: FastifyInstance, request: FastifyRequest, url: string): Promise<string | null> {
   const { cookie, host } = request.headers;
-  const answer = await app.inject({ method: "GET", url, headers: { cookie, host } });
+  const answer = await app.inject({ method: "GET", url, headers: { cookie, host }, remoteAddress: request.ip });
   return answer.statusCode === 200 ? answer.body : null;
 }
 

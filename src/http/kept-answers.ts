@@ -7,8 +7,11 @@ import { isFormMissing, writeStored } from "./send-answer.ts";
 
 /** The answers of reads that are kept, for callers who were let in. */
 export interface KeptAnswers {
-  /** Sends the kept answer of this address; false when there is none that may be shown. */
-  send(request: IncomingMessage, response: ServerResponse, route: AnyRoute, caller: Caller): boolean;
+  /**
+   * Sends the kept answer of this address; false when there is none that may be shown. `arrivedAt` is when the request came,
+   * by `performance.now()`.
+   */
+  send(request: IncomingMessage, response: ServerResponse, route: AnyRoute, caller: Caller, arrivedAt: number): boolean;
 }
 
 /** The key of a caller's answer: nobody is shown what was made for someone else. */
@@ -20,16 +23,15 @@ export function createKeptAnswers(deps: Pick<HttpDependencies, "cache" | "metric
   const { cache, metrics, logger } = deps;
   const onError = (error: unknown): void => logger.warn({ err: error }, "an answer could not be compressed");
   return {
-    send(request, response, route, caller) {
+    send(request, response, route, caller, arrivedAt) {
       if (!cache.usable()) return false;
-      const startedAt = performance.now();
       const answer = cache.answers.fresh(keptAnswerKey(caller, request.url as string));
       // The form that this client takes is made on the ordinary way, once.
       if (!answer || isFormMissing(request, answer)) return false;
       const status = writeStored(request, response, answer);
       if (!answer.br && request.headers["accept-encoding"]?.includes("br")) prepareBrotli(answer, onError);
       metrics.observeCache("responses", "hit");
-      metrics.observeHttp({ method: "GET", route: route.path, status, durationMs: performance.now() - startedAt });
+      metrics.observeHttp({ method: "GET", route: route.path, status, durationMs: performance.now() - arrivedAt });
       return true;
     },
   };

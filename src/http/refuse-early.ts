@@ -6,6 +6,7 @@ import { toOpenAiError } from "./error-handler.ts";
 import type { LoadShedder } from "./plugins/load-shedding.ts";
 import { apiHeaders } from "./plugins/security-headers.ts";
 import { problemOf } from "./problem.ts";
+import type { AnyRoute } from "./route.ts";
 
 /** The refusal of a process that has more to do than it can. */
 export function overloadError(): AppError {
@@ -15,17 +16,26 @@ export function overloadError(): AppError {
 }
 
 const logEveryMs = 1_000;
+/** Finding the route is what an overloaded process saves; so read labels whose values are too many, too. */
+const unknownRoute = "other";
 /** What an overloaded process must still take: they tell how it is. */
 const always = /^\/api\/v1\/(performance|vitals)\b/;
 
+/** Refuses a request if there is no room for it: true when it did. `route` is known where the address was routed before. */
+export type EarlyRefusal = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  route: Pick<AnyRoute, "path"> | undefined,
+) => boolean;
+
 /**
  * Refuses requests of the API before the framework sees them, while the process is overloaded: an exception with its stack and a
- * log line for each would keep it so. One log line a second says how many there were.
+ * log line for each would keep it so. One log line a second says how many there were; each is counted with its status.
  */
 export function createEarlyRefusal(
   overloaded: LoadShedder["overloaded"],
-  logger: HttpDependencies["logger"],
-): (request: IncomingMessage, response: ServerResponse) => boolean {
+  { logger, metrics }: Pick<HttpDependencies, "logger" | "metrics">,
+): EarlyRefusal {
   const error = overloadError();
   const openAiBody = JSON.stringify({ error: toOpenAiError(error) });
   let refused = 0;
@@ -40,7 +50,7 @@ export function createEarlyRefusal(
     refused = 0;
   }
 
-  return (request, response) => {
+  return (request, response, route) => {
     const url = request.url as string;
     const openAi = url.startsWith("/v1/");
     if (!openAi && (!url.startsWith("/api/v1/") || always.test(url))) return false;
@@ -55,6 +65,8 @@ export function createEarlyRefusal(
       "content-length": Buffer.byteLength(body),
     });
     response.end(body);
+    const method = request.method as string;
+    metrics.observeHttp({ method, route: route?.path ?? unknownRoute, status: error.status, durationMs: null });
     return true;
   };
 }

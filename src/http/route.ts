@@ -60,6 +60,8 @@ export interface RouteDefinition<
   answer: Answer | null;
   /** Media type of what a `stream` route sends. */
   stream?: string;
+  /** Answers only when a provider did: in flight it counts like a stream, and its time is not the API's. */
+  waitsForProvider?: true;
   cache?: RouteCache<Static<Params>>;
   /** The caller's areas that a write changes. */
   changes?: readonly ChangeArea[];

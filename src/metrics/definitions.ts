@@ -23,16 +23,21 @@ const vitalBuckets = [0.01, 0.05, 0.1, 0.15, 0.2, 0.25, 0.5, 0.8, 1, 1.5, 1.8, 2
 
 /** Every metric of Muster's own, by its Prometheus name. Names and labels are the contract's (design: contract.md). */
 export const metricDefinitions = {
+  http_requests_total: {
+    type: "counter",
+    help: "Answered requests by route pattern, refused ones too (route other where it was not looked up); health and metrics are not counted",
+    labels: ["method", "route", "status"],
+  },
   http_request_duration_seconds: {
     type: "histogram",
-    help: "Time from a request's arrival to its answer, by route pattern; health, metrics and streams are not counted",
+    help: "Time from a request's arrival to its answer, by route pattern, of those that were let in; streams, files, calls that wait for a provider, health and metrics are not timed",
     labels: ["method", "route", "status"],
     buckets: requestBuckets,
   },
   http_requests_in_flight: { type: "gauge", help: "Requests being answered now", labels: [] },
   db_query_duration_seconds: {
     type: "histogram",
-    help: "Time of a statement at the database, without the wait for a connection, by statement name",
+    help: "Time of a statement at the database (begin, commit and rollback too), without the wait for a connection, by statement name",
     labels: ["query"],
     buckets: queryBuckets,
   },

@@ -21,6 +21,8 @@ const maxCaches = 50;
 export interface LiveState {
   uptimeSeconds: number;
   histograms: Record<LiveHistogram, WindowSlot[]>;
+  /** Requests that are in no histogram: refused ones, calls that wait for a model, files, streams. */
+  httpUntimed: WindowSlot[];
   httpErrors: WindowSlot[];
   caches: { cache: string; hits: WindowSlot[]; misses: WindowSlot[] }[];
   slowQueries: SlowQuery[];
@@ -34,6 +36,7 @@ export class LiveFigures {
   readonly #now: () => number;
   readonly #started: number;
   readonly #histograms: Record<LiveHistogram, WindowHistogram>;
+  readonly #httpUntimed: WindowCounter;
   readonly #httpErrors: WindowCounter;
   readonly #caches = new Map<string, { hits: WindowCounter; misses: WindowCounter }>();
 
@@ -44,11 +47,16 @@ export class LiveFigures {
       LiveHistogram,
       WindowHistogram
     >;
+    this.#httpUntimed = new WindowCounter(now);
     this.#httpErrors = new WindowCounter(now);
   }
 
   record(name: LiveHistogram, valueMs: number): void {
     this.#histograms[name].record(valueMs);
+  }
+
+  httpUntimed(): void {
+    this.#httpUntimed.add();
   }
 
   httpError(): void {
@@ -71,6 +79,7 @@ export class LiveFigures {
       histograms: Object.fromEntries(
         histogramNames.map((name) => [name, this.#histograms[name].slots()]),
       ) as LiveState["histograms"],
+      httpUntimed: this.#httpUntimed.slots(),
       httpErrors: this.#httpErrors.slots(),
       caches: [...this.#caches].map(([cache, { hits, misses }]) => ({
         cache,

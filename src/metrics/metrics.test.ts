@@ -4,6 +4,7 @@ import { createCallContext, createMetrics, mergeSnapshots, metricDefinitions } f
 
 /** The contract's list, written out once more so that a change of a name or label is a decision. */
 const contract: Record<string, string[]> = {
+  http_requests_total: ["method", "route", "status"],
   http_request_duration_seconds: ["method", "route", "status"],
   http_requests_in_flight: [],
   db_query_duration_seconds: ["query"],
@@ -72,6 +73,26 @@ describe("the registry", () => {
     );
     assert.match(text, /_bucket\{le="0.025",method="GET",route="\/api\/v1\/squads\/:squadId",status="200"\} 1/);
     assert.doesNotMatch(text, /route="\/(health|metrics)/);
+  });
+
+  test("a request whose time is not the API's is counted with its status, and timed nowhere", async () => {
+    const metrics = createMetrics({ role: "api" });
+    metrics.observeHttp({ method: "GET", route: "/r", status: 200, durationMs: 12 });
+    metrics.observeHttp({ method: "POST", route: "/v1/chat/completions", status: 200, durationMs: null });
+    metrics.observeHttp({ method: "GET", route: "other", status: 503, durationMs: null });
+    metrics.observeHttp({ method: "GET", route: "/health/live", status: 503, durationMs: null });
+    const text = await metrics.text();
+    const lines = (name: string) => text.split("\n").filter((line) => line.startsWith(`${name}{`));
+    assert.deepEqual(lines("http_requests_total"), [
+      'http_requests_total{method="GET",route="/r",status="200"} 1',
+      'http_requests_total{method="POST",route="/v1/chat/completions",status="200"} 1',
+      'http_requests_total{method="GET",route="other",status="503"} 1',
+    ]);
+    assert.equal(lines("http_request_duration_seconds_count").length, 1);
+    const { targets } = metrics.performance();
+    const live = Object.fromEntries(targets.map((row) => [row.key, row]));
+    assert.deepEqual([live.http_p95?.samples, live.error_rate?.samples], [1, 3]);
+    assert.ok(Math.abs((live.error_rate?.live ?? 0) - 100 / 3) < 1e-9);
   });
 
   test("tokens are split into kinds that do not overlap, cost is in dollars, an unknown price adds nothing", async () => {

@@ -56,8 +56,11 @@ export interface Metrics {
   text(): Promise<string>;
   /** Requests being answered: +1 at the start, -1 at the end. */
   httpInFlight(change: 1 | -1): void;
-  /** An answered request; `route` is the pattern. Health checks and `/metrics` are left out, streams are the caller's to leave out. */
-  observeHttp(request: { method: string; route: string; status: number; durationMs: number }): void;
+  /**
+   * An answered request; `route` is the pattern. Health checks and `/metrics` are left out. `durationMs` is null where the
+   * time is not the API's: then the request is only counted.
+   */
+  observeHttp(request: { method: string; route: string; status: number; durationMs: number | null }): void;
   /** A finished statement, by its name. */
   observeQuery(query: string, durationMs: number): void;
   observePoolWait(waitMs: number): void;
@@ -140,6 +143,7 @@ function httpMetrics(registry: Registry, live: LiveFigures) {
   let inFlight = 0;
   const inFlightGauge = gauge(registry, "http_requests_in_flight") as Gauge & { collect?: () => void };
   inFlightGauge.collect = () => inFlightGauge.set(inFlight);
+  const requests = counter(registry, "http_requests_total", maxSeries.routes);
   const duration = histogram(registry, "http_request_duration_seconds", maxSeries.routes);
   const clients = gauge(registry, "sse_clients");
   const cache = counter(registry, "cache_requests_total", maxSeries.caches);
@@ -151,8 +155,13 @@ function httpMetrics(registry: Registry, live: LiveFigures) {
     observeHttp: ({ method, route, status, durationMs }: Parameters<Metrics["observeHttp"]>[0]) => {
       if (isOperations(route)) return;
       const verb = knownMethods.has(method) ? method : "OTHER";
-      duration(verb, route, status === 200 ? "200" : String(status)).observe(durationMs / 1000);
-      live.record("httpDuration", durationMs);
+      const code = status === 200 ? "200" : String(status);
+      requests(verb, route, code).inc();
+      if (durationMs === null) live.httpUntimed();
+      else {
+        duration(verb, route, code).observe(durationMs / 1000);
+        live.record("httpDuration", durationMs);
+      }
       if (status >= 500) live.httpError();
     },
     sseClients: (change: 1 | -1) => clients.inc(change),

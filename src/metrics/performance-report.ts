@@ -44,7 +44,11 @@ function figureOf(target: LiveTarget, states: readonly LiveState[], age: number 
       states.flatMap((state) => state.httpErrors),
       age,
     );
-    return ratio(errors.count, histogram("httpDuration").count);
+    const untimed = sumAt(
+      states.flatMap((state) => state.httpUntimed),
+      age,
+    );
+    return ratio(errors.count, histogram("httpDuration").count + untimed.count);
   }
   if (source.kind === "cache") {
     const caches = states.flatMap((state) => state.caches).filter(({ cache }) => isApiCache(cache));

@@ -83,6 +83,8 @@ test("the server's own figures are the difference of two scrapes", () => {
       `db_query_duration_seconds_bucket{le="0.025",query="q"} ${count - 2 * slow}`,
       `db_query_duration_seconds_bucket{le="0.05",query="q"} ${count - slow}`,
       `db_query_duration_seconds_bucket{le="0.1",query="q"} ${count}`,
+      `http_requests_total{route="/a",status="200"} ${count}`,
+      `http_requests_total{route="/a",status="503"} ${slow}`,
       `db_query_duration_seconds_count{query="q"} ${count}`,
       `db_query_duration_seconds_bucket{le="0.05",query="quick"} ${count}`,
       `db_query_duration_seconds_count{query="quick"} ${count}`,
@@ -94,7 +96,7 @@ test("the server's own figures are the difference of two scrapes", () => {
     ].join("\n");
   const figures = serverFigures([scrape(1_000, 0)], [scrape(1_100, 10)]);
   assert.equal(figures.requests, 100);
-  assert.equal(figures.errors, 0);
+  assert.equal(figures.errors, 10);
   assert.ok(Math.abs((figures.queryAverageMs ?? 0) - 2) < 1e-9);
   assert.deepEqual(figures.slowQueries, [{ query: "q", count: 10 }]);
   const row = slowQueriesRow("Load profile, short", figures);

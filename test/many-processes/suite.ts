@@ -256,7 +256,7 @@ export function behavesAsOne(withRedis: boolean): void {
       for (let number = 30; number < 50; number++) await round(number);
       for (const { url } of all.apis) {
         const metrics = await fetch(`${url}/metrics`).then((response) => response.text());
-        assert.doesNotMatch(metrics, /http_request_duration_seconds_count\{[^}]*status="5/);
+        assert.doesNotMatch(metrics, /http_requests_total\{[^}]*status="5/);
       }
     });
   }

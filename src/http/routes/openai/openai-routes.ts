@@ -74,6 +74,7 @@ function embeddingsRoute(): AnyRoute {
     policy: "user",
     idempotency: "none",
     body: EmbeddingsBody,
+    waitsForProvider: true,
     bodyLimitBytes: sizeLimits.taskBodyBytes,
     answer: EmbeddingsAnswer,
     handle: async ({ caller, body, deps, request, reply }) => {

@@ -69,6 +69,7 @@ function readRoutes(): AnyRoute[] {
       policy: "user",
       idempotency: "none",
       params: ProviderAccountParams,
+      waitsForProvider: true,
       answer: ProviderAccountTest,
       handle: async ({ db, caller, params, deps }) => {
         const account = await openProviderAccount(db, caller, params.providerAccountId, deps.secretBox);
