@@ -23,6 +23,7 @@ export {
   cursorPage,
   decodeCursor,
   encodeCursor,
+  idBeside,
   type OffsetPage,
   offsetOf,
   offsetPage,

@@ -2,10 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { AppError } from "#contracts";
-import { cursorPage, decodeCursor, encodeCursor, offsetOf, offsetPage } from "./page.ts";
+import { cursorPage, decodeCursor, encodeCursor, idBeside, offsetOf, offsetPage } from "./page.ts";
 
 test("a cursor gives back its id, whatever the id", () => {
   fc.assert(fc.property(fc.uuid(), (id) => decodeCursor(encodeCursor(id)) === id));
+});
+
+test("beside an id is nothing between: the order of texts is that of numbers", () => {
+  const id = "01938e2f-0000-7000-8000-0000000000ff";
+  assert.equal(idBeside(id, 1), "01938e2f-0000-7000-8000-000000000100");
+  assert.equal(idBeside("01938e2f-0000-7000-8000-000000000000", -1), "01938e2f-0000-7000-7fff-ffffffffffff");
+  fc.assert(
+    fc.property(
+      fc.uuid(),
+      (any) => idBeside(any, -1) < any && any < idBeside(any, 1) && idBeside(idBeside(any, 1), -1) === any,
+    ),
+  );
 });
 
 test("what is not a cursor of ours is refused", () => {

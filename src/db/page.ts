@@ -55,6 +55,15 @@ export function decodeCursor(cursor: string): string {
   return id;
 }
 
+/** The nearest possible id after (1) or before (-1) one: a page that begins beyond it begins with the id itself. */
+export function idBeside(id: string, step: 1 | -1): string {
+  const next = BigInt.asUintN(128, BigInt(`0x${id.replaceAll("-", "")}`) + BigInt(step));
+  return next
+    .toString(16)
+    .padStart(32, "0")
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 /** Builds a page from up to `limit + 1` rows: the one too many only tells that there is more. */
 export function cursorPage<Row, Item>(
   rows: readonly Row[],

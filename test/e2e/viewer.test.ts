@@ -5,6 +5,7 @@ import { type LiveMessages, openLiveMessages } from "../../bench/web/live-messag
 import { startWaitingExecution } from "../../bench/web/seed-pages.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { insertBilledCalls } from "../support/executions.ts";
 import { type PacedProvider, startPacedProvider } from "./support/paced-provider.ts";
 import { claim, desk, openContext, watchedPage } from "./support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
@@ -43,6 +44,18 @@ before(async () => {
     },
   );
   live = await openLiveMessages(database.url, executionId, history);
+  // One word and one step, near the beginning and near the end. Before anything is read: no answer is kept that does not know it.
+  const { rowCount } = await database.db.pool.query(
+    `UPDATE agent_messages SET content = content || ' Lighthouse.', step_id = (SELECT id FROM execution_steps WHERE execution_id = $1 LIMIT 1)
+     WHERE task_execution_id = $1 AND (content LIKE 'Message 10:%' OR content LIKE 'Message 9990:%')`,
+    [executionId],
+  );
+  assert.equal(rowCount, 2);
+  const { rows } = await database.db.pool.query("SELECT id FROM execution_steps WHERE execution_id = $1 LIMIT 1", [
+    executionId,
+  ]);
+  // More than the API gives of them at once.
+  await insertBilledCalls(database.db, { executionId, stepId: String(rows[0]?.id) }, 450, 1_000_000);
 });
 after(async () => {
   await live?.close();
@@ -162,6 +175,112 @@ test("searches beyond what is loaded; a link to an old message opens at it", asy
   assert.deepEqual([...troubles, ...other.troubles], []);
   await other.page.close();
 });
+
+/** Notes the requests for older messages, and has them fail while `failing.now` is true. */
+async function watchOlder(page: Page): Promise<{ count: number; failing: boolean }> {
+  const older = { count: 0, failing: false };
+  await page.route(/\/messages\?.*cursor=/, async (route) => {
+    older.count += 1;
+    await (older.failing ? route.abort() : route.continue());
+  });
+  return older;
+}
+
+test("a search or a step with a few matches goes through all messages, also where what is found does not fill the view", async () => {
+  const { page, troubles } = await open();
+  await page.keyboard.press("/");
+  await page.keyboard.type("lighthouse");
+  await page.getByText("2 matches", { exact: true }).waitFor();
+  for (const number of [10, 9990]) await page.locator("article", { hasText: `Message ${number}:` }).waitFor();
+  await page.close();
+
+  const other = await open();
+  await other.page.locator("ol button[aria-pressed]").first().click();
+  for (const number of [10, 9990]) await other.page.locator("article", { hasText: `Message ${number}:` }).waitFor();
+  assert.deepEqual([...troubles, ...other.troubles], []);
+  await other.page.close();
+});
+
+test("the plan shows what all calls of a step cost", async () => {
+  const { page, troubles } = await open();
+  await page.getByRole("listitem").getByText("$0.45", { exact: true }).waitFor();
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("older messages that cannot be loaded are asked for once, and again when one presses the button", async () => {
+  const { page, troubles } = await open();
+  const older = await watchOlder(page);
+  older.failing = true;
+  const retry = page.getByRole("button", { name: /try again/i });
+  await page.keyboard.press("/");
+  for (const search of ["lighthouse", "Message 9700:"]) {
+    // The first has one match here already, the second none.
+    await page.keyboard.type(search);
+    await retry.waitFor();
+    await page.evaluate(frames(30));
+    assert.equal(older.count, 1, `${search}: asked again without being told to`);
+    if (search === "lighthouse") {
+      await retry.click();
+      await retry.waitFor();
+      await page.evaluate(frames(30));
+      assert.equal(older.count, 2, "one press, one request");
+      older.count = 1;
+      await page.getByLabel("Search the messages").fill("");
+      await page.getByLabel("Search the messages").focus();
+    }
+  }
+
+  older.failing = false;
+  await retry.click();
+  await page.locator("article", { hasText: "Message 9700:" }).waitFor();
+  assert.deepEqual(
+    troubles.filter((trouble) => !/ERR_FAILED/.test(trouble)),
+    [],
+  );
+  await page.close();
+});
+
+test("the line above the first message is a button that loads older ones", async () => {
+  const { page, troubles } = await open();
+  const older = await watchOlder(page);
+  // Without a scroll event: by the keyboard's click alone.
+  await page
+    .getByRole("button", { name: "Older messages above" })
+    .evaluate((button) => (button as unknown as { click(): void }).click());
+  await waitUntil(
+    10_000,
+    () => "No older messages are asked for",
+    async () => older.count === 1,
+  );
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("a link to a message that is not there says so, and nothing is loaded to find that out", async () => {
+  const { rows } = await database.db.pool.query("SELECT id FROM agent_messages WHERE content LIKE 'Message 5000:%'");
+  const near = String(rows[0]?.id).replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+  for (const id of [near, "00000000-0000-7000-8000-000000000000", "nonsense"]) {
+    const { page, troubles } = await watchedPage(context, muster);
+    const older = await watchOlder(page);
+    await page.goto(`${address}#message-${id}`);
+    await page.getByText("The message of this link is not here").waitFor();
+    await page.locator("article").nth(2).waitFor();
+    await page.evaluate(frames(30));
+    assert.equal(older.count, 0, id);
+    assert.deepEqual(troubles, []);
+    await page.close();
+  }
+});
+
+/** A script that ends after so many drawn frames: what an effect would have begun by itself is on its way by then. */
+function frames(count: number): string {
+  return `new Promise((resolve) => {
+    let left = ${count};
+    const next = () => (left-- > 0 ? requestAnimationFrame(next) : resolve());
+    next();
+  })`;
+}
 
 test("a dropped stream resumes without a flicker and without a gap; two tabs agree", async () => {
   const [one, other] = [await open(), await open()];

@@ -154,6 +154,11 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
     run: (db) => listMessages(db, { userId }, id("execution", 0), { order: "asc" }),
   },
   {
+    what: "one message by its id",
+    index: /^idx_agent_messages_execution_id$/,
+    run: (db) => listMessages(db, { userId }, id("execution", 0), { from: id("execution", 1), limit: 1 }),
+  },
+  {
     what: "events after a number",
     index: /^execution_event_batches_pkey$/,
     run: (db) => readEvents(db, id("execution", 0), 5, 100),

@@ -98,3 +98,23 @@ export async function insertBudget(
   );
   return id;
 }
+
+/** Ended calls of one step, each with its bill; `costNanoUsd` null: the model's price is unknown. */
+export async function insertBilledCalls(
+  db: Pick<Database, "query">,
+  step: { executionId: string; stepId: string },
+  count: number,
+  costNanoUsd: number | null,
+): Promise<void> {
+  await db.query(
+    "t_billed_calls",
+    `WITH call AS (
+       INSERT INTO llm_calls (id, execution_id, step_id, key, epoch, state, message_id, provider, model, ended_at)
+       SELECT gen_random_uuid(), $1, $2, 'billed-' || gen_random_uuid(), 1, 'done', gen_random_uuid(), 'openai', 'gpt-4o-mini', now()
+       FROM generate_series(1, $3) RETURNING id)
+     INSERT INTO llm_usage (id, user_id, execution_id, llm_call_id, provider, model, lane, outcome, cache_result, input_tokens, output_tokens, cost_nano_usd)
+     SELECT gen_random_uuid(), t.user_id, t.id, call.id, 'openai', 'gpt-4o-mini', 'background', 'done', 'miss', 1, 1, $4
+     FROM call JOIN task_executions t ON t.id = $1`,
+    [step.executionId, step.stepId, count, costNanoUsd],
+  );
+}

@@ -13,7 +13,6 @@ import type {
   FileVersionList,
   InstallationSettingsAnswer,
   InvitationList,
-  LlmCallPage,
   Me,
   ModelList,
   NotificationPage,
@@ -92,8 +91,6 @@ export const queries = {
   executions: (filter: { limit: number; status?: string; squadId?: string; taskId?: string; cursor?: string }) =>
     apiQuery<ExecutionPage>(`${v1}/executions${queryString(filter)}`),
   execution: (executionId: string) => apiQuery<ExecutionAnswer>(`${v1}/executions/${executionId}`),
-  llmCalls: (executionId: string, stepId?: string) =>
-    apiQuery<LlmCallPage>(`${v1}/executions/${executionId}/llm-calls${queryString({ stepId, limit: 200 })}`),
   files: (executionId: string) => apiQuery<ExecutionFileList>(`${v1}/executions/${executionId}/files`),
   toolCalls: (executionId: string, stepId: string) =>
     apiQuery<ToolCallPage>(`${v1}/executions/${executionId}/tool-calls${queryString({ stepId, limit: 200 })}`),

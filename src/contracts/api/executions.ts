@@ -88,6 +88,9 @@ export const ExecutionStep = object({
   error: NullableText,
   startedAt: nullable(Timestamp),
   endedAt: nullable(Timestamp),
+  llmCalls: Type.Integer({ description: "Calls that have ended" }),
+  costNanoUsd: Money,
+  costIncomplete: Type.Boolean({ description: "A call of unknown price is part of it: the cost is a lower bound" }),
 });
 export type ExecutionStep = Static<typeof ExecutionStep>;
 
@@ -113,6 +116,11 @@ export type AgentMessagePage = Static<typeof AgentMessagePage>;
 export const MessageListQuery = object({
   ...cursorQuery,
   order: Type.Optional(Type.Enum(["desc", "asc"], { default: "desc" })),
+  from: Type.Optional({
+    ...Id,
+    description:
+      "In place of a cursor: the page begins with this message where there is one, else with the next in the order",
+  }),
 });
 export type MessageListQuery = Static<typeof MessageListQuery>;
 

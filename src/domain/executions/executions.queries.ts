@@ -1,15 +1,17 @@
-import type {
-  AgentMessage,
-  AgentMessagePage,
-  EndReason,
-  ExecutionListItem,
-  ExecutionListQuery,
-  ExecutionPage,
-  ExecutionStatus,
-  LlmCallPage,
-  LlmCallView,
+import {
+  type AgentMessage,
+  type AgentMessagePage,
+  AppError,
+  type EndReason,
+  type ExecutionListItem,
+  type ExecutionListQuery,
+  type ExecutionPage,
+  type ExecutionStatus,
+  type LlmCallPage,
+  type LlmCallView,
+  type MessageListQuery,
 } from "#contracts";
-import { cursorPage, decodeCursor, type Queryable } from "#db";
+import { cursorPage, decodeCursor, idBeside, type Queryable } from "#db";
 import type { Scope } from "../store.ts";
 
 interface ListRow {
@@ -34,6 +36,7 @@ interface ListRow {
 }
 
 const maxUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+const minUuid = "00000000-0000-0000-0000-000000000000";
 
 // One text per set of filters, so that each has its own plan and its own index.
 function listSql(filters: { squadId: boolean; taskId: boolean; status: boolean }): { name: string; text: string } {
@@ -162,26 +165,36 @@ function messagesSql(order: "asc" | "desc"): string {
     ORDER BY m.task_execution_id ${direction}, m.id ${direction} LIMIT $3`;
 }
 
-/** Messages of an execution by key; null when the execution is not the caller's. */
+/**
+ * Messages of an execution by key; null when the execution is not the caller's.
+ * @throws {AppError} `validation_failed` when both `cursor` and `from` say where to begin.
+ */
 export async function listMessages(
   db: Queryable,
   scope: Scope,
   executionId: string,
-  query: { cursor?: string; limit?: number; order?: "asc" | "desc" },
+  query: MessageListQuery,
 ): Promise<AgentMessagePage | null> {
   const limit = query.limit ?? 100;
   const order = query.order ?? "desc";
-  const start = order === "desc" ? maxUuid : "00000000-0000-0000-0000-000000000000";
-  const from = query.cursor === undefined ? start : decodeCursor(query.cursor);
   const { rows } = await db.query<MessageRow>(`messages_page_${order}`, messagesSql(order), [
     executionId,
-    from,
+    beginningOf(query, order),
     limit + 1,
     scope.userId,
   ]);
   // An empty page is also what a stranger gets from the statement above: tell the two apart.
   if (rows.length === 0 && !(await ownsExecution(db, scope, executionId))) return null;
   return cursorPage(rows, limit, (row) => row.id, toMessage);
+}
+
+/** The id after which a page of messages begins. */
+function beginningOf({ cursor, from }: MessageListQuery, order: "asc" | "desc"): string {
+  if (cursor !== undefined && from !== undefined)
+    throw new AppError("validation_failed", "from: leave it out where there is a cursor");
+  if (from !== undefined) return idBeside(from.toLowerCase(), order === "desc" ? 1 : -1);
+  if (cursor !== undefined) return decodeCursor(cursor);
+  return order === "desc" ? maxUuid : minUuid;
 }
 
 function toMessage(row: MessageRow): AgentMessage {
@@ -227,7 +240,7 @@ export async function listLlmCalls(
   query: { cursor?: string; limit?: number; stepId?: string },
 ): Promise<LlmCallPage | null> {
   const limit = query.limit ?? 100;
-  const from = query.cursor === undefined ? "00000000-0000-0000-0000-000000000000" : decodeCursor(query.cursor);
+  const from = query.cursor === undefined ? minUuid : decodeCursor(query.cursor);
   const { rows } = await db.query<CallRow>("llm_calls_page", callsSql, [
     scope.userId,
     executionId,

@@ -54,8 +54,14 @@ const detailSql = `
        FROM budgets b WHERE b.level = 'execution' AND b.scope_id = t.id) AS budget,
     (SELECT jsonb_agg(jsonb_build_object('id', s.id, 'key', s.key, 'kind', s.kind, 'ordinal', s.ordinal, 'title', s.title, 'memberId', s.member_id,
         'dependsOn', to_jsonb(s.depends_on), 'doneCriterion', s.done_criterion, 'status', s.status, 'attempt', s.attempt,
-        'outputMessageId', s.output_message_id, 'data', s.data, 'error', s.error, 'startedAt', s.started_at, 'endedAt', s.ended_at) ORDER BY s.ordinal)
-       FROM execution_steps s WHERE s.execution_id = t.id) AS steps,
+        'outputMessageId', s.output_message_id, 'data', s.data, 'error', s.error, 'startedAt', s.started_at, 'endedAt', s.ended_at,
+        'llmCalls', COALESCE(p.calls, 0), 'costNanoUsd', COALESCE(p.cost, 0), 'costIncomplete', COALESCE(p.incomplete, false)) ORDER BY s.ordinal)
+       FROM execution_steps s LEFT JOIN (
+         SELECT c.step_id, count(DISTINCT c.id) FILTER (WHERE c.ended_at IS NOT NULL) AS calls, sum(u.cost_nano_usd) AS cost,
+           bool_or(u.id IS NOT NULL AND u.cost_nano_usd IS NULL) AS incomplete
+         FROM llm_calls c LEFT JOIN llm_usage u ON u.execution_id = t.id AND u.llm_call_id = c.id
+         WHERE c.execution_id = t.id GROUP BY c.step_id) p ON p.step_id = s.id
+       WHERE s.execution_id = t.id) AS steps,
     t.result_message_id, r.content AS result_text,
     CASE WHEN t.status IN ('queued', 'running') THEN (
       SELECT jsonb_agg(jsonb_build_object('messageId', c.message_id, 'stepId', c.step_id, 'memberId', s.member_id, 'model', c.model, 'at', c.started_at,

@@ -142,3 +142,24 @@ test("the execution's steps, totals and open messages follow the events; old eve
   const ended = applyToExecution(after, [event({ type: "execution-end", status: "completed", endReason: "done" })]);
   assert.deepEqual([ended.status, ended.streaming.length, ended.allowedActions], ["completed", 0, []]);
 });
+
+test("a call's bill is added to its step and to the totals; an unknown price makes both a lower bound", () => {
+  const totals = { llmCalls: 3, inputTokens: 0, outputTokens: 0, costNanoUsd: 900, costIncomplete: false };
+  const step = (id: string) => ({ id, llmCalls: 1, costNanoUsd: 300, costIncomplete: false });
+  const execution = { lastSeq: seq, steps: [step("s1"), step("s2")], totals, budget: null } as unknown as Execution;
+  const bill = (costNanoUsd: number | null, totalCostNanoUsd: number) =>
+    event({
+      type: "usage",
+      llmCallId: "c",
+      stepId: "s2",
+      model: "m",
+      inputTokens: 1,
+      outputTokens: 2,
+      costNanoUsd,
+      totalCostNanoUsd,
+    });
+  const later = applyToExecution(execution, [bill(50, 950), bill(null, 950)]);
+  assert.deepEqual(later.steps[1], { id: "s2", llmCalls: 3, costNanoUsd: 350, costIncomplete: true });
+  assert.equal(later.steps[0], execution.steps[0]);
+  assert.deepEqual([later.totals.llmCalls, later.totals.costNanoUsd, later.totals.costIncomplete], [5, 950, true]);
+});

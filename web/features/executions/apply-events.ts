@@ -63,6 +63,7 @@ function applyOne(execution: Execution, event: ExecutionEvent): Execution {
     case "usage":
       return {
         ...execution,
+        steps: execution.steps.map((step) => (step.id === event.stepId ? addBill(step, event) : step)),
         totals: addUsage(execution.totals, event),
         budget: execution.budget && { ...execution.budget, spentNanoUsd: event.totalCostNanoUsd },
       };
@@ -82,7 +83,18 @@ function applyOne(execution: Execution, event: ExecutionEvent): Execution {
   }
 }
 
-function addUsage(totals: Execution["totals"], event: Extract<ExecutionEvent, { type: "usage" }>): Execution["totals"] {
+type UsageEvent = Extract<ExecutionEvent, { type: "usage" }>;
+
+function addBill(step: ExecutionStep, { costNanoUsd }: UsageEvent): ExecutionStep {
+  return {
+    ...step,
+    llmCalls: step.llmCalls + 1,
+    costNanoUsd: step.costNanoUsd + (costNanoUsd ?? 0),
+    costIncomplete: step.costIncomplete || costNanoUsd === null,
+  };
+}
+
+function addUsage(totals: Execution["totals"], event: UsageEvent): Execution["totals"] {
   return {
     ...totals,
     llmCalls: totals.llmCalls + 1,
@@ -141,6 +153,9 @@ function newStep(
     error: null,
     startedAt: null,
     endedAt: null,
+    llmCalls: 0,
+    costNanoUsd: 0,
+    costIncomplete: false,
   };
 }
 

@@ -1,8 +1,8 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { FileText, ListTree, MessagesSquare, ReceiptText, ScrollText } from "lucide-react";
-import { useMemo, useState } from "react";
-import type { Execution, LlmCallView } from "#contracts";
+import { useState } from "react";
+import type { Execution } from "#contracts";
 import { Panel } from "../../components/ui/panel.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
@@ -14,7 +14,7 @@ import { useSearchState } from "../../lib/use-route.ts";
 import { CallsTab } from "./calls-tab.tsx";
 import { FilesTab } from "./files-tab.tsx";
 import { MessagesTab } from "./messages-tab.tsx";
-import { PlanGraph, type StepCost } from "./plan-graph.tsx";
+import { PlanGraph } from "./plan-graph.tsx";
 import { ResultTab } from "./result-tab.tsx";
 
 /** The server, which draws the first view, does not know how wide the window is. */
@@ -35,8 +35,6 @@ export default function ExecutionViewer({
   const over = isTerminal(execution.status);
   const painted = useAfterPaint();
   const files = useQuery({ ...queries.files(execution.id), enabled: over && painted });
-  const calls = useQuery({ ...queries.llmCalls(execution.id), enabled: painted, staleTime: over ? 60_000 : 5000 });
-  const costs = useMemo(() => costsByStep(calls.data?.data ?? []), [calls.data]);
   const tabs: Tab<TabName>[] = [
     { name: "messages", label: "Messages", icon: <MessagesSquare aria-hidden className="size-3.5" /> },
     { name: "result", label: "Result", icon: <ScrollText aria-hidden className="size-3.5" /> },
@@ -65,13 +63,7 @@ export default function ExecutionViewer({
   };
   const plan =
     execution.steps.length > 0 ? (
-      <PlanGraph
-        steps={execution.steps}
-        members={execution.squad.members}
-        costs={costs}
-        selected={selected}
-        onSelect={select}
-      />
+      <PlanGraph steps={execution.steps} members={execution.squad.members} selected={selected} onSelect={select} />
     ) : (
       <p className="px-4 py-8 text-center text-muted">
         {over ? "It ended before there was a plan." : "The plan appears here as soon as it is made."}
@@ -126,18 +118,4 @@ export default function ExecutionViewer({
       </Panel>
     </div>
   );
-}
-
-function costsByStep(calls: Pick<LlmCallView, "stepId" | "costNanoUsd" | "endedAt">[]): Map<string, StepCost> {
-  const costs = new Map<string, StepCost>();
-  for (const { stepId, costNanoUsd, endedAt } of calls) {
-    // What a call under way will cost is not known yet: that is no gap in the bill.
-    if (!endedAt) continue;
-    const sum = costs.get(stepId) ?? { costNanoUsd: 0, incomplete: false };
-    costs.set(stepId, {
-      costNanoUsd: sum.costNanoUsd + (costNanoUsd ?? 0),
-      incomplete: sum.incomplete || costNanoUsd === null,
-    });
-  }
-  return costs;
 }

@@ -1,5 +1,6 @@
 "use client";
 import { useVirtualizer } from "@tanstack/react-virtual";
+import clsx from "clsx";
 import { ArrowDown, LoaderCircle } from "lucide-react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Execution } from "#contracts";
@@ -12,20 +13,25 @@ interface MessageListProps {
   messages: LiveMessage[];
   execution: Execution;
   search: string;
-  olderBusy: boolean;
-  hasOlder: boolean;
+  /** Only what matches is in the list: it may be short though there is more. */
+  narrowed: boolean;
+  /** Messages older than the first one: none, there to be loaded, on their way, or asked for in vain. */
+  older: "none" | "there" | "busy" | "failed";
   onOlder: () => void;
   /** Id of the message a link points at. */
   target: string | null;
 }
 
 const endThresholdPx = 90;
+/** Older ones are asked for this near to the top. */
+const nearTopPx = 600;
 
 /**
  * The messages as a virtual list that starts at the newest, follows while one reads there, lets go when one scrolls up,
- * and asks for older ones near the top.
+ * and asks for older ones near the top; where it is narrowed to what matches it asks until that is more than the view, for
+ * what does not fill the view can not be scrolled.
  */
-export function MessageList({ messages, execution, search, olderBusy, hasOlder, onOlder, target }: MessageListProps) {
+export function MessageList({ messages, execution, search, narrowed, older, onOlder, target }: MessageListProps) {
   const scroller = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const virtualizer = useVirtualizer({
@@ -37,7 +43,7 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
     followOnAppend: true,
     scrollEndThreshold: endThresholdPx,
     overscan: 6,
-    paddingStart: 8,
+    paddingStart: older === "none" ? 8 : 32,
     paddingEnd: 24,
     // Before it is measured: a window at the end, so that the rows are drawn in slices with the page and not all at once.
     initialRect: { width: 0, height: window.innerHeight },
@@ -50,8 +56,11 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
     const element = scroller.current;
     if (!element) return;
     setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < endThresholdPx);
-    if (element.scrollTop < 600 && settled.current && hasOlder) onOlder();
-  }, [hasOlder, onOlder, settled]);
+    if (element.scrollTop < nearTopPx && settled.current && older === "there") onOlder();
+  }, [older, onOlder, settled]);
+  useEffect(() => {
+    if (narrowed && older === "there" && (scroller.current?.scrollTop ?? nearTopPx) < nearTopPx) onOlder();
+  }, [narrowed, older, onOlder]);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -82,15 +91,7 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
         aria-live="off"
         className="absolute inset-0 overflow-y-auto overscroll-contain -outline-offset-2 [contain:strict] [overflow-anchor:none]"
       >
-        {(olderBusy || hasOlder) && (
-          <p className="absolute inset-x-0 top-0 flex h-6 items-center justify-center text-faint text-xs">
-            {olderBusy ? (
-              <LoaderCircle aria-label="Loading older messages" className="size-3.5 animate-spin" />
-            ) : (
-              "Older messages above"
-            )}
-          </p>
-        )}
+        <OlderMessages older={older} onOlder={onOlder} />
         <div className="relative w-full" style={{ height: virtualizer.getTotalSize() }}>
           {virtualizer.getVirtualItems().map((item) => {
             const message = messages[item.index];
@@ -129,6 +130,26 @@ export function MessageList({ messages, execution, search, olderBusy, hasOlder, 
         </button>
       )}
     </div>
+  );
+}
+
+/** Above the first message: that there are older ones, and the way to them for who does not scroll. */
+function OlderMessages({ older, onOlder }: Pick<MessageListProps, "older" | "onOlder">) {
+  if (older === "none") return null;
+  return (
+    <button
+      type="button"
+      aria-busy={older === "busy" || undefined}
+      onClick={older === "busy" ? undefined : onOlder}
+      className={clsx(
+        "absolute top-1 left-1/2 z-10 flex h-6 -translate-x-1/2 items-center rounded-md px-2 text-xs hover:bg-hover",
+        older === "failed" ? "text-bad" : "text-muted",
+      )}
+    >
+      {older === "busy" && <LoaderCircle aria-label="Loading older messages" className="size-3.5 animate-spin" />}
+      {older === "there" && "Older messages above"}
+      {older === "failed" && "Older messages could not be loaded: try again"}
+    </button>
   );
 }
 

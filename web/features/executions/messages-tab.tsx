@@ -1,8 +1,8 @@
 "use client";
 import { MessagesSquare, Search, X } from "lucide-react";
-import { useDeferredValue, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import type { Execution, ExecutionStep } from "#contracts";
-import { IconButton } from "../../components/ui/button.tsx";
+import { Button, IconButton } from "../../components/ui/button.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
@@ -10,6 +10,7 @@ import { plural } from "../../lib/format.ts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import { MessageList } from "./message-list.tsx";
 import { useMessages } from "./use-messages.ts";
+import { useTargetMessage } from "./use-target-message.ts";
 
 interface MessagesTabProps {
   execution: Execution;
@@ -20,10 +21,11 @@ interface MessagesTabProps {
 
 /** What is said: all of it, one step of it, or what matches a search. */
 export function MessagesTab({ execution, connection, step, onClearStep }: MessagesTabProps) {
-  const { data, error, refetch, isPending, loadOlder, olderBusy } = useMessages(execution.id, true, connection);
+  const live = useMessages(execution.id, true, connection);
+  const { data, error, refetch, isPending, loadOlder, olderBusy, olderError } = live;
   const [search, setSearch] = useState("");
   const wanted = useDeferredValue(search.trim());
-  const target = useTargetMessage();
+  const target = useTargetMessage(execution.id, data);
   const field = useRef<HTMLInputElement>(null);
   const all = data?.messages;
   const messages = useMemo(() => {
@@ -44,12 +46,12 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
   }, []);
 
   const hasOlder = Boolean(data?.olderCursor);
-  // A link or a search may mean a message that is not loaded yet; a step with none here, too.
-  const missing =
-    hasOlder && (messages.length === 0 || (target !== null && !all?.some((message) => message.id === target)));
+  // A link or a search may mean a message that is not loaded yet; a step with none here, too. Where a few match already, the
+  // list itself goes on until it is full.
+  const missing = hasOlder && (messages.length === 0 || target.state === "older");
   useEffect(() => {
-    if (missing && !olderBusy) void loadOlder();
-  }, [missing, olderBusy, loadOlder]);
+    if (missing && !olderBusy && !olderError) void loadOlder();
+  }, [missing, olderBusy, olderError, loadOlder]);
 
   return (
     <>
@@ -90,6 +92,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
           Waits for the provider's rate limit until {new Date(data.waitUntilMs).toLocaleTimeString()}.
         </p>
       )}
+      <TargetNote state={target.state} retry={target.retry} />
       {error && !data ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : isPending ? (
@@ -103,6 +106,8 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
             </div>
           ))}
         </Loading>
+      ) : messages.length === 0 && olderError ? (
+        <Failure error={olderError} retry={() => void loadOlder()} />
       ) : messages.length === 0 ? (
         <Empty icon={MessagesSquare} title={emptyTitle(execution, wanted, step, missing)} />
       ) : (
@@ -111,13 +116,35 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
           messages={messages}
           execution={execution}
           search={wanted}
-          hasOlder={hasOlder}
-          olderBusy={olderBusy}
-          onOlder={() => void loadOlder()}
-          target={target}
+          narrowed={wanted !== "" || step !== null}
+          older={hasOlder ? (olderBusy ? "busy" : olderError ? "failed" : "there") : "none"}
+          onOlder={loadOlder}
+          target={target.id}
         />
       )}
     </>
+  );
+}
+
+/** What has become of the message that the address points at, while it is not in the list. */
+function TargetNote({ state, retry }: { state: ReturnType<typeof useTargetMessage>["state"]; retry: () => void }) {
+  if (state === "none" || state === "loaded") return null;
+  return (
+    <div
+      role="status"
+      className="flex min-h-8 shrink-0 items-center gap-2 border-line border-b bg-attention-soft px-3 py-1 text-attention text-xs"
+    >
+      {state === "absent" && "The message of this link is not here. The newest ones are shown."}
+      {state === "failed" && (
+        <>
+          The message of this link could not be looked for.
+          <Button small onClick={retry}>
+            Try again
+          </Button>
+        </>
+      )}
+      {(state === "asking" || state === "older") && "The message of this link is older: it is being fetched."}
+    </div>
   );
 }
 
@@ -127,17 +154,4 @@ function emptyTitle(execution: Execution, search: string, step: ExecutionStep | 
   if (step) return "This step has said nothing yet";
   if (execution.status === "queued") return "Waits for a free worker";
   return isTerminal(execution.status) ? "It ended before anything was said" : "The first message comes in a moment";
-}
-
-/** Id of the message that the address points at (`#message-ID`). */
-function useTargetMessage(): string | null {
-  const hash = useSyncExternalStore(
-    (notify) => {
-      window.addEventListener("hashchange", notify);
-      return () => window.removeEventListener("hashchange", notify);
-    },
-    () => window.location.hash,
-    () => "",
-  );
-  return hash.startsWith("#message-") ? hash.slice("#message-".length) : null;
 }

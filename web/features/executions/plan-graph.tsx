@@ -12,21 +12,15 @@ const rowHeight = 52;
 const laneWidth = 16;
 const left = 14;
 
-export interface StepCost {
-  costNanoUsd: number;
-  incomplete: boolean;
-}
-
 interface PlanGraphProps {
   steps: ExecutionStep[];
   members: Execution["squad"]["members"];
-  costs: Map<string, StepCost>;
   selected: string | null;
   onSelect: (stepId: string | null) => void;
 }
 
 /** The plan as a graph that fills as it runs: who does what, in which order, how long, for how much. */
-export function PlanGraph({ steps, members, costs, selected, onSelect }: PlanGraphProps) {
+export function PlanGraph({ steps, members, selected, onSelect }: PlanGraphProps) {
   const { nodes, edges, lanes } = useMemo(() => layoutPlan(steps), [steps]);
   const indent = left * 2 + (lanes - 1) * laneWidth + 2;
   return (
@@ -56,7 +50,6 @@ export function PlanGraph({ steps, members, costs, selected, onSelect }: PlanGra
             laneLeft={left + lane * laneWidth}
             indent={indent}
             member={members.find((member) => member.id === step.memberId)}
-            cost={costs.get(step.id)}
             selected={selected === step.id}
             onSelect={onSelect}
           />
@@ -72,12 +65,11 @@ interface PlanRowProps {
   laneLeft: number;
   indent: number;
   member: Execution["squad"]["members"][number] | undefined;
-  cost: StepCost | undefined;
   selected: boolean;
   onSelect: (stepId: string | null) => void;
 }
 
-const PlanRow = memo(function PlanRow({ step, top, laneLeft, indent, member, cost, selected, onSelect }: PlanRowProps) {
+const PlanRow = memo(function PlanRow({ step, top, laneLeft, indent, member, selected, onSelect }: PlanRowProps) {
   return (
     <li className="absolute inset-x-0" style={{ top, height: rowHeight }}>
       <button
@@ -111,8 +103,8 @@ const PlanRow = memo(function PlanRow({ step, top, laneLeft, indent, member, cos
               className="tabular"
             />
           )}
-          {cost && (cost.costNanoUsd > 0 || cost.incomplete) && (
-            <span className="tabular">{formatCost(cost.costNanoUsd, cost.incomplete)}</span>
+          {(step.costNanoUsd > 0 || step.costIncomplete) && (
+            <span className="tabular">{formatCost(step.costNanoUsd, step.costIncomplete)}</span>
           )}
         </span>
       </button>

@@ -5,22 +5,23 @@ import type { AgentMessagePage, ExecutionAnswer } from "#contracts";
 import { apiGet, queryString } from "../../lib/api.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { beginningOf, queries } from "../../lib/queries.ts";
-import { toastError } from "../../lib/toast.ts";
 import { type LiveMessages, mergeMessages } from "./apply-events.ts";
 import { messagesKey } from "./follow-into-cache.ts";
 
-const pageSize = 100;
-const pageUrl = (executionId: string, cursor?: string) =>
-  `/api/v1/executions/${executionId}/messages${queryString({ limit: pageSize, order: "desc", cursor })}`;
+const pageUrl = (executionId: string, older?: { cursor: string; limit: number }) =>
+  `/api/v1/executions/${executionId}/messages${queryString({ limit: 100, order: "desc", ...older })}`;
+/** As many as the API gives at once: a search may have to go through all of them. */
+const olderPageSize = 200;
 
 /**
  * The messages of an execution: the newest hundred, what is being written, and older ones on request. Live events are
  * patched in by `useFollow`; whenever the line (re)opens, the newest page is merged in, which closes the gap between
- * two reads that were not made at the same moment.
+ * two reads that were not made at the same moment. After a failure older ones come only when they are asked for again.
  */
 export function useMessages(executionId: string, ready: boolean, connection: ConnectionState | null) {
   const client = useQueryClient();
   const [olderBusy, setOlderBusy] = useState(false);
+  const [olderError, setOlderError] = useState<unknown>(null);
   const begin = (page: AgentMessagePage): LiveMessages => {
     // Read after the page came: events may have been taken in meanwhile.
     const execution = client.getQueryData<ExecutionAnswer>(queries.execution(executionId).queryKey)?.execution;
@@ -71,13 +72,14 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
   const loadOlder = useCallback(async () => {
     if (!cursor || olderBusy) return;
     setOlderBusy(true);
+    setOlderError(null);
     try {
-      merge(await apiGet<AgentMessagePage>(pageUrl(executionId, cursor)), true);
+      merge(await apiGet<AgentMessagePage>(pageUrl(executionId, { cursor, limit: olderPageSize })), true);
     } catch (error) {
-      toastError("Older messages could not be loaded", error);
+      setOlderError(error);
     }
     setOlderBusy(false);
   }, [cursor, olderBusy, executionId, merge]);
 
-  return { ...query, loadOlder, olderBusy };
+  return { ...query, loadOlder, olderBusy, olderError };
 }
