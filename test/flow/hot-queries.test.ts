@@ -24,6 +24,7 @@ import {
 } from "#domain";
 import { readEvents } from "#events";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { plannedInHotQueries } from "../support/statement-names.ts";
 
 // Every hot query of the product is run on a database with 5,000 squads and 100,000 messages (`npm run test:plans`: a million). Each statement that it
 // sent is then explained, with its values and as the generic plan that a prepared statement may end up with.
@@ -62,11 +63,14 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
+const names = new Set<string>();
+
 async function recordStatements(work: (db: Database) => Promise<unknown>): Promise<Statement[]> {
   const statements: Statement[] = [];
   await work({
     ...database.db,
     query: (statement, text, values = []) => {
+      names.add(statement);
       statements.push({ name: statement, text, values });
       return database.db.query(statement, text, values);
     },
@@ -195,6 +199,8 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
   { what: "an API key", index: /^api_keys_token_hash_key$/, run: (db) => findApiKey(db, Buffer.from("none")) },
 ];
 
+const usedIndexes = new Set<string>();
+
 for (const { what, index, run } of cases) {
   test(`${what}: by index, without reading a whole table`, async () => {
     const statements = await recordStatements(run);
@@ -208,6 +214,7 @@ for (const { what, index, run } of cases) {
         .map((node) => node["Relation Name"]);
       assert.deepEqual(whole, [], `read as a whole (${generic ? "generic" : "custom"} plan)`);
       const used = nodes.flatMap((node) => node["Index Name"] ?? []);
+      for (const one of used) usedIndexes.add(one);
       assert.ok(
         used.some((one) => index.test(one)),
         `${index} is not among ${used.join(", ")}`,
@@ -229,4 +236,24 @@ test("the last page of messages costs what the first does", async () => {
   const first = await buffers("ffffffff-ffff-ffff-ffff-ffffffffffff");
   const last = await buffers(id("message", 101));
   assert.ok(last <= first + 8, `${last} blocks on the last page, ${first} on the first`);
+});
+
+test("each index that the design asks for by name is used by one of these", () => {
+  const named = [
+    "idx_squads_user_id",
+    "idx_tasks_squad_id",
+    "idx_agent_messages_execution_id",
+    "idx_tasks_project_status_priority",
+    "idx_executions_squad_status_created",
+    "idx_active_squads",
+    "idx_pending_tasks",
+  ];
+  assert.deepEqual(
+    named.filter((one) => !usedIndexes.has(one)),
+    [],
+  );
+});
+
+test("what is explained here is what it is taken for", () => {
+  assert.deepEqual([...names].sort(), plannedInHotQueries);
 });
