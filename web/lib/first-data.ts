@@ -39,7 +39,7 @@ export const firstData: FirstData[] = [
 ];
 
 /** Pages that visitors without a session may see: they ask for nothing. */
-export const publicPages = "^/(sign-in|claim|join|offline)$";
+export const publicPages = "^/(sign-in|claim|join)$";
 
 /** The answer every signed-in page shows in its frame. */
 export const frameData = "/api/v1/me";

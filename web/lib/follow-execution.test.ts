@@ -3,6 +3,7 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { ExecutionEvent } from "#contracts";
+import { signedOutEvent } from "./api.ts";
 import { type ConnectionState, followExecution } from "./follow-execution.ts";
 
 test("a dropped line is taken up after the last event seen, and each event comes once, in order", async (context) => {
@@ -61,4 +62,33 @@ test("an execution that is not there is not asked for again", async () => {
     },
   });
   assert.equal(asked, 1);
+});
+
+test("only what has ended ends silently: gone, refused and signed out are told apart, a fault passes", async (context) => {
+  let signedOut = 0;
+  const target = new EventTarget();
+  target.addEventListener(signedOutEvent, () => {
+    signedOut += 1;
+  });
+  Object.assign(globalThis, { window: target });
+  context.after(() => Reflect.deleteProperty(globalThis, "window"));
+  const lastState = async (...statuses: number[]) => {
+    const states: ConnectionState[] = [];
+    await followExecution({
+      executionId: "e",
+      after: 0,
+      signal: new AbortController().signal,
+      onEvents: () => assert.fail("nothing to hand on"),
+      onState: (state) => states.push(state),
+      fetchStream: async () => new Response(null, { status: statuses.shift() ?? 500 }),
+    });
+    return states.at(-1);
+  };
+  assert.equal(await lastState(204), "ended");
+  assert.equal(await lastState(404), "gone");
+  assert.equal(await lastState(403), "refused");
+  assert.equal(await lastState(429, 408, 204), "ended");
+  assert.equal(signedOut, 0);
+  assert.equal(await lastState(401), "refused");
+  assert.equal(signedOut, 1);
 });

@@ -1,6 +1,11 @@
+import { signedOutEvent } from "./api.ts";
 import { readEventStream } from "./event-stream.ts";
 
-export type ConnectionState = "connecting" | "live" | "reconnecting" | "ended";
+/**
+ * `reconnecting` tries by itself until it is `live` again. The others are final: `ended` (nothing more will come), `gone`
+ * (there is no such thing), `refused` (the server does not let it be followed, though it may well go on).
+ */
+export type ConnectionState = "connecting" | "live" | "reconnecting" | "ended" | "gone" | "refused";
 
 export interface StreamOptions {
   /** Asked for at each connection. */
@@ -24,7 +29,7 @@ const openStream = (url: string, signal: AbortSignal) =>
 /**
  * Reads a stream of events until it is over or the signal fires. A dropped line is taken up again, waiting 0.3 s and up to
  * 5 s between attempts. While the page is hidden the line is closed (a browser allows six per server) and taken up when it is
- * shown again.
+ * shown again. An answer that says that nobody is signed in fires `signedOutEvent`.
  */
 export async function followStream(options: StreamOptions): Promise<void> {
   const { signal, onState } = options;
@@ -39,8 +44,12 @@ export async function followStream(options: StreamOptions): Promise<void> {
     if (signal.aborted) break;
     const outcome = await readOnce(options, heard);
     options.onBreak?.();
-    if (isOver() || outcome === "gone" || signal.aborted) break;
+    if (isOver() || signal.aborted) break;
     if (outcome === "hidden") continue;
+    if (outcome !== "dropped") {
+      onState(outcome);
+      return;
+    }
     onState("reconnecting");
     failures += 1;
     await pause(Math.min(5000, 300 * 2 ** (failures - 1)), signal);
@@ -48,8 +57,20 @@ export async function followStream(options: StreamOptions): Promise<void> {
   if (!signal.aborted) onState("ended");
 }
 
-/** One connection, to its end. `gone`: the server says that there is nothing (more) to follow. */
-async function readOnce(options: StreamOptions, heard: () => void): Promise<"dropped" | "hidden" | "gone"> {
+/** What an answer without events means; null for one that has them. */
+function verdictOf({ status, ok }: Response): "dropped" | "ended" | "gone" | "refused" | null {
+  if (status === 204) return "ended";
+  if (ok) return null;
+  if (status === 404 || status === 410) return "gone";
+  // Too slow, too early, too often: the next attempt may pass, as after any fault of the server.
+  return status >= 500 || status === 408 || status === 425 || status === 429 ? "dropped" : "refused";
+}
+
+/** One connection, to its end. */
+async function readOnce(
+  options: StreamOptions,
+  heard: () => void,
+): Promise<"dropped" | "hidden" | "ended" | "gone" | "refused"> {
   const line = new AbortController();
   let hidden = false;
   let silence: ReturnType<typeof setTimeout> | undefined;
@@ -67,10 +88,9 @@ async function readOnce(options: StreamOptions, heard: () => void): Promise<"dro
   try {
     alive();
     const response = await (options.fetchStream ?? openStream)(options.url(), line.signal);
-    if (response.status === 204 || (response.status >= 400 && response.status < 500 && response.status !== 429)) {
-      return "gone";
-    }
-    if (!response.ok) return "dropped";
+    if (response.status === 401) window.dispatchEvent(new Event(signedOutEvent));
+    const verdict = verdictOf(response);
+    if (verdict) return verdict;
     options.onState("live");
     await readEventStream(
       response,

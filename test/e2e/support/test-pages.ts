@@ -76,7 +76,6 @@ function pages(samples: Samples): [path: string, ready: string][] {
     ["/sign-in", "text=Sign in to Muster"],
     ["/claim", "text=It has an owner already"],
     ["/join", "text=You were invited"],
-    ["/offline", "text=Muster cannot be reached"],
     ["/no/such/page", "text=There is nothing at this address"],
   ];
 }

@@ -1,7 +1,12 @@
 "use client";
-import { useQueryClient } from "@tanstack/react-query";
-import { CloudOff } from "lucide-react";
-import { useEffect, useSyncExternalStore } from "react";
+import { skipToken, useQuery, useQueryClient } from "@tanstack/react-query";
+import { CloudOff, Unplug } from "lucide-react";
+import { useEffect, useState, useSyncExternalStore } from "react";
+import type { ConnectionState } from "../../lib/follow-stream.ts";
+import { changesStateKey } from "../../lib/queries.ts";
+
+/** A line that is back sooner (a server that was restarted in between, a stream that was renewed) is not spoken of. */
+const quietMs = 1000;
 
 function subscribe(notify: () => void) {
   window.addEventListener("online", notify);
@@ -12,25 +17,54 @@ function subscribe(notify: () => void) {
   };
 }
 
-/** Says that the device is offline, and reloads what failed meanwhile once it is back. */
-export function ConnectionBanner() {
+/**
+ * Says on every page when what it shows may be old: the device is offline, or the server cannot be reached, or does not
+ * let changes be followed. It lies over the page: nothing moves when it comes and goes.
+ */
+export function ConnectionBanner({ onRetry }: { onRetry: () => void }) {
   const client = useQueryClient();
   const online = useSyncExternalStore(
     subscribe,
     () => navigator.onLine,
     () => true,
   );
+  const { data: line } = useQuery<ConnectionState>({ queryKey: changesStateKey, queryFn: skipToken });
+  const reconnecting = useLasting(line === "reconnecting", quietMs);
   useEffect(() => {
     if (online) void client.refetchQueries({ type: "active", predicate: (query) => query.state.status === "error" });
   }, [online, client]);
-  if (online) return null;
+  const refused = line === "refused" || line === "gone";
+  const shown = !online || reconnecting || refused;
+  const Icon = online ? Unplug : CloudOff;
   return (
-    <p
-      role="status"
-      className="fixed inset-x-0 top-12 z-40 mx-auto flex w-fit items-center gap-2 rounded-b-lg bg-attention-soft px-3 py-1.5 text-attention text-xs md:top-0"
-    >
-      <CloudOff aria-hidden className="size-3.5" />
-      You are offline. What is shown may be old; squads go on working on the server.
-    </p>
+    <div role="status" className="pointer-events-none fixed inset-x-0 top-12 z-40 flex justify-center px-3 md:top-0">
+      {shown && (
+        <p className="pointer-events-auto flex items-center gap-2 rounded-b-lg bg-attention-soft px-3 py-1.5 text-attention text-xs">
+          <Icon aria-hidden className="size-3.5 shrink-0" />
+          {!online
+            ? "You are offline. What is shown may be old; squads go on working on the server."
+            : refused
+              ? "Not live: what you see may be old."
+              : "Reconnecting: what you see may be old."}
+          {online && refused && (
+            <button type="button" onClick={onRetry} className="rounded font-medium text-accent hover:underline">
+              Try again
+            </button>
+          )}
+        </p>
+      )}
+    </div>
   );
+}
+
+/** True once `now` has been true for that long without a break. */
+function useLasting(now: boolean, forMs: number): boolean {
+  const [lasting, setLasting] = useState(false);
+  useEffect(() => {
+    setLasting(false);
+    if (!now) return;
+    const timer = setTimeout(() => setLasting(true), forMs);
+    return () => clearTimeout(timer);
+  }, [now, forMs]);
+  return now && lasting;
 }

@@ -6,7 +6,6 @@ import { usePathname } from "next/navigation";
 import { type ReactNode, useRef, useState } from "react";
 import { AppLink } from "../ui/app-link.tsx";
 import { IconButton } from "../ui/button.tsx";
-import { ConnectionBanner } from "./connection-banner.tsx";
 import { FirstView } from "./first-view.tsx";
 import { Logo } from "./logo.tsx";
 import { isCurrent, workPlaces } from "./navigation.ts";
@@ -51,7 +50,6 @@ export function Shell({ children }: { children: ReactNode }) {
           </IconButton>
           <NotificationsLink />
         </header>
-        <ConnectionBanner />
         <main ref={content} id="content" tabIndex={-1} className="min-w-0 flex-1 pb-16 outline-none md:pb-0">
           <FirstView>{children}</FirstView>
         </main>

@@ -31,7 +31,7 @@ const liveRefreshMs = 5000;
 export function DashboardPage() {
   const changes = useQuery<ConnectionState>({ queryKey: changesStateKey, queryFn: skipToken });
   // Only while the stream of changes is down, and something runs, the figures are read anew again and again.
-  const down = changes.data === "reconnecting" || changes.data === "ended";
+  const down = changes.data === "reconnecting" || changes.data === "refused" || changes.data === "gone";
   const { data, error, refetch } = useQuery({
     ...queries.dashboard(),
     refetchInterval: (query) => (down && hasLive(query.state.data) ? liveRefreshMs : false),

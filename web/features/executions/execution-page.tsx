@@ -26,7 +26,7 @@ export function ExecutionPage() {
   const { data, error, refetch } = useQuery({ ...queries.execution(id ?? ""), enabled: id !== null, staleTime: 5000 });
   const execution = data?.execution;
   useTitle(execution?.task.title);
-  const connection = useFollow(execution && !isTerminal(execution.status) ? execution.id : null);
+  const following = useFollow(execution && !isTerminal(execution.status) ? execution.id : null);
   return (
     <Page
       fill
@@ -58,13 +58,13 @@ export function ExecutionPage() {
       ) : (
         <>
           {execution ? (
-            <ExecutionTotals execution={execution} connection={connection} />
+            <ExecutionTotals execution={execution} following={following} />
           ) : (
             <Skeleton className="h-20 shrink-0 rounded-lg" />
           )}
           <div className="mt-3 flex min-h-0 flex-1 flex-col">
             {execution ? (
-              <ExecutionViewer key={execution.id} execution={execution} connection={connection} />
+              <ExecutionViewer key={execution.id} execution={execution} connection={following.state} />
             ) : (
               <ViewerSkeleton />
             )}

@@ -6,8 +6,8 @@ import { AppLink } from "../../components/ui/app-link.tsx";
 import { Meter } from "../../components/ui/meter.tsx";
 import { Elapsed } from "../../components/ui/moment.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
-import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { formatCost, formatCount, formatDuration, formatMoney } from "../../lib/format.ts";
+import type { Following } from "./use-follow.ts";
 
 const DeferredNote = dynamic(() => import("../batch-jobs/deferred-note.tsx"), { ssr: false });
 
@@ -25,13 +25,7 @@ const reasons: Partial<Record<EndReason, string>> = {
 };
 
 /** What it costs and how far it is, ticking; why it ended, when not by being done. */
-export function ExecutionTotals({
-  execution,
-  connection,
-}: {
-  execution: Execution;
-  connection: ConnectionState | null;
-}) {
+export function ExecutionTotals({ execution, following }: { execution: Execution; following: Following }) {
   const { totals, budget, steps, startedAt, endedAt, status } = execution;
   const over = isTerminal(status);
   const ended = steps.filter((step) => step.endedAt).length;
@@ -83,7 +77,7 @@ export function ExecutionTotals({
             }
           />
         </dl>
-        <Connection state={over ? null : connection} />
+        {!over && <Connection {...following} />}
       </div>
       {execution.deferred && !over && <DeferredNote execution={execution} />}
       {over && status !== "completed" && (execution.error || reason) && (
@@ -105,17 +99,31 @@ function Total({ label, value, children }: { label: string; value: React.ReactNo
   );
 }
 
-function Connection({ state }: { state: ConnectionState | null }) {
+const connectionWords = {
+  connecting: "Connecting",
+  live: "Live",
+  reconnecting: "Reconnecting",
+  gone: "Not there any more",
+  refused: "Not live",
+} as const;
+
+/** Whether what is shown ticks. Only what has ended says nothing: as long as it runs, silence would pass for news. */
+function Connection({ state, retry }: Following) {
   if (state === null || state === "ended") return null;
-  const lost = state === "reconnecting";
+  const lost = state !== "live" && state !== "connecting";
   const Icon = lost ? Unplug : RadioTower;
   return (
     <span
       role="status"
-      className={`flex w-32 shrink-0 items-center gap-1.5 pl-4 text-xs ${lost ? "text-attention" : "text-faint"}`}
+      className={`flex w-32 shrink-0 flex-wrap items-center gap-1.5 pl-4 text-xs ${lost ? "text-attention" : "text-faint"}`}
     >
       <Icon aria-hidden className="size-3.5" />
-      {lost ? "Reconnecting" : state === "live" ? "Live" : "Connecting"}
+      {connectionWords[state]}
+      {state === "refused" && (
+        <button type="button" onClick={retry} className="rounded font-medium text-accent hover:underline">
+          Try again
+        </button>
+      )}
     </span>
   );
 }

@@ -18,15 +18,33 @@ const areaReads: Record<string, string[]> = {
 
 /**
  * Follows what changes for the user and patches the cache with it, until the signal fires. `changesStateKey` says whether
- * the line is up: while it is not, pages ask for themselves.
+ * the line is up: while it is not, the frame says so, and the dashboard asks for itself. When it is back, what is shown is
+ * read anew: nobody told what changed meanwhile, and what was asked for in vain is still wanted.
  */
 export function followChanges(client: QueryClient, signal: AbortSignal): Promise<void> {
   const statuses = new Map<string, ExecutionStatus>();
+  let wasLost = client.getQueryData(changesStateKey) === "refused";
   return followStream({
     url: () => "/api/v1/changes",
     signal,
-    onState: (state) => client.setQueryData(changesStateKey, state),
+    onState: (state) => {
+      client.setQueryData(changesStateKey, state);
+      if (state === "reconnecting") wasLost = true;
+      if (state !== "live" || !wasLost) return;
+      wasLost = false;
+      whenQuiet(() => void readAnew(client));
+    },
     onMessage: (data) => applyChange(client, JSON.parse(data) as UserChange, statuses),
+  });
+}
+
+/** Reads all that is shown anew, but for executions: they have lines of their own, which go on where they broke off. */
+function readAnew(client: QueryClient): Promise<void> {
+  return client.invalidateQueries({
+    predicate: ({ queryKey: [path], state }) =>
+      typeof path === "string" &&
+      path !== changesStateKey[0] &&
+      (!path.startsWith("/executions/") || state.status === "error"),
   });
 }
 
