@@ -59,6 +59,78 @@ test("a page has its first data with its document; a link that is pointed at or 
   await page.close();
 });
 
+test("the builder's and the viewer's scripts come when their link is pointed at or has the focus, or when nothing else is to do", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const scripts: { path: string; text: Promise<string> }[] = [];
+  let underWay = 0;
+  page.on("request", (request) => {
+    const { pathname } = new URL(request.url());
+    if (!pathname.endsWith(".js")) return;
+    underWay += 1;
+    const text = request.response().then((response) => response?.text() ?? "");
+    scripts.push({ path: pathname, text: text.catch(() => "").finally(() => (underWay -= 1)) });
+  });
+  // Words that stand in these parts alone.
+  const builder = "Your unsaved changes were kept on this device";
+  const viewer = "It ended before there was a plan";
+  const came = async (words: string) =>
+    (await Promise.all(scripts.map(({ text }) => text))).some((text) => text.includes(words));
+  const settled = () =>
+    waitUntil(
+      10_000,
+      () => "Scripts go on coming",
+      async () => underWay === 0,
+    );
+  const open = async (path: string) => {
+    scripts.splice(0);
+    // It is opened by a part that comes after all that the page shows first.
+    const following = page.waitForResponse("**/api/v1/changes");
+    await page.goto(muster.url + path);
+    await following;
+    await settled();
+  };
+
+  await open("/");
+  assert.ok(scripts.length > 0);
+  assert.ok(!(await came(builder)) && !(await came(viewer)), "the dashboard loads neither");
+  await page.locator(`main a[href="/squads/${samples.squadId}"]`).first().hover();
+  await waitUntil(
+    10_000,
+    () => "Hovering does not fetch the builder",
+    () => came(builder),
+  );
+  const execution = page.locator(`main a[href="/executions/${samples.executionId}"]`).first();
+  await execution.focus();
+  await waitUntil(
+    10_000,
+    () => "The focus does not fetch the viewer",
+    () => came(viewer),
+  );
+  await settled();
+  scripts.splice(0);
+  await execution.click();
+  await page.locator("article").first().waitFor();
+  assert.ok(!(await came(viewer)), "the click finds what the focus fetched");
+
+  await open("/squads/new");
+  await waitUntil(
+    10_000,
+    () => "The builder is not fetched while a template is chosen",
+    () => came(builder),
+  );
+  await settled();
+  scripts.splice(0);
+  await page.getByRole("button", { name: /Research desk/ }).click();
+  await page.getByRole("button", { name: "Create squad" }).waitFor();
+  assert.deepEqual(
+    scripts.map(({ path }) => path),
+    [],
+    "choosing a template fetches nothing more",
+  );
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
 test("a step of the plan leads to its messages and to its calls with tokens, cache, wait and latency", async () => {
   const { page, troubles } = await watchedPage(context, muster);
   await page.goto(`${muster.url}/executions/${samples.executionId}`);

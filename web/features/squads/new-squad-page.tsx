@@ -2,7 +2,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { ChevronLeft, SquareDashed } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import type { SquadTemplateView } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
@@ -16,7 +16,8 @@ import { newSquadDraft, squadDraft } from "./draft.ts";
 import { processNames } from "./squad-card.tsx";
 import { emptyForm, formFromTemplate, type SquadForm } from "./squad-form.ts";
 
-const SquadBuilder = dynamic(() => import("./squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton });
+const loadBuilder = () => import("./squad-builder.tsx");
+const SquadBuilder = dynamic(loadBuilder, { ssr: false, loading: BuilderSkeleton });
 
 interface Beginning {
   form: SquadForm;
@@ -35,6 +36,7 @@ export function NewSquadPage() {
   // Undefined until it is known whose draft to look for, null while one chooses what to begin with.
   const [start, setStart] = useState<Beginning | null>();
   const [dirty, setDirty] = useState(false);
+  useEffect(() => whenIdle(() => loadBuilder().catch(() => undefined)), []);
   const begin = (form: SquadForm | null, restored: boolean) => {
     setStart((before) => form && { form, restored, round: (before?.round ?? 0) + 1 });
     setDirty(restored);
@@ -111,6 +113,17 @@ export function NewSquadPage() {
       )}
     </Page>
   );
+}
+
+/** Runs something once the browser has nothing else to do. Returns what takes it back. */
+function whenIdle(work: () => void): () => void {
+  if (typeof requestIdleCallback === "function") {
+    const asked = requestIdleCallback(work);
+    return () => cancelIdleCallback(asked);
+  }
+  // Safari has no such callback: a moment after the page was put up does as well.
+  const timer = setTimeout(work, 500);
+  return () => clearTimeout(timer);
 }
 
 function TemplateCard({ template, onChoose }: { template: SquadTemplateView; onChoose: () => void }) {
