@@ -5,9 +5,9 @@ export function BuilderSkeleton() {
   return (
     <Loading
       label="Loading the squad builder"
-      className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] 2xl:grid-cols-[15rem_minmax(0,1fr)_21rem]"
+      className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] xl:grid-cols-[12.5rem_minmax(0,1fr)_18rem] 2xl:grid-cols-[15rem_minmax(0,1fr)_21rem]"
     >
-      <Skeleton className="hidden h-[48rem] rounded-lg 2xl:block" />
+      <Skeleton className="hidden h-[48rem] rounded-lg xl:block" />
       <Skeleton className="h-[48rem] rounded-lg" />
       <Skeleton className="h-[48rem] rounded-lg" />
     </Loading>

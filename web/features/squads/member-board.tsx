@@ -1,5 +1,6 @@
 "use client";
 import {
+  type Announcements,
   closestCenter,
   DndContext,
   type DragEndEvent,
@@ -49,7 +50,8 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
   const lead = useWatch({ control, name: "lead" });
   const [open, setOpen] = useState<string | null>(null);
   const told = useRef<number[]>([]);
-  const [dragged, setDragged] = useState<RoleView | null>(null);
+  const placeOf = (id: unknown) => fields.findIndex((field) => field.key === id);
+  const { dragged, pickUp, letGo, announcements } = useDragged(roles, placeOf, (at) => getValues(`members.${at}.name`));
   const sensors = useSensors(
     useSensor(PointerSensor, { activationConstraint: { distance: 5 } }),
     useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
@@ -62,12 +64,12 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
     if (fields.length > 0 && at <= lead) setValue("lead", lead + 1);
   };
   const drop = ({ active, over }: DragEndEvent) => {
-    setDragged(null);
+    letGo();
     if (!over) return;
     const role = roles.find((one) => `role:${one.slug}` === active.id);
-    const to = fields.findIndex((field) => field.key === over.id);
+    const to = placeOf(over.id);
     if (role) add(role, to < 0 ? fields.length : to);
-    const from = fields.findIndex((field) => field.key === active.id);
+    const from = placeOf(active.id);
     if (from < 0 || to < 0 || from === to) return;
     move(from, to);
     setValue("lead", movedIndex(lead, from, to), { shouldDirty: true });
@@ -94,12 +96,13 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
     <DndContext
       sensors={sensors}
       collisionDetection={closestCenter}
-      onDragStart={({ active }) => setDragged(roles.find((role) => `role:${role.slug}` === active.id) ?? null)}
-      onDragCancel={() => setDragged(null)}
+      accessibility={{ announcements }}
+      onDragStart={({ active }) => pickUp(active.id)}
+      onDragCancel={letGo}
       onDragEnd={drop}
     >
-      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] 2xl:grid-cols-[15rem_minmax(0,1fr)_21rem]">
-        <RolePalette roles={roles} onAdd={add} className="hidden 2xl:block" />
+      <div className="grid items-start gap-4 lg:grid-cols-[minmax(0,1fr)_20rem] xl:grid-cols-[12.5rem_minmax(0,1fr)_18rem] 2xl:grid-cols-[15rem_minmax(0,1fr)_21rem]">
+        <RolePalette roles={roles} onAdd={add} className="hidden xl:block" />
         <Panel
           title={`Members · ${fields.length}`}
           action={
@@ -147,13 +150,34 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
   );
 });
 
+/** What is dragged (a role to be shown under the pointer, or null), and what a screen reader hears: names, not ids. */
+function useDragged(roles: RoleView[], placeOf: (id: unknown) => number, nameAt: (place: number) => string) {
+  const [dragged, setDragged] = useState<RoleView | null>(null);
+  // As it was when it was picked up: the moment it is put down, names stand at other places already.
+  const name = useRef("");
+  const where = (id: unknown) => (placeOf(id) < 0 ? "among the members" : `at place ${placeOf(id) + 1}`);
+  const announcements: Announcements = {
+    onDragStart: () => `${name.current} is picked up.`,
+    onDragOver: ({ over }) => (over ? `${name.current} is ${where(over.id)}.` : undefined),
+    onDragEnd: ({ over }) => (over ? `${name.current} is put ${where(over.id)}.` : "Nothing was moved."),
+    onDragCancel: () => `${name.current} stays where it was.`,
+  };
+  const pickUp = (id: unknown) => {
+    const role = roles.find((one) => `role:${one.slug}` === id) ?? null;
+    name.current = role?.name ?? nameAt(placeOf(id));
+    setDragged(role);
+  };
+  return { dragged, pickUp, letGo: () => setDragged(null), announcements };
+}
+
 function MemberDropArea({ empty, children }: { empty: boolean; children: ReactNode }) {
   const { setNodeRef, isOver } = useDroppable({ id: "members" });
   return (
     <div ref={setNodeRef} className={isOver ? "bg-accent-soft/50" : undefined}>
       {empty ? (
         <Empty icon={Users} title="No member yet" className="min-h-72">
-          Drag a role here, or choose one with Add.
+          <span className="hidden xl:inline">Drag a role here, or choose one with Add.</span>
+          <span className="xl:hidden">Choose a role with Add.</span>
         </Empty>
       ) : (
         children
