@@ -9,6 +9,9 @@ export interface ToastEntry {
   action?: { label: string; run: () => void };
 }
 
+/** More are shown only where each has something to choose: a way back is not pushed out by news. */
+const mostToasts = 3;
+
 function createToastStore() {
   let toasts: ToastEntry[] = [];
   let count = 0;
@@ -27,7 +30,13 @@ function createToastStore() {
     },
     add(toast: Omit<ToastEntry, "id">) {
       count += 1;
-      change([...toasts.slice(-2), { ...toast, id: count }]);
+      const next = [...toasts, { ...toast, id: count }];
+      while (next.length > mostToasts) {
+        const oldest = next.slice(0, -1).findIndex(({ action }) => !action);
+        if (oldest < 0) break;
+        next.splice(oldest, 1);
+      }
+      change(next);
       return count;
     },
     remove(id: number) {
@@ -37,7 +46,7 @@ function createToastStore() {
   };
 }
 
-/** The toasts now on screen: one list for the whole window, at most three. */
+/** The toasts now on screen: one list for the whole window, at most three unless all of them offer something to do. */
 export const toastStore = createToastStore();
 
 /** Says that something was done, with a way back where there is one. Returns its id, for `dismissToast`. */

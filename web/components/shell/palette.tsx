@@ -1,20 +1,31 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
 import { CirclePlus, Kanban, Keyboard, type LucideIcon, MonitorCog, Users } from "lucide-react";
 import { useRouter } from "next/navigation";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { queries } from "../../lib/queries.ts";
+import { hasCharacterKeys } from "../../lib/shortcuts.ts";
 import { chooseTheme } from "../../lib/theme.ts";
 import { Dialog } from "../ui/dialog.tsx";
 import { StatusIcon } from "../ui/status.tsx";
 import { carePlaces, workPlaces } from "./navigation.ts";
 
-/** Ctrl/Cmd-K: goes to any page, squad, project or execution, and starts the common things. */
+/** How long the typing must rest before squads are searched for. */
+const restMs = 150;
+
+/**
+ * Ctrl/Cmd-K: goes to any page or squad and to the newest projects and executions, and starts the common things. Squads are
+ * searched for by the server; it has no search for projects and executions, so that older ones are looked for on their pages.
+ */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const router = useRouter();
   const [search, setSearch] = useState("");
-  const squads = useQuery(queries.squads({ page: 1, pageSize: 24, search: search.trim().slice(0, 120) }));
+  const wanted = useRested(search.trim().slice(0, 120), restMs);
+  const squads = useQuery({
+    ...queries.squads({ page: 1, pageSize: 24, search: wanted }),
+    placeholderData: keepPreviousData,
+  });
   const projects = useQuery(queries.projects(1));
   const executions = useQuery(queries.executions({ limit: 30 }));
   const go = (href: string) => () => {
@@ -28,13 +39,15 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           data-autofocus
           value={search}
           onValueChange={setSearch}
-          placeholder="Go to a page, a squad, a project, an execution"
+          placeholder="Go to a page, a squad, a recent project or execution"
           className="h-12 w-full border-line border-b bg-transparent px-4 text-base outline-none"
         />
         <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5 [&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-faint">
-          <Command.Empty className="px-3 py-8 text-center text-muted">Nothing has this name.</Command.Empty>
+          <Command.Empty className="px-3 py-8 text-center text-muted">
+            No page or squad has this name, and no recent project or execution. Older ones are in their lists.
+          </Command.Empty>
           <Command.Group heading="Start">
-            <Item icon={CirclePlus} label="New squad" hint="n" onSelect={go("/squads/new")} />
+            <Item icon={CirclePlus} label="New squad" hint={keyHint("n")} onSelect={go("/squads/new")} />
             <Item icon={CirclePlus} label="New project" onSelect={go("/projects?new=1")} />
           </Command.Group>
           <Command.Group heading="Go to">
@@ -43,18 +56,18 @@ export default function Palette({ onClose }: { onClose: () => void }) {
                 key={place.href}
                 icon={place.icon}
                 label={place.label}
-                hint={`g ${place.key}`}
+                hint={keyHint(`g ${place.key}`)}
                 onSelect={go(place.href)}
               />
             ))}
-            <Item icon={Keyboard} label="Keyboard shortcuts" hint="?" onSelect={go("/shortcuts")} />
+            <Item icon={Keyboard} label="Keyboard shortcuts" hint={keyHint("?")} onSelect={go("/shortcuts")} />
           </Command.Group>
           <Group heading="Squads" items={squads.data?.data ?? []}>
             {(squad) => (
               <Item key={squad.id} id={squad.id} icon={Users} label={squad.name} onSelect={go(`/squads/${squad.id}`)} />
             )}
           </Group>
-          <Group heading="Projects" items={projects.data?.data ?? []}>
+          <Group heading="Recent projects" items={projects.data?.data ?? []}>
             {(project) => (
               <Item
                 key={project.id}
@@ -65,7 +78,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               />
             )}
           </Group>
-          <Group heading="Executions" items={executions.data?.data ?? []}>
+          <Group heading="Recent executions" items={executions.data?.data ?? []}>
             {(execution) => (
               <Row
                 key={execution.id}
@@ -96,6 +109,18 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   );
 }
 
+/** A value once it has not changed for so long. */
+function useRested(value: string, forMs: number): string {
+  const [rested, setRested] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setRested(value), forMs);
+    return () => clearTimeout(timer);
+  }, [value, forMs]);
+  return rested;
+}
+
+const keyHint = (keys: string) => (hasCharacterKeys() ? keys : undefined);
+
 function Group<Thing>({
   heading,
   items,
@@ -111,7 +136,7 @@ function Group<Thing>({
 interface RowProps {
   label: string;
   icon: React.ReactNode;
-  hint?: string;
+  hint?: string | undefined;
   /** Tells things of the same name apart. */
   id?: string;
   onSelect: () => void;

@@ -7,7 +7,7 @@ import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.ts
 import { isTerminal } from "../../lib/execution-status.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { plural } from "../../lib/format.ts";
-import { isTyping } from "../../lib/shortcuts.ts";
+import { hasCharacterKeys, isCharacterKey } from "../../lib/shortcuts.ts";
 import { MessageList } from "./message-list.tsx";
 import { useMessages } from "./use-messages.ts";
 import { useTargetMessage } from "./use-target-message.ts";
@@ -37,7 +37,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key !== "/" || isTyping(event.target) || event.ctrlKey || event.metaKey) return;
+      if (event.key !== "/" || !isCharacterKey(event)) return;
       event.preventDefault();
       field.current?.focus();
     };
@@ -61,7 +61,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
           ref={field}
           type="search"
           aria-label="Search the messages"
-          aria-keyshortcuts="/"
+          aria-keyshortcuts={hasCharacterKeys() ? "/" : undefined}
           placeholder="Search the messages"
           value={search}
           onChange={(event) => setSearch(event.target.value)}

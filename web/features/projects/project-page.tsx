@@ -9,7 +9,7 @@ import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
 import { earlyPart } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
-import { isTyping } from "../../lib/shortcuts.ts";
+import { hasCharacterKeys, isCharacterKey } from "../../lib/shortcuts.ts";
 import { useRouteId, useSearchState, useTitle } from "../../lib/use-route.ts";
 import { BoardSkeleton } from "../tasks/board-skeleton.tsx";
 import { ProjectActions } from "./project-actions.tsx";
@@ -33,8 +33,7 @@ export function ProjectPage() {
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
-      if (event.key !== "c" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+      if (event.key !== "c" || !isCharacterKey(event)) return;
       event.preventDefault();
       setCreating(true);
     };
@@ -63,7 +62,7 @@ export function ProjectPage() {
           <Button
             look="primary"
             disabled={!project}
-            aria-keyshortcuts="c"
+            aria-keyshortcuts={hasCharacterKeys() ? "c" : undefined}
             icon={<CirclePlus aria-hidden className="size-4" />}
             onClick={() => setCreating(true)}
           >

@@ -1,7 +1,9 @@
 "use client";
 import { Monitor, Moon, Sun } from "lucide-react";
 import { useState } from "react";
+import { Checkbox } from "../../components/ui/field.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
+import { chooseCharacterKeys, hasCharacterKeys } from "../../lib/shortcuts.ts";
 import { chooseTheme, readTheme, type Theme } from "../../lib/theme.ts";
 
 const themes: { value: Theme; label: string; icon: typeof Sun }[] = [
@@ -10,9 +12,10 @@ const themes: { value: Theme; label: string; icon: typeof Sun }[] = [
   { value: "dark", label: "Dark", icon: Moon },
 ];
 
-/** Light or dark, on this device. */
+/** Light or dark, and whether characters are shortcuts, on this device. */
 export default function AppearancePart() {
   const [theme, setTheme] = useState(readTheme);
+  const [keys, setKeys] = useState(hasCharacterKeys);
   return (
     <Panel title="Appearance on this device">
       <fieldset className="grid gap-2 p-4 sm:grid-cols-3">
@@ -38,6 +41,17 @@ export default function AppearancePart() {
           </label>
         ))}
       </fieldset>
+      <div className="border-line border-t p-4">
+        <Checkbox
+          label="Shortcuts of a single key"
+          hint="Such as n, c, /, ? and g with a letter. Turned off, they do nothing: for those who speak to their computer or press keys by accident."
+          checked={keys}
+          onChange={(event) => {
+            chooseCharacterKeys(event.target.checked);
+            setKeys(hasCharacterKeys());
+          }}
+        />
+      </div>
     </Panel>
   );
 }

@@ -1,11 +1,13 @@
 import { Page } from "../../components/shell/page.tsx";
 import { Kbd, Panel } from "../../components/ui/panel.tsx";
 import { shortcutGroups } from "../../lib/shortcuts.ts";
+import { CharacterKeysNote } from "./character-keys-note.tsx";
 
 /** `/shortcuts`: every key, by where it works. */
 export function ShortcutsPage() {
   return (
     <Page title="Keyboard shortcuts">
+      <CharacterKeysNote />
       <div className="max-w-5xl gap-4 md:columns-2">
         {shortcutGroups.map((group) => (
           <Panel key={group.title} title={group.title} className="mb-4 break-inside-avoid">
