@@ -76,7 +76,7 @@ ${table(["name", "type", "labels", "meaning"], rows)}
 
 ## Live targets
 
-\`GET /api/v1/performance\` shows these beside the figure of the last five minutes (web vitals: the last 200 of each page).
+\`GET /api/v1/performance\` shows these beside the figure of the last five minutes (web vitals: of the last seven days, the latest 10,000).
 
 ${table(["group", "figure", "target", "limit of the seed"], targets)}
 `;

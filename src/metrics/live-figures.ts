@@ -1,6 +1,5 @@
 import type { SlowQuery } from "#contracts";
 import { SlowQueryLog } from "./slow-queries.ts";
-import { VitalLog, type VitalSamples } from "./vitals.ts";
 import { WindowCounter, WindowHistogram, type WindowSlot } from "./window.ts";
 
 const histogramNames = [
@@ -19,6 +18,8 @@ const maxCaches = 50;
 
 /** The last five minutes as plain data, so that the processes of one machine can send it to each other. Times are ms. */
 export interface LiveState {
+  /** What the process does: all, api or worker. */
+  role: string;
   uptimeSeconds: number;
   histograms: Record<LiveHistogram, WindowSlot[]>;
   /** Requests that are in no histogram: refused ones, calls that wait for a model, files, streams. */
@@ -26,13 +27,12 @@ export interface LiveState {
   httpErrors: WindowSlot[];
   caches: { cache: string; hits: WindowSlot[]; misses: WindowSlot[] }[];
   slowQueries: SlowQuery[];
-  vitals: VitalSamples[];
 }
 
-/** What `GET /performance` is made of: windows of five minutes, the latest slow queries, the latest web vitals. */
+/** What `GET /performance` is made of: windows of five minutes and the latest slow queries. */
 export class LiveFigures {
   readonly slowQueries = new SlowQueryLog();
-  readonly vitals = new VitalLog();
+  readonly #role: string;
   readonly #now: () => number;
   readonly #started: number;
   readonly #histograms: Record<LiveHistogram, WindowHistogram>;
@@ -40,7 +40,8 @@ export class LiveFigures {
   readonly #httpErrors: WindowCounter;
   readonly #caches = new Map<string, { hits: WindowCounter; misses: WindowCounter }>();
 
-  constructor(now: () => number) {
+  constructor(role: string, now: () => number) {
+    this.#role = role;
     this.#now = now;
     this.#started = now();
     this.#histograms = Object.fromEntries(histogramNames.map((name) => [name, new WindowHistogram(now)])) as Record<
@@ -75,6 +76,7 @@ export class LiveFigures {
 
   state(): LiveState {
     return {
+      role: this.#role,
       uptimeSeconds: (this.#now() - this.#started) / 1000,
       histograms: Object.fromEntries(
         histogramNames.map((name) => [name, this.#histograms[name].slots()]),
@@ -87,7 +89,6 @@ export class LiveFigures {
         misses: misses.slots(),
       })),
       slowQueries: this.slowQueries.list(),
-      vitals: this.vitals.list(),
     };
   }
 }

@@ -203,25 +203,34 @@ describe("the live figures", () => {
     assert.equal(find(metrics, "pool_wait_p99")?.live, null);
   });
 
-  test("slow queries carry their route and at most 200 characters; web vitals their page and rating", () => {
+  test("slow queries carry their route and at most 200 characters; web vitals are rated by page, and judged over all pages", () => {
     const context = createCallContext();
     const metrics = createMetrics({ role: "all", context });
     context.run({ route: "/api/v1/tasks" }, () =>
       metrics.observeSlowQuery({ name: "q", durationMs: 1500, statement: "x".repeat(500) }),
     );
-    for (const value of [100, 200, 300, 5000]) metrics.observeWebVital({ name: "LCP", value, page: "/squads/[id]" });
-    const { slowQueries, webVitals } = metrics.performance();
+    const { slowQueries, webVitals, targets } = metrics.performance(
+      [],
+      [
+        { page: null, name: "LCP", p75: 1_500, samples: 8 },
+        { page: "/squads/[id]", name: "LCP", p75: 300, samples: 4 },
+      ],
+    );
+    const lcp = targets.find((row) => row.key === "lcp");
+    assert.deepEqual([lcp?.live, lcp?.samples, lcp?.verdict], [1_500, 8, "missed"]);
     assert.equal(slowQueries[0]?.route, "/api/v1/tasks");
     assert.equal(slowQueries[0]?.query.length, 200);
     assert.deepEqual(webVitals, [{ page: "/squads/[id]", name: "LCP", p75: 300, samples: 4, rating: "good" }]);
   });
 
   test("those of another process are added", async () => {
-    const [a, b] = [createMetrics({ role: "api" }), createMetrics({ role: "api" })];
+    const [a, b] = [createMetrics({ role: "api" }), createMetrics({ role: "worker" })];
     a.observeQuery("q", 1);
     b.observeQuery("q", 3);
     const other = structuredClone((await b.snapshot()).live);
-    const row = a.performance([other]).targets.find((each) => each.key === "db_average");
+    const { targets, processes, roles } = a.performance([other]);
+    const row = targets.find((each) => each.key === "db_average");
     assert.deepEqual([row?.live, row?.samples], [2, 2]);
+    assert.deepEqual([processes, roles], [2, ["api", "worker"]]);
   });
 });

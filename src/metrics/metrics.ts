@@ -6,6 +6,7 @@ import { type MetricDefinition, type MetricName, metricDefinitions } from "./def
 import { LiveFigures, type LiveState } from "./live-figures.ts";
 import { buildPerformanceReport } from "./performance-report.ts";
 import { type CounterSeries, counterSeries, type HistogramSeries, histogramSeries, type SeriesOf } from "./series.ts";
+import type { VitalSummary } from "./vitals.ts";
 
 export interface MetricsOptions {
   /** What this process does; kept for logs and traces, not a label (the scraper adds its own). */
@@ -78,14 +79,17 @@ export interface Metrics {
   observeQueueWait(waitMs: number): void;
   /** Open event streams: +1, -1. */
   sseClients(change: 1 | -1): void;
-  /** Times in milliseconds, CLS as its score; `page` is the route's pattern. */
-  observeWebVital(vital: { name: WebVitalName; value: number; page: string }): void;
+  /** Times in milliseconds, CLS as its score. */
+  observeWebVital(vital: { name: WebVitalName; value: number }): void;
   /** Asked at every scrape. */
   watchPool(state: () => { total: number; idle: number; waiting: number }): void;
   /** Asked at every scrape; a rejection leaves the last figure. */
   watchQueue(depth: () => Promise<number>): void;
-  /** Every target beside its figure of the last five minutes. `others` are the snapshots of this machine's other processes. */
-  performance(others?: readonly LiveState[]): PerformanceReport;
+  /**
+   * Every target beside its figure of the last five minutes. `others` are the snapshots of this machine's other processes,
+   * `vitals` what the users' pages measured.
+   */
+  performance(others?: readonly LiveState[], vitals?: readonly VitalSummary[]): PerformanceReport;
   snapshot(): Promise<MetricsSnapshot>;
 }
 
@@ -123,7 +127,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   // The histogram wakes the process at this interval, idle or not: at its default of 10 ms, two of three wake-ups of an idle Muster.
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopSampleMs });
-  const live = new LiveFigures(options.now ?? (() => performance.now()));
+  const live = new LiveFigures(options.role, options.now ?? (() => performance.now()));
   const database = databaseMetrics(registry, live, options.context);
   return {
     role: options.role,
@@ -134,7 +138,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     database: { queryFinished: database.observeQuery, connectionWaited: database.observePoolWait },
     ...llmMetrics(registry, live),
     ...executionMetrics(registry, live),
-    performance: (others = []) => buildPerformanceReport([live.state(), ...others]),
+    performance: (others = [], vitals = []) => buildPerformanceReport([live.state(), ...others], vitals),
     snapshot: async () => ({ prometheus: await registry.getMetricsAsJSON(), live: live.state() }),
   };
 }
@@ -169,9 +173,8 @@ function httpMetrics(registry: Registry, live: LiveFigures) {
       cache(name, result).inc();
       if (result !== "bypass") live.cache(name, cacheHits.has(result));
     },
-    observeWebVital: ({ name, value, page }: Parameters<Metrics["observeWebVital"]>[0]) => {
+    observeWebVital: ({ name, value }: Parameters<Metrics["observeWebVital"]>[0]) => {
       vital(name).observe(name === "CLS" ? value : value / 1000);
-      live.vitals.add(page, name, value);
     },
   };
 }

@@ -1,7 +1,7 @@
-import type { PerformanceReport, PerformanceRow, WebVitalName } from "#contracts";
+import type { PerformanceReport, PerformanceRow } from "#contracts";
 import type { LiveHistogram, LiveState } from "./live-figures.ts";
 import { type LiveTarget, liveTargets } from "./performance-targets.ts";
-import { p75, rateVital, type VitalSamples } from "./vitals.ts";
+import { rateVital, type VitalSummary } from "./vitals.ts";
 import { addSums, maximum, mean, percentile, slotCount, slotMs, type WindowSlot, type WindowSum } from "./window.ts";
 
 const shownSlowQueries = 50;
@@ -23,9 +23,13 @@ function ratio(part: number, whole: number): Figure {
   return { value: whole === 0 ? null : (100 * part) / whole, samples: whole };
 }
 
+interface Observed {
+  states: readonly LiveState[];
+  vitals: readonly VitalSummary[];
+}
+
 /** The figure of one target over the whole window (`age` null) or in one slot of it. */
-function figureOf(target: LiveTarget, states: readonly LiveState[], age: number | null): Figure {
-  const { source } = target;
+function figureOf({ source }: LiveTarget, { states, vitals }: Observed, age: number | null): Figure {
   const histogram = (name: LiveHistogram) =>
     sumAt(
       states.flatMap((state) => state.histograms[name]),
@@ -63,15 +67,14 @@ function figureOf(target: LiveTarget, states: readonly LiveState[], age: number 
     return ratio(hits, hits + misses);
   }
   // Web vitals come too rarely for slots: they have no history.
-  if (age !== null) return { value: null, samples: 0 };
-  const values = states.flatMap((state) => state.vitals).flatMap((v) => (v.name === source.name ? v.values : []));
-  return { value: p75(values), samples: values.length };
+  const all = age === null ? vitals.find(({ page, name }) => page === null && name === source.name) : undefined;
+  return { value: all?.p75 ?? null, samples: all?.samples ?? 0 };
 }
 
-function rowOf(target: LiveTarget, states: readonly LiveState[], now: number): PerformanceRow {
-  const { value, samples } = figureOf(target, states, null);
+function rowOf(target: LiveTarget, observed: Observed, now: number): PerformanceRow {
+  const { value, samples } = figureOf(target, observed, null);
   const history = Array.from({ length: slotCount }, (_, index) => slotCount - 1 - index).flatMap((age) => {
-    const figure = figureOf(target, states, age);
+    const figure = figureOf(target, observed, age);
     return figure.value === null ? [] : [{ at: new Date(now - age * slotMs).toISOString(), value: figure.value }];
   });
   const { source: _source, ...shown } = target;
@@ -89,33 +92,31 @@ function cachesOf(states: readonly LiveState[]): PerformanceReport["caches"] {
   });
 }
 
-function vitalsOf(states: readonly LiveState[]): PerformanceReport["webVitals"] {
-  const merged = new Map<string, VitalSamples>();
-  for (const { page, name, values } of states.flatMap((state) => state.vitals)) {
-    const key = `${page} ${name}`;
-    merged.set(key, { page, name, values: [...(merged.get(key)?.values ?? []), ...values] });
-  }
-  return [...merged.values()].flatMap(({ page, name, values }) => {
-    const value = p75(values);
-    return value === null
-      ? []
-      : [{ page, name: name as WebVitalName, p75: value, samples: values.length, rating: rateVital(name, value) }];
-  });
+function vitalsOf(vitals: readonly VitalSummary[]): PerformanceReport["webVitals"] {
+  return vitals.flatMap(({ page, name, p75, samples }) =>
+    page === null ? [] : [{ page, name, p75, samples, rating: rateVital(name, p75) }],
+  );
 }
 
 /** The report of `GET /performance`, of one process or of all processes of a machine together. */
-export function buildPerformanceReport(states: readonly LiveState[], now: number = Date.now()): PerformanceReport {
+export function buildPerformanceReport(
+  states: readonly LiveState[],
+  vitals: readonly VitalSummary[],
+  now: number = Date.now(),
+): PerformanceReport {
   const rateWaits = addSums(states.flatMap((state) => state.histograms.rateLimitWait).map((slot) => slot.sum));
   return {
     at: new Date(now).toISOString(),
     uptimeSeconds: Math.max(0, ...states.map((state) => state.uptimeSeconds)),
-    targets: liveTargets.map((target) => rowOf(target, states, now)),
+    roles: [...new Set(states.map((state) => state.role))].sort(),
+    processes: states.length,
+    targets: liveTargets.map((target) => rowOf(target, { states, vitals }, now)),
     slowQueries: states
       .flatMap((state) => state.slowQueries)
       .sort((a, b) => (a.at < b.at ? 1 : -1))
       .slice(0, shownSlowQueries),
     caches: cachesOf(states),
     rateLimitWaits: { count: rateWaits.count, p95Ms: percentile(rateWaits, 0.95) },
-    webVitals: vitalsOf(states),
+    webVitals: vitalsOf(vitals),
   };
 }

@@ -44,6 +44,11 @@ export type SlowQuery = Static<typeof SlowQuery>;
 export const PerformanceReport = object({
   at: Timestamp,
   uptimeSeconds: Type.Number(),
+  roles: Type.Array(Type.String(), {
+    description:
+      "What these processes do: all, api or worker; without all and worker nothing that workers measure is in here",
+  }),
+  processes: Type.Integer({ description: "How many processes of this machine the figures are of" }),
   targets: Type.Array(PerformanceRow),
   slowQueries: Type.Array(SlowQuery),
   caches: Type.Array(

@@ -58,8 +58,19 @@ function Report({ report }: { report: PerformanceReport }) {
     <div className="flex flex-col gap-4">
       <Panel
         title="Targets and live figures"
-        action={<span className="tabular text-faint text-xs">up {formatDuration(report.uptimeSeconds * 1000)}</span>}
+        action={
+          <span className="tabular text-faint text-xs">
+            {report.processes === 1 ? "1 process" : `${report.processes} processes`}, up{" "}
+            {formatDuration(report.uptimeSeconds * 1000)}
+          </span>
+        }
       >
+        {!report.roles.includes("all") && !report.roles.includes("worker") && (
+          <p className="border-line border-b px-3 py-2 text-muted text-xs">
+            Of the API on the machine that answered. Workers and other machines have figures of their own at their
+            /metrics; web vitals are those of all.
+          </p>
+        )}
         <ScrollRegion label="Targets">
           <table className="tabular w-full min-w-[46rem]">
             <thead className="text-left text-faint text-xs">
