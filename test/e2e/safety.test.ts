@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import type { CreatedInvitation } from "#contracts";
 import { launchBrowser } from "../support/browser.ts";
+import { assertArrived, assertHarmless, lookAt, marked } from "./support/harm.ts";
 import { hostilePayloads } from "./support/hostile-payloads.ts";
 import { type PacedProvider, startPacedProvider } from "./support/paced-provider.ts";
 import { ada, ben, claim, desk, openContext, watchedPage } from "./support/people.ts";
@@ -16,14 +17,13 @@ let invitation: CreatedInvitation;
 let samples: Samples;
 const perMessage = 10;
 const payloads = hostilePayloads();
+const texts = marked(payloads, "\n\n");
 
 before(async () => {
   // The model says what it is told to: message N gets the Nth group of payloads.
   const answer = (message: string) => {
     const at = /^group (\d+)$/.exec(message.trim())?.[1];
-    return at === undefined
-      ? null
-      : payloads.slice(Number(at) * perMessage, (Number(at) + 1) * perMessage).join("\n\n");
+    return at === undefined ? null : texts.slice(Number(at) * perMessage, (Number(at) + 1) * perMessage).join("\n\n");
   };
   [muster, browser, provider] = await Promise.all([
     runMuster(),
@@ -106,31 +106,9 @@ test("150 hostile texts of a model: no script runs, nothing is fetched, no eleme
       .nth(group)
       .waitFor();
   }
-  const found = await page.getByRole("log").evaluate((log) => ({
-    elements: [
-      ...log.querySelectorAll(
-        "script, iframe, object, embed, img, video, audio, form, style, link, meta, base, svg:not(.lucide), input:not([type=checkbox]), [style*=url]",
-      ),
-    ].map((element) => element.outerHTML.slice(0, 200)),
-    handlers: [...log.querySelectorAll("*")].flatMap((element) =>
-      element.getAttributeNames().filter((name: string) => name.startsWith("on")),
-    ),
-    links: [...log.querySelectorAll("a")].map((link) => ({
-      href: link.getAttribute("href") ?? "",
-      rel: link.rel,
-      target: link.target,
-    })),
-    ran: (globalThis as { muster_was_here?: unknown }).muster_was_here ?? null,
-  }));
-  assert.equal(found.ran, null);
-  assert.deepEqual(found.elements, []);
-  assert.deepEqual(found.handlers, []);
-  for (const link of found.links) {
-    assert.match(link.href, /^(https?:\/\/|mailto:)/);
-    assert.match(link.rel, /noopener/);
-    assert.match(link.rel, /noreferrer/);
-    assert.equal(link.target, "_blank");
-  }
+  const found = await lookAt(page.getByRole("log"));
+  assertArrived(found.text, payloads.length, "chat");
+  assert.ok(assertHarmless(found, "chat") > 0, "no link was looked at");
   assert.deepEqual(troubles, []);
   await context.close();
 });
