@@ -59,14 +59,42 @@ async function startSlowExecution(call: Call, subject: string): Promise<string> 
   return (await call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {})).execution.id;
 }
 
-/** The texts of the last messages: the list is virtual, so how many are drawn above them depends on their heights. */
-async function lastMessages(page: Page): Promise<string[]> {
+/** What a tab shows of an execution: the last messages, each row of the plan with its state, and the totals. */
+interface Shown {
+  messages: string[];
+  plan: string[];
+  totals: string[];
+  status: string;
+}
+
+/** The list is virtual, so how many messages are drawn above the last ones depends on their heights. */
+async function shownIn(page: Page): Promise<Shown> {
+  const words = (text: string) => text.replace(/\s+/g, " ").trim();
   const texts = await page
     .locator("article")
-    .evaluateAll((rows) =>
-      rows.map((row) => (row.querySelector(".prose, ol, ul")?.textContent ?? "").replace(/\s+/g, " ").trim()),
-    );
-  return texts.filter((text) => text !== "").slice(-3);
+    .evaluateAll((rows) => rows.map((row) => row.querySelector(".prose, ol, ul")?.textContent ?? ""));
+  return {
+    messages: texts
+      .map(words)
+      .filter((text) => text !== "")
+      .slice(-3),
+    plan: (await page.locator("main ol li:has(> button[aria-pressed])").allTextContents()).map(words),
+    totals: (await page.locator("main dl > div").allTextContents()).map(words),
+    status: words(
+      await page
+        .locator("main")
+        .getByText(/^(Completed|Failed|Running)$/)
+        .first()
+        .innerText(),
+    ),
+  };
+}
+
+function differences(one: Shown, other: Shown | null): string {
+  const rows = (shown: Shown | null) => Object.values(shown ?? {}).flat();
+  const short = (all: string[]) => JSON.stringify(all.map((text) => text.slice(0, 120)));
+  const [left, right] = [rows(one), rows(other)];
+  return `only one has ${short(left.filter((row) => !right.includes(row)))}, only the other ${short(right.filter((row) => !left.includes(row)))}`;
 }
 
 test("an execution that is watched while the server crashes and comes back ends complete, the same in two tabs", async () => {
@@ -90,24 +118,33 @@ test("an execution that is watched while the server crashes and comes back ends 
   }
   const { execution } = await call<ExecutionAnswer>("GET", `/executions/${executionId}`);
   assert.equal(execution.status, "completed");
+  let [live, other] = [await shownIn(first.page), await shownIn(second.page)];
+  const complete = (shown: Shown) => shown.messages.length === 3 && shown.plan.length === execution.steps.length;
   await waitUntil(
-    10_000,
-    () => "The two tabs differ",
+    30_000,
+    () => `The two tabs differ: ${differences(live, other)}`,
     async () => {
-      const [one, other] = await Promise.all([lastMessages(first.page), lastMessages(second.page)]);
-      return one.length === 3 && JSON.stringify(one) === JSON.stringify(other);
+      [live, other] = await Promise.all([shownIn(first.page), shownIn(second.page)]);
+      return complete(live) && JSON.stringify(live) === JSON.stringify(other);
     },
   );
-  const live = await lastMessages(first.page);
-  assert.equal(new Set(live).size, live.length, "a message stands twice");
+  assert.equal(new Set(live.messages).size, live.messages.length, "a message stands twice");
+  for (const { title } of execution.steps)
+    assert.ok(
+      live.plan.some((row) => row.includes(title) && row.includes("Completed")),
+      `${title}: ${live.plan}`,
+    );
+  const { steps, totals } = execution;
+  for (const total of [`Steps${steps.length} of ${steps.length}`, `LLM calls${totals.llmCalls}`])
+    assert.ok(live.totals.includes(total), `${total} is not in ${JSON.stringify(live.totals)}`);
   await first.page.reload();
   await first.page.locator("article").first().waitFor();
-  let reloaded: string[] = [];
+  let reloaded: Shown | null = null;
   await waitUntil(
     10_000,
-    () => `Live: ${JSON.stringify(live)}\nAfter a reload: ${JSON.stringify(reloaded)}`,
+    () => `Live and after a reload: ${differences(live, reloaded)}`,
     async () => {
-      reloaded = await lastMessages(first.page);
+      reloaded = await shownIn(first.page);
       return JSON.stringify(reloaded) === JSON.stringify(live);
     },
   );

@@ -74,12 +74,18 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
     setOlderBusy(true);
     setOlderError(null);
     try {
-      merge(await apiGet<AgentMessagePage>(pageUrl(executionId, { cursor, limit: olderPageSize })), true);
+      // Through the client, for its patience with a server that is restarting or overloaded.
+      const page = await client.fetchQuery({
+        queryKey: [...messagesKey(executionId), "older", cursor],
+        queryFn: () => apiGet<AgentMessagePage>(pageUrl(executionId, { cursor, limit: olderPageSize })),
+        gcTime: 0,
+      });
+      merge(page, true);
     } catch (error) {
       setOlderError(error);
     }
     setOlderBusy(false);
-  }, [cursor, olderBusy, executionId, merge]);
+  }, [client, cursor, olderBusy, executionId, merge]);
 
   return { ...query, loadOlder, olderBusy, olderError };
 }
