@@ -68,7 +68,9 @@ export function Dialog({ title, description, onClose, children, className, bare,
         "overflow-hidden bg-raised p-0 text-sm shadow-pop",
         placement === "side"
           ? "m-0 h-dvh max-h-none w-72 max-w-[85vw]"
-          : "max-h-[calc(100dvh-3rem)] w-[calc(100vw-1.5rem)] max-w-lg animate-rise rounded-xl",
+          : "max-h-[calc(100dvh-3rem)] w-[calc(100vw-1.5rem)] animate-rise rounded-xl",
+        // Of two widths the stylesheet's order would decide, not the caller.
+        placement !== "side" && !/(^|\s)max-w-/.test(className ?? "") && "max-w-lg",
         placement === "top" && "mt-[12vh]",
         className,
       )}

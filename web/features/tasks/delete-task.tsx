@@ -18,7 +18,7 @@ export function DeleteTask({ task, onDeleted }: { task: Task; onDeleted: () => v
     <>
       <Button
         look="ghost"
-        className="mr-auto text-bad"
+        className="mr-auto"
         icon={<Trash2 aria-hidden className="size-4" />}
         onClick={() => setAsking(true)}
       >
