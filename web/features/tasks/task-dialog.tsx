@@ -1,6 +1,6 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useLayoutEffect, useState } from "react";
 import { useForm } from "react-hook-form";
 import type { Task, TaskAnswer, TaskPriority, TaskStatus, UpdateTaskBody } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
@@ -76,7 +76,8 @@ function TaskForm({ task, onDirty, onClose }: TaskFormProps) {
   const { errors, dirtyFields } = formState;
   const dirty = Object.keys(dirtyFields).length > 0;
   const squadId = watch("squadId");
-  useEffect(() => onDirty(dirty), [dirty, onDirty]);
+  // Before the paint: who presses Escape at once has typed something all the same.
+  useLayoutEffect(() => onDirty(dirty), [dirty, onDirty]);
 
   const save = handleSubmit(async (values) => {
     const body: UpdateTaskBody = { ...values, squadId: values.squadId || null };
