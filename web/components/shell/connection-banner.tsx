@@ -19,7 +19,8 @@ function subscribe(notify: () => void) {
 
 /**
  * Says on every page when what it shows may be old: the device is offline, or the server cannot be reached, or does not
- * let changes be followed. It lies over the page: nothing moves when it comes and goes.
+ * let changes be followed. It lies over the page: nothing moves when it comes and goes. On a phone it lies over the name in
+ * the header, between its buttons.
  */
 export function ConnectionBanner({ onRetry }: { onRetry: () => void }) {
   const client = useQueryClient();
@@ -37,12 +38,15 @@ export function ConnectionBanner({ onRetry }: { onRetry: () => void }) {
   const shown = !online || reconnecting || refused;
   const Icon = online ? Unplug : CloudOff;
   return (
-    <div role="status" className="pointer-events-none fixed inset-x-0 top-12 z-40 flex justify-center px-3 md:top-0">
+    <div
+      role="status"
+      className="pointer-events-none fixed top-0 right-24 left-14 z-40 flex h-12 items-center justify-center md:inset-x-0 md:h-auto"
+    >
       {shown && (
-        <p className="pointer-events-auto flex items-center gap-2 rounded-b-lg bg-attention-soft px-3 py-1.5 text-attention text-xs">
+        <p className="pointer-events-auto flex items-center gap-2 rounded-lg bg-attention-soft px-3 py-1.5 text-attention text-xs leading-tight md:rounded-t-none">
           <Icon aria-hidden className="size-3.5 shrink-0" />
           {!online
-            ? "You are offline. What is shown may be old; squads go on working on the server."
+            ? "You are offline: what you see may be old. Squads work on."
             : refused
               ? "Not live: what you see may be old."
               : "Reconnecting: what you see may be old."}

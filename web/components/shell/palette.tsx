@@ -40,7 +40,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           value={search}
           onValueChange={setSearch}
           placeholder="Go to a page, a squad, a recent project or execution"
-          className="h-12 w-full border-line border-b bg-transparent px-4 text-base outline-none"
+          className="h-12 w-full shrink-0 border-line border-b bg-transparent px-4 text-base outline-none"
         />
         <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5 [&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-faint">
           <Command.Empty className="px-3 py-8 text-center text-muted">
