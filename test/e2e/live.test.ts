@@ -17,11 +17,13 @@ import { type RunningMuster, runMuster, waitUntil } from "./support/running-must
 let muster: RunningMuster;
 let browser: Browser;
 let provider: PacedProvider;
+/** What a squad says stands still until this comes: nothing ends before somebody looks on, however slow the machine. */
+let watched = Promise.withResolvers<void>();
 before(async () => {
   [muster, browser, provider] = await Promise.all([
     runMuster(),
     launchBrowser(),
-    startPacedProvider({ latencyMs: 150, wordsPerSecond: 60 }),
+    startPacedProvider({ latencyMs: 150, wordsPerSecond: 60, hold: () => watched.promise }),
   ]);
 });
 after(async () => {
@@ -111,6 +113,7 @@ test("an execution that is watched while the server crashes and comes back ends 
 
   await muster.kill();
   await first.page.getByText("Reconnecting").waitFor();
+  watched.resolve();
   await muster.start();
   for (const { page } of [first, second]) {
     await page.getByRole("button", { name: "Pause" }).waitFor({ state: "detached", timeout: 120_000 });
@@ -160,6 +163,7 @@ test("a cancel from the page ends the work and offers a retry", async () => {
   const context = await openContext(browser, "light", desk);
   const call = callerOf(context, muster);
   await call("POST", "/auth/sign-in", { email: "ada@example.org", password: "correct horse battery" });
+  watched = Promise.withResolvers<void>();
   const executionId = await startSlowExecution(call, "Clause");
   const { page, troubles } = await watchedPage(context, muster);
   await page.goto(`${muster.url}/executions/${executionId}`);

@@ -17,6 +17,8 @@ interface WireMessage {
   tool_calls?: { id: string; function: { name: string; arguments: string } }[];
 }
 
+const heldAfterWords = 4;
+
 /**
  * A local server that speaks OpenAI's chat wire and answers by the rules of the offline model, but slowly, so that a
  * test can look on while a squad works. The text is worked out at once and sent word by word.
@@ -26,6 +28,8 @@ export async function startPacedProvider(options: {
   wordsPerSecond: number;
   /** What to say to a last user message; null leaves it to the offline model. */
   answer?: (message: string) => string | null;
+  /** Awaited in the middle of each streamed text: so long as it does not come, the text stands still and the squad waits. */
+  hold?: () => Promise<void>;
 }): Promise<PacedProvider> {
   const offline = createOfflineProvider({ latencyMs: 0, tokensPerSecond: null });
   const server = createServer((request, response) => {
@@ -84,7 +88,8 @@ export async function startPacedProvider(options: {
       response.write(
         `data: ${JSON.stringify({ id: "paced", object: "chat.completion.chunk", model: "paced", choices, ...extra })}\n\n`,
       );
-    for (const word of text.match(/\s*\S+\s*/g) ?? []) {
+    for (const [index, word] of (text.match(/\s*\S+\s*/g) ?? []).entries()) {
+      if (index === heldAfterWords) await options.hold?.();
       if (response.destroyed) return;
       send([{ index: 0, delta: { content: word }, finish_reason: null }]);
       await pause(1000 / options.wordsPerSecond);
