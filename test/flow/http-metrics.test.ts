@@ -112,6 +112,8 @@ test("the time counts from the arrival on, so also while it is found out whose r
   const origin = await slow.app.listen({ host: "127.0.0.1", port: 0 });
   const { pool } = api.database.db;
   const holder = await pool.connect();
+  // Far more than the rest of a first request takes, on a slow machine too.
+  const heldMs = 500;
   try {
     await holder.query("BEGIN; LOCK TABLE api_keys IN ACCESS EXCLUSIVE MODE");
     const answer = fetch(`${origin}${page}`, { headers: { authorization: `Bearer ${user.token}` } });
@@ -123,7 +125,7 @@ test("the time counts from the arrival on, so also while it is found out whose r
     });
     while (!(await isWaiting())) assert.equal(early, undefined, "answered without looking the key up");
     const heldFrom = performance.now();
-    while (performance.now() - heldFrom < 100) await isWaiting();
+    while (performance.now() - heldFrom < heldMs) await isWaiting();
     await holder.query("COMMIT");
     assert.equal((await answer).status, 200);
   } finally {
@@ -131,7 +133,7 @@ test("the time counts from the arrival on, so also while it is found out whose r
     await slow.close();
   }
   const [, sum] = /^http_request_duration_seconds_sum\{.*\} (\S+)$/m.exec(await slow.deps.metrics.text()) ?? [];
-  assert.ok(Number(sum) >= 0.1, `${sum} s`);
+  assert.ok(Number(sum) * 1_000 >= heldMs, `${sum} s`);
 });
 
 test("web vitals are shown by every process, also by one that started after them, and judged over all pages", async () => {
