@@ -142,7 +142,7 @@ function OlderMessages({ older, onOlder }: Pick<MessageListProps, "older" | "onO
       aria-busy={older === "busy" || undefined}
       onClick={older === "busy" ? undefined : onOlder}
       className={clsx(
-        "absolute top-1 left-1/2 z-10 flex h-6 -translate-x-1/2 items-center rounded-md px-2 text-xs hover:bg-hover",
+        "absolute top-1 left-1/2 z-10 flex h-6 -translate-x-1/2 items-center whitespace-nowrap rounded-md px-2 text-xs hover:bg-hover",
         older === "failed" ? "text-bad" : "text-muted",
       )}
     >
