@@ -37,7 +37,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
   const [streaming, setStreaming] = useState(false);
   const [waitUntilMs, setWaitUntilMs] = useState<number | null>(null);
   const stop = useRef<AbortController | null>(null);
-  const { log, content, onScroll, stick } = useStickToEnd();
+  const { log, content, onScroll, onScrollEnd, stick } = useStickToEnd();
   const past = [...(history.data?.data ?? [])].sort((one, other) => (one.id < other.id ? -1 : 1));
   const shown: Turn[] = [...past, ...turns];
 
@@ -90,6 +90,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
         tabIndex={0}
         ref={log}
         onScroll={onScroll}
+        onScrollEnd={onScrollEnd}
         role="log"
         aria-label="Conversation"
         className="min-h-0 flex-1 overflow-y-auto -outline-offset-2"

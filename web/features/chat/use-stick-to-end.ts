@@ -9,6 +9,7 @@ interface StickToEnd {
   log: RefObject<HTMLDivElement | null>;
   content: RefObject<HTMLDivElement | null>;
   onScroll: () => void;
+  onScrollEnd: () => void;
   /** Goes to the end and stays there. */
   stick: () => void;
 }
@@ -22,10 +23,15 @@ export function useStickToEnd(): StickToEnd {
   const content = useRef<HTMLDivElement>(null);
   const sticking = useRef(true);
   const lastTop = useRef(0);
+  const lastEnd = useRef(0);
+  // Where the end was when the reader's scrolling began: that is as far as it can come, however fast the content grows.
+  const goal = useRef<number | null>(null);
 
   const follow = useCallback(() => {
     const element = log.current;
-    if (element && sticking.current) element.scrollTop = element.scrollHeight;
+    if (!element) return;
+    lastEnd.current = element.scrollHeight - element.clientHeight;
+    if (sticking.current) element.scrollTop = element.scrollHeight;
   }, []);
   useEffect(() => {
     // Told before the paint, whatever made it grow: a read, a word, code that is coloured late, a field below that grew.
@@ -40,10 +46,19 @@ export function useStickToEnd(): StickToEnd {
       const element = log.current;
       if (!element) return;
       const { scrollTop, scrollHeight, clientHeight } = element;
-      const near = scrollHeight - clientHeight - scrollTop < nearPx;
+      const end = scrollHeight - clientHeight;
+      goal.current ??= lastEnd.current;
+      const near = end - scrollTop < nearPx;
+      const arrived = scrollTop > lastTop.current && goal.current - scrollTop < nearPx;
       // Only a way up lets go: what grew since the last step down is no wish of the reader's.
-      if (near || scrollTop < lastTop.current) sticking.current = near;
+      if (near || arrived) sticking.current = true;
+      else if (scrollTop < lastTop.current) sticking.current = false;
       lastTop.current = scrollTop;
+      lastEnd.current = end;
+      if (arrived && !near) follow();
+    },
+    onScrollEnd: () => {
+      goal.current = null;
     },
     stick: () => {
       sticking.current = true;
