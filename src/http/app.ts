@@ -12,6 +12,7 @@ import { openStaticUi } from "./plugins/static-ui.ts";
 import { createReadStores, type ReadStores } from "./read-store.ts";
 import { createEarlyRefusal } from "./refuse-early.ts";
 import { registerRoutes } from "./register-routes.ts";
+import { anythingTag } from "./response-cache.ts";
 import type { AnyRoute } from "./route.ts";
 import { createRouteTable } from "./route-table.ts";
 import type { ResumableStreams } from "./sse.ts";
@@ -38,7 +39,7 @@ const drainMs = 2_000;
 /** The HTTP server of Muster, ready for `listen` or `inject`. */
 export async function createApp(deps: HttpDependencies): Promise<FastifyInstance> {
   const limits: AdmissionLimits = { ...admissionDefaults, ...deps.limits };
-  const authenticator = createAuthenticator(deps.db);
+  const authenticator = createAuthenticator(deps.db, { hearsAll: () => deps.cache.usable() });
   const shedder = createLoadShedder(limits, () => deps.db.poolState().waiting);
   const admission = createAdmission(deps, authenticator, shedder, limits, (url, route) => lane.remember(url, route));
   const lane = createExpressLane(admission, createEarlyRefusal(shedder.overloaded, deps));
@@ -109,6 +110,10 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
 /** What else follows from changes of this or another process: revoked credentials, reads that must not lag. */
 function noteChanges(tags: readonly string[], authenticator: Authenticator, reads: ReadStores): void {
   for (const tag of tags) {
+    if (tag === anythingTag) {
+      authenticator.forget("all");
+      continue;
+    }
     const [owner = "", rest] = tag.split(":", 2);
     if (owner === "credential" && rest !== undefined) authenticator.forget({ credentialId: rest });
     else if (owner === "user" && rest !== undefined) authenticator.forget({ userId: rest });

@@ -9,8 +9,9 @@ export interface Credential {
 }
 
 /**
- * Finds the caller behind a credential. Known ones are remembered for a second, so that a busy client costs no query per
- * request and a revocation reaches every process within that second; in the process that revokes it holds at once.
+ * Finds the caller behind a credential. A good one is remembered for half a minute while this process hears of every
+ * revocation (`hearsAll`; the answer to a revocation waits until all processes have forgotten it), and for a second while it
+ * may miss one. A bad one is remembered for a second.
  */
 export interface Authenticator {
   /** What is remembered: the caller, null for a credential known to be bad, undefined when the database must be asked. */
@@ -20,16 +21,16 @@ export interface Authenticator {
   /** These headers carry this remembered credential. */
   noteHeaders(headers: IncomingHttpHeaders, credential: Credential): void;
   find(credential: Credential): Promise<Caller | null>;
-  /** Forgets a session or key, or all of a user, by id. */
-  forget(which: { credentialId: string } | { userId: string }): void;
+  /** Forgets a session or key, all of a user, or everything. */
+  forget(which: { credentialId: string } | { userId: string } | "all"): void;
   /** Calls `onRevoked` once the credential of an open stream is good no more; returns how to stop watching. */
   watch(credential: Credential, onRevoked: () => void): () => void;
   close(): void;
 }
 
-const rememberMs = 1_000;
-/** From this age on the next use asks anew, aside: a busy client never waits for its own credential. */
-const renewAfterMs = 500;
+const rememberMs = { heard: 30_000, unheard: 1_000 };
+/** From this part of that age on the next use asks anew, aside: a busy client never waits for its own credential. */
+const renewFrom = 0.5;
 const maxRemembered = 20_000;
 /** Cookies of other programs on this host may come along: long headers are not remembered. */
 const maxHeaderCharacters = 1_000;
@@ -40,7 +41,8 @@ const watchMs = 5_000;
 /** What was read of a credential; the tables of headers share it with the table of digests. */
 interface Known {
   caller: Caller | null;
-  until: number;
+  /** When it was read. */
+  at: number;
   credential: Credential;
   /** It is being asked for again. */
   renewing: boolean;
@@ -51,11 +53,19 @@ export const secureCookie = "__Host-muster_session";
 /** Name of the cookie over plain HTTP from another machine, where browsers refuse the secure one. */
 export const plainCookie = "muster_session";
 
-export function createAuthenticator(db: Queryable, now: () => number = () => performance.now()): Authenticator {
+export interface AuthenticatorOptions {
+  /** False while a revocation in another process may not be heard of here. */
+  hearsAll: () => boolean;
+  /** Milliseconds that never go back. */
+  now?: () => number;
+}
+
+export function createAuthenticator(db: Queryable, options: AuthenticatorOptions): Authenticator {
+  const { hearsAll, now = () => performance.now() } = options;
   const remembered = new Map<string, Known>();
   const asking = new Map<string, Promise<Caller | null>>();
   const watched = watchCredentials(find, (credential) => keyOf(credential).key);
-  /** Credentials as they stand in headers; the text is in memory with every request anyway, here for a second more. */
+  /** Credentials as they stand in headers; the text is in memory with every request anyway, here for as long as it is good. */
   const byAuthorization = new Map<string, Known>();
   const byCookie = new Map<string, Known>();
   let revocations = 0;
@@ -78,23 +88,26 @@ export function createAuthenticator(db: Queryable, now: () => number = () => per
     if (known !== undefined) {
       // In place, so that the headers that carry it are good for longer too, or no more.
       known.caller = caller;
-      known.until = now() + rememberMs;
+      known.at = now();
       return;
     }
-    if (remembered.size >= maxRemembered) {
-      remembered.clear();
-      byAuthorization.clear();
-      byCookie.clear();
-    }
-    remembered.set(key, { caller, until: now() + rememberMs, credential, renewing: false });
+    if (remembered.size >= maxRemembered) forgetAll();
+    remembered.set(key, { caller, at: now(), credential, renewing: false });
+  }
+
+  function forgetAll(): void {
+    remembered.clear();
+    byAuthorization.clear();
+    byCookie.clear();
   }
 
   /** What is still good of it; a credential in use is asked for again before it is forgotten. */
   function current(known: Known | undefined): Caller | null | undefined {
     if (known === undefined) return undefined;
-    const leftMs = known.until - now();
-    if (leftMs <= 0) return undefined;
-    if (leftMs <= rememberMs - renewAfterMs && !known.renewing && known.caller !== null) {
+    const ageMs = now() - known.at;
+    const goodMs = known.caller !== null && hearsAll() ? rememberMs.heard : rememberMs.unheard;
+    if (ageMs >= goodMs) return undefined;
+    if (ageMs >= goodMs * renewFrom && !known.renewing && known.caller !== null) {
       known.renewing = true;
       const done = (): void => {
         known.renewing = false;
@@ -137,10 +150,11 @@ export function createAuthenticator(db: Queryable, now: () => number = () => per
     forget(which) {
       revocations++;
       asking.clear();
+      if (which === "all") forgetAll();
       byAuthorization.clear();
       byCookie.clear();
       for (const [key, { caller }] of remembered) {
-        if (caller === null) continue;
+        if (caller === null || which === "all") continue;
         const same = "userId" in which ? caller.userId === which.userId : caller.credentialId === which.credentialId;
         if (same) remembered.delete(key);
       }
