@@ -24,6 +24,7 @@ export {
   decodeCursor,
   encodeCursor,
   idBeside,
+  likeAnywhere,
   type OffsetPage,
   offsetOf,
   offsetPage,

@@ -20,6 +20,11 @@ export function offsetOf(page: number, pageSize: number): number {
   return (page - 1) * pageSize;
 }
 
+/** Words as a pattern of LIKE that finds them anywhere, taken as they are: `%` and `_` stand for themselves. */
+export function likeAnywhere(words: string): string {
+  return `%${words.replace(/[\\%_]/g, "\\$&")}%`;
+}
+
 /**
  * Builds a page from rows that carry `total` = `count(*) OVER ()`. A page beyond the end has no row and so no total:
  * `countAll` is asked then, and only then.

@@ -124,6 +124,21 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
     index: /^(idx_squads_user_id_id|squads_pkey)$/,
     run: (db) => readSquad(db, { userId }, id("squad", 3)),
   },
+  {
+    what: "squads by a part of their name",
+    index: /^idx_squads_user_id/,
+    run: (db) => listSquads(db, { userId }, { search: "nothing is called this" }),
+  },
+  {
+    what: "projects by a part of their name",
+    index: /^idx_projects_user_id$/,
+    run: (db) => listProjects(db, { userId }, { search: "nothing is called this" }),
+  },
+  {
+    what: "executions by a part of their task's title",
+    index: /^idx_executions_user_id$/,
+    run: (db) => listExecutions(db, { userId }, { search: "nothing is called this" }),
+  },
   { what: "projects", index: /^idx_projects_user_id$/, run: (db) => listProjects(db, { userId }, {}) },
   {
     what: "tasks of a project by status and priority",
@@ -137,6 +152,11 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
   },
   { what: "one task", index: /^(idx_tasks_user_id|tasks_pkey)$/, run: (db) => readTask(db, { userId }, id("task", 3)) },
   { what: "executions", index: /^idx_executions_user_id$/, run: (db) => listExecutions(db, { userId }, {}) },
+  {
+    what: "executions by status",
+    index: /^idx_executions_user_status$/,
+    run: (db) => listExecutions(db, { userId }, { status: "running" }),
+  },
   {
     what: "executions of a squad by status",
     index: /^idx_executions_(squad_status_created|user_status)$/,

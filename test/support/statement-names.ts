@@ -30,10 +30,11 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /** Those that hot-queries.test.ts explains; it checks that it did. */
 export const plannedInHotQueries = words(`
-  api_key_find budget_read events_after execution_detail executions_list_ executions_list_sx executions_list_x llm_calls_page
-  messages_page_asc messages_page_desc notifications_list notifications_unread projects_list session_find squad_read
-  squads_list squads_list_status task_read tasks_list_project_id_status_priority tasks_list_squad_id_status usage_by_day
-  usage_by_member usage_by_model usage_by_squad usage_list usage_list_after usage_spend usage_total user_read`);
+  api_key_find budget_read events_after execution_detail executions_list_ executions_list_sx executions_list_w
+  executions_list_x executions_newest llm_calls_page messages_page_asc messages_page_desc notifications_list notifications_unread
+  projects_list projects_list_search session_find squad_read squads_list squads_list_search
+  squads_list_status task_read tasks_list_project_id_status_priority tasks_list_squad_id_status
+  usage_by_day usage_by_member usage_by_model usage_by_squad usage_list usage_list_after usage_spend usage_total user_read`);
 
 /** Names whose plan is not tested, by the reason. */
 export const coldStatements: Record<string, string[]> = {
@@ -45,11 +46,11 @@ export const coldStatements: Record<string, string[]> = {
     people_list invitations_list auth_state owner_find owner_local owner_take_over owner_create owner_create_local
     user_find_by_email claim_code_issue claim_lock claim_close`),
   "the one row of an installation, or no table at all": words(`
-    settings_read settings_update ready idempotency_savepoint idempotency_rollback maintenance_turn usage_roll_begin
+    settings_read settings_update ready cache_notify idempotency_savepoint idempotency_rollback maintenance_turn usage_roll_begin
     usage_roll_end`),
   "one thing of a user by its key, when the user writes it; how many statements that takes: http-write-statements.test.ts":
     words(`
-    task_update_targets task_update task_delete_check task_delete task_attachment_remove task_targets task_create task_lock
+    task_update_targets task_update task_delete_check task_delete task_attachment_remove task_create task_lock
     task_attachments_create project_first project_create_first project_create project_update project_delete_check
     project_delete project_by_name project_create_named squad_create squad_update squad_lock squad_members_put
     squad_members_drop squad_member_remove squad_touch squad_lead_clear squad_slugs_taken squad_delete_check
@@ -60,7 +61,7 @@ export const coldStatements: Record<string, string[]> = {
     project_read task_attachment_read squad_by_slug squad_slugs squad_member_read provider_account_read
     provider_accounts_open provider_account_open conversation_read tool_call_read file_version_call batch_jobs_read
     avatar_read attachment_content`),
-  "counts a list whose page was empty": words("*_total budgets_count projects_count"),
+  "counts a list whose page was empty": words("*_total budgets_count projects_count*"),
   "one execution by its key, when its user steers it": words(`
     execution_lock execution_lose_calls execution_append execution_cancel_request execution_cancel_now
     execution_pause_request execution_pause_now execution_requeue execution_unpause execution_waiting_step

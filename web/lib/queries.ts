@@ -83,12 +83,13 @@ export const queries = {
   roles: () => apiQuery<RoleList>(`${v1}/roles`),
   models: () => apiQuery<ModelList>(`${v1}/models`),
   tools: () => apiQuery<ToolList>(`${v1}/tools`),
-  projects: (page: number, pageSize = 24) => apiQuery<ProjectPage>(`${v1}/projects${queryString({ page, pageSize })}`),
+  projects: (page: number, search = "") =>
+    apiQuery<ProjectPage>(`${v1}/projects${queryString({ page, pageSize: 24, search })}`),
   project: (projectId: string) => apiQuery<ProjectAnswer>(`${v1}/projects/${projectId}`),
   tasks: (filter: { projectId?: string; squadId?: string; status?: string; page: number; pageSize: number }) =>
     apiQuery<TaskPage>(`${v1}/tasks${queryString(filter)}`),
   task: (taskId: string) => apiQuery<TaskAnswer>(`${v1}/tasks/${taskId}`),
-  executions: (filter: { limit: number; status?: string; squadId?: string; taskId?: string; cursor?: string }) =>
+  executions: (filter: { limit: number; squadId?: string; taskId?: string; search?: string }) =>
     apiQuery<ExecutionPage>(`${v1}/executions${queryString(filter)}`),
   execution: (executionId: string) => apiQuery<ExecutionAnswer>(`${v1}/executions/${executionId}`),
   files: (executionId: string) => apiQuery<ExecutionFileList>(`${v1}/executions/${executionId}/files`),

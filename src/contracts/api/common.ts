@@ -56,6 +56,13 @@ export const pageQuery = {
   pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 20 })),
 };
 
+/** A search in a list, whatever the case. */
+export const SearchText = Type.String({
+  minLength: 1,
+  maxLength: 120,
+  description: "Part of the name, or of the title",
+});
+
 export const cursorQuery = {
   cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: "`nextCursor` of the page before" })),
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 100 })),

@@ -11,7 +11,18 @@ import {
   stepStatuses,
 } from "../closed-sets.ts";
 import { BudgetState } from "./budgets.ts";
-import { cursorPageOf, cursorQuery, Id, listOf, MaybeMoney, Money, nullable, object, Timestamp } from "./common.ts";
+import {
+  cursorPageOf,
+  cursorQuery,
+  Id,
+  listOf,
+  MaybeMoney,
+  Money,
+  nullable,
+  object,
+  SearchText,
+  Timestamp,
+} from "./common.ts";
 import { ExecutionLimitsView } from "./squads.ts";
 
 const NullableId = nullable(Id);
@@ -68,6 +79,7 @@ export const ExecutionListQuery = object({
   squadId: Type.Optional(Id),
   taskId: Type.Optional(Id),
   status: Type.Optional(Type.Enum(executionStatuses)),
+  search: Type.Optional(SearchText),
 });
 export type ExecutionListQuery = Static<typeof ExecutionListQuery>;
 export const ExecutionParams = object({ executionId: Id });

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { Id, Name, object, pageOf, pageQuery, Timestamp } from "./common.ts";
+import { Id, Name, object, pageOf, pageQuery, SearchText, Timestamp } from "./common.ts";
 
 const Description = Type.String({ maxLength: 20_000 });
 
@@ -30,7 +30,8 @@ export const ProjectListItem = object({
 export type ProjectListItem = Static<typeof ProjectListItem>;
 export const ProjectPage = pageOf(ProjectListItem);
 export type ProjectPage = Static<typeof ProjectPage>;
-export const ProjectListQuery = object(pageQuery);
+export const ProjectListQuery = object({ ...pageQuery, search: Type.Optional(SearchText) });
+export type ProjectListQuery = Static<typeof ProjectListQuery>;
 export const ProjectParams = object({ projectId: Id });
 export const ProjectAnswer = object({ project: Project });
 export type ProjectAnswer = Static<typeof ProjectAnswer>;

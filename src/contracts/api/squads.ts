@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { squadProcesses, squadStatuses } from "../closed-sets.ts";
 import { BudgetState } from "./budgets.ts";
-import { Id, Name, nullable, object, pageOf, pageQuery, Timestamp } from "./common.ts";
+import { Id, Name, nullable, object, pageOf, pageQuery, SearchText, Timestamp } from "./common.ts";
 
 const Slug = Type.String({ minLength: 1, maxLength: 64, pattern: "^[a-z0-9]+(-[a-z0-9]+)*$" });
 const ModelName = Type.String({ minLength: 1, maxLength: 200 });
@@ -94,7 +94,7 @@ export type SquadPage = Static<typeof SquadPage>;
 export const SquadListQuery = object({
   ...pageQuery,
   status: Type.Optional(Type.Enum(squadStatuses)),
-  search: Type.Optional(Type.String({ minLength: 1, maxLength: 120, description: "Part of the name" })),
+  search: Type.Optional(SearchText),
 });
 export type SquadListQuery = Static<typeof SquadListQuery>;
 export const SquadParams = object({ squadId: Id });

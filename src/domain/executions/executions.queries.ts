@@ -11,7 +11,7 @@ import {
   type LlmCallView,
   type MessageListQuery,
 } from "#contracts";
-import { cursorPage, decodeCursor, idBeside, type Queryable } from "#db";
+import { cursorPage, decodeCursor, idBeside, likeAnywhere, type Queryable } from "#db";
 import type { Scope } from "../store.ts";
 
 interface ListRow {
@@ -39,26 +39,30 @@ const maxUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const minUuid = "00000000-0000-0000-0000-000000000000";
 
 // One text per set of filters, so that each has its own plan and its own index.
-function listSql(filters: { squadId: boolean; taskId: boolean; status: boolean }): { name: string; text: string } {
+function listSql(filters: Record<"squadId" | "taskId" | "status" | "search", boolean>): { name: string; text: string } {
   const where = ["t.user_id = $1", "t.id < $2"];
   let next = 4;
   if (filters.squadId) where.push(`t.squad_id = $${next++}`);
   if (filters.taskId) where.push(`t.task_id = $${next++}`);
   if (filters.status) where.push(`t.status = $${next++}`);
+  if (filters.search) where.push(`t.task->>'title' ILIKE $${next++}`);
   return {
-    name: `executions_list_${filters.squadId ? "s" : ""}${filters.taskId ? "t" : ""}${filters.status ? "x" : ""}`,
+    name: `executions_list_${filters.squadId ? "s" : ""}${filters.taskId ? "t" : ""}${filters.status ? "x" : ""}${filters.search ? "w" : ""}`,
     text: itemsSql(`${where.join(" AND ")} ORDER BY t.id DESC LIMIT $3`),
   };
 }
 
 /** The list items of the executions that a condition (with order and limit) chooses. */
-function itemsSql(chosen: string): string {
+const itemsSql = (chosen: string): string => itemsFrom(`SELECT * FROM task_executions t WHERE ${chosen}`);
+
+/** The list items of executions. */
+function itemsFrom(rows: string): string {
   return `
       SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, left(t.error, 200) AS error, t.created_at,
         t.started_at, t.ended_at,
         t.task->>'title' AS task_title, COALESCE(s.name, '') AS squad_name, t.input_tokens, t.output_tokens,
         t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended
-      FROM (SELECT * FROM task_executions t WHERE ${chosen}) t
+      FROM (${rows}) t
       LEFT JOIN squads s ON s.id = t.squad_id
       CROSS JOIN LATERAL (SELECT count(*)::int AS total, (count(*) FILTER (WHERE e.ended_at IS NOT NULL))::int AS ended
         FROM execution_steps e WHERE e.execution_id = t.id) st
@@ -79,6 +83,25 @@ export async function readExecutionItems(
   return rows.map(toListItem);
 }
 
+/** The caller's newest executions, and the newest in each of some states: `limit` of each, newest first, each once. */
+export async function listNewestExecutions(
+  db: Queryable,
+  scope: Scope,
+  statuses: readonly ExecutionStatus[],
+  limit: number,
+): Promise<ExecutionListItem[]> {
+  const { rows } = await db.query<ListRow>(
+    "executions_newest",
+    itemsFrom(`(SELECT * FROM task_executions WHERE user_id = $1 ORDER BY id DESC LIMIT $3)
+        UNION ALL
+        SELECT its.* FROM unnest($2::text[]) AS one(status) CROSS JOIN LATERAL
+          (SELECT * FROM task_executions e WHERE e.user_id = $1 AND e.status = one.status ORDER BY e.id DESC LIMIT $3) its`),
+    [scope.userId, statuses, limit],
+  );
+  const once = new Map(rows.map((row) => [row.id, row]));
+  return [...once.values()].map(toListItem);
+}
+
 /** What runs or waits for the caller, newest first, at most 50. */
 export async function listLiveExecutions(db: Queryable, scope: Scope): Promise<ExecutionListItem[]> {
   const { rows } = await db.query<ListRow>(
@@ -97,8 +120,10 @@ export async function listExecutions(db: Queryable, scope: Scope, query: Executi
     squadId: query.squadId !== undefined,
     taskId: query.taskId !== undefined,
     status: query.status !== undefined,
+    search: query.search !== undefined,
   });
-  const filters = [query.squadId, query.taskId, query.status].filter((value) => value !== undefined);
+  const words = query.search === undefined ? undefined : likeAnywhere(query.search);
+  const filters = [query.squadId, query.taskId, query.status, words].filter((value) => value !== undefined);
   const before = query.cursor === undefined ? maxUuid : decodeCursor(query.cursor);
   const { rows } = await db.query<ListRow>(name, text, [scope.userId, before, limit + 1, ...filters]);
   return cursorPage(rows, limit, (row) => row.id, toListItem);

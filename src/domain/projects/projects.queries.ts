@@ -1,5 +1,5 @@
-import type { Project, ProjectListItem, ProjectPage, TaskStatus } from "#contracts";
-import { offsetOf, offsetPage, type Queryable } from "#db";
+import type { Project, ProjectListItem, ProjectListQuery, ProjectPage, TaskStatus } from "#contracts";
+import { likeAnywhere, offsetOf, offsetPage, type Queryable } from "#db";
 import type { Scope } from "../store.ts";
 
 export interface ProjectRow {
@@ -31,30 +31,29 @@ function toListItem(row: ProjectRow & { tasks: Partial<Record<TaskStatus, number
 }
 
 /** A page of the user's projects, newest first, with how many tasks are in each state. */
-export async function listProjects(
-  db: Queryable,
-  scope: Scope,
-  query: { page?: number; pageSize?: number },
-): Promise<ProjectPage> {
+export async function listProjects(db: Queryable, scope: Scope, query: ProjectListQuery): Promise<ProjectPage> {
   const page = query.page ?? 1;
   const pageSize = query.pageSize ?? 20;
+  const found = query.search === undefined ? [] : [likeAnywhere(query.search)];
+  const [suffix, condition] =
+    found.length === 0 ? ["", (_: number) => ""] : ["_search", (place: number) => ` AND name ILIKE $${place}`];
   const { rows } = await db.query<ProjectRow & { tasks: Partial<Record<TaskStatus, number>> | null; total: number }>(
-    "projects_list",
+    `projects_list${suffix}`,
     `WITH page AS (
        SELECT id, name, left(description, 200) AS description, created_at, updated_at, count(*) OVER ()::integer AS total
-       FROM projects WHERE user_id = $1 ORDER BY id DESC LIMIT $2 OFFSET $3
+       FROM projects WHERE user_id = $1${condition(4)} ORDER BY id DESC LIMIT $2 OFFSET $3
      )
      SELECT p.id, p.name, p.description, p.created_at, p.updated_at, p.total,
        (SELECT json_object_agg(c.status, c.count) FROM (
           SELECT t.status, count(*)::integer AS count FROM tasks t WHERE t.project_id = p.id GROUP BY t.status) c) AS tasks
      FROM page p ORDER BY p.id DESC`,
-    [scope.userId, pageSize, offsetOf(page, pageSize)],
+    [scope.userId, pageSize, offsetOf(page, pageSize), ...found],
   );
   return offsetPage(rows, { page, pageSize }, toListItem, async () => {
     const { rows: counted } = await db.query<{ total: number }>(
-      "projects_count",
-      "SELECT count(*)::integer AS total FROM projects WHERE user_id = $1",
-      [scope.userId],
+      `projects_count${suffix}`,
+      `SELECT count(*)::integer AS total FROM projects WHERE user_id = $1${condition(2)}`,
+      [scope.userId, ...found],
     );
     return counted[0]?.total ?? 0;
   });

@@ -11,7 +11,7 @@ import {
   type SquadProcess,
   type SquadStatus,
 } from "#contracts";
-import { offsetOf, offsetPage, type Queryable } from "#db";
+import { likeAnywhere, offsetOf, offsetPage, type Queryable } from "#db";
 import { budgetSpentSql } from "../budgets/budgets.queries.ts";
 import type { Scope } from "../store.ts";
 
@@ -102,7 +102,7 @@ export async function listSquads(db: Queryable, scope: Scope, query: SquadListQu
   };
   if (query.status !== undefined) filter("_status", (place) => `s.status = ${place}`, query.status);
   if (query.search !== undefined) {
-    filter("_search", (place) => `s.name ILIKE ${place}`, `%${query.search.replace(/[\\%_]/g, "\\$&")}%`);
+    filter("_search", (place) => `s.name ILIKE ${place}`, likeAnywhere(query.search));
   }
   const { rows } = await db.query<SquadListRow>(name, listText(text), [
     scope.userId,

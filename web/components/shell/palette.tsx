@@ -11,13 +11,10 @@ import { Dialog } from "../ui/dialog.tsx";
 import { StatusIcon } from "../ui/status.tsx";
 import { carePlaces, workPlaces } from "./navigation.ts";
 
-/** How long the typing must rest before squads are searched for. */
+/** How long the typing must rest before the server is asked. */
 const restMs = 150;
 
-/**
- * Ctrl/Cmd-K: goes to any page or squad and to the newest projects and executions, and starts the common things. Squads are
- * searched for by the server; it has no search for projects and executions, so that older ones are looked for on their pages.
- */
+/** Ctrl/Cmd-K: goes to any page, squad, project or execution, which the server searches for, and starts the common things. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const router = useRouter();
   const [search, setSearch] = useState("");
@@ -26,8 +23,11 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     ...queries.squads({ page: 1, pageSize: 24, search: wanted }),
     placeholderData: keepPreviousData,
   });
-  const projects = useQuery(queries.projects(1));
-  const executions = useQuery(queries.executions({ limit: 30 }));
+  const projects = useQuery({ ...queries.projects(1, wanted), placeholderData: keepPreviousData });
+  const executions = useQuery({
+    ...queries.executions({ limit: 30, search: wanted }),
+    placeholderData: keepPreviousData,
+  });
   const go = (href: string) => () => {
     onClose();
     router.push(href);
@@ -39,12 +39,12 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           data-autofocus
           value={search}
           onValueChange={setSearch}
-          placeholder="Go to a page, a squad, a recent project or execution"
+          placeholder="Go to a page, a squad, a project or an execution"
           className="h-12 w-full shrink-0 border-line border-b bg-transparent px-4 text-base outline-none"
         />
         <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5 [&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-faint">
           <Command.Empty className="px-3 py-8 text-center text-muted">
-            No page or squad has this name, and no recent project or execution. Older ones are in their lists.
+            No page, squad, project or execution has this name.
           </Command.Empty>
           <Command.Group heading="Start">
             <Item icon={CirclePlus} label="New squad" hint={keyHint("n")} onSelect={go("/squads/new")} />
@@ -67,7 +67,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               <Item key={squad.id} id={squad.id} icon={Users} label={squad.name} onSelect={go(`/squads/${squad.id}`)} />
             )}
           </Group>
-          <Group heading="Recent projects" items={projects.data?.data ?? []}>
+          <Group heading={wanted ? "Projects" : "Recent projects"} items={projects.data?.data ?? []}>
             {(project) => (
               <Item
                 key={project.id}
@@ -78,7 +78,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
               />
             )}
           </Group>
-          <Group heading="Recent executions" items={executions.data?.data ?? []}>
+          <Group heading={wanted ? "Executions" : "Recent executions"} items={executions.data?.data ?? []}>
             {(execution) => (
               <Row
                 key={execution.id}

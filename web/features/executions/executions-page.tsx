@@ -1,5 +1,6 @@
 "use client";
-import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
+import clsx from "clsx";
 import { Play } from "lucide-react";
 import dynamic from "next/dynamic";
 import type { ExecutionPage as ExecutionListPage, ExecutionStatus } from "#contracts";
@@ -7,6 +8,7 @@ import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button, buttonClass } from "../../components/ui/button.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
+import { SearchField } from "../../components/ui/search-field.tsx";
 import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { statusLabel } from "../../components/ui/status.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
@@ -31,38 +33,50 @@ const tabs: Tab<Filter>[] = [
 
 /** `/executions`: every run, newest first, and the batches and calls that were deferred. */
 export function ExecutionsPage() {
-  const [search, setSearch] = useSearchState();
-  const status = (tabs.find((tab) => tab.name === search.get("status"))?.name ?? "all") satisfies Filter;
+  const [parameters, setParameters] = useSearchState();
+  const status = (tabs.find((tab) => tab.name === parameters.get("status"))?.name ?? "all") satisfies Filter;
+  const words = parameters.get("search") ?? "";
   return (
     <Page
       title="Executions"
       toolbar={
-        <Tabs
-          label="Status"
-          tabs={tabs}
-          value={status}
-          controls="executions"
-          onChange={(name) => setSearch({ status: name === "all" ? null : name })}
-          className="-mx-1 max-w-full"
-        />
+        <>
+          {status !== "batches" && (
+            <SearchField
+              label="Search executions by their task"
+              placeholder="Search by task"
+              value={words}
+              onChange={(value) => setParameters({ search: value })}
+            />
+          )}
+          <Tabs
+            label="Status"
+            tabs={tabs}
+            value={status}
+            controls="executions"
+            onChange={(name) => setParameters({ status: name === "all" ? null : name })}
+            className="-mx-1 max-w-full"
+          />
+        </>
       }
     >
-      {status === "batches" ? <BatchesTab /> : <ExecutionList status={status} />}
+      {status === "batches" ? <BatchesTab /> : <ExecutionList status={status} words={words} />}
     </Page>
   );
 }
 
-function ExecutionList({ status }: { status: "all" | ExecutionStatus }) {
+function ExecutionList({ status, words }: { status: "all" | ExecutionStatus; words: string }) {
   const client = useQueryClient();
   const pageUrl = (cursor: string) =>
-    `/api/v1/executions${queryString({ limit: 30, status: status === "all" ? undefined : status, cursor })}`;
+    `/api/v1/executions${queryString({ limit: 30, status: status === "all" ? undefined : status, search: words, cursor })}`;
   const query = useInfiniteQuery({
     ...firstPageOf<ExecutionListPage, string>(client, pageUrl(""), ""),
-    queryKey: ["/executions", "all", status],
+    queryKey: ["/executions", "all", status, words],
     queryFn: ({ pageParam, signal }) => apiGet<ExecutionListPage>(pageUrl(pageParam), signal),
     initialPageParam: "",
     getNextPageParam: (page) => page.nextCursor,
     staleTime: 5000,
+    placeholderData: keepPreviousData,
   });
   const executions = query.data?.pages.flatMap((page) => page.data) ?? [];
   return (
@@ -77,21 +91,30 @@ function ExecutionList({ status }: { status: "all" | ExecutionStatus }) {
         ) : executions.length === 0 ? (
           <Empty
             icon={Play}
-            title={status === "all" ? "No execution yet" : `No execution is ${statusLabel(status).toLowerCase()}`}
+            title={
+              words
+                ? "No execution of a task with this title"
+                : status === "all"
+                  ? "No execution yet"
+                  : `No execution is ${statusLabel(status).toLowerCase()}`
+            }
             action={
-              status === "all" && (
+              status === "all" &&
+              !words && (
                 <AppLink href="/projects" className={buttonClass("primary")}>
                   Go to the projects
                 </AppLink>
               )
             }
           >
-            {status === "all"
-              ? "An execution is one run of a task by a squad. Start one from a task on a project's board."
-              : "Choose another status above."}
+            {words
+              ? "Change the search or the status."
+              : status === "all"
+                ? "An execution is one run of a task by a squad. Start one from a task on a project's board."
+                : "Choose another status above."}
           </Empty>
         ) : (
-          <ul className="divide-y divide-line">
+          <ul className={clsx("divide-y divide-line", query.isPlaceholderData && "opacity-60")}>
             {executions.map((execution) => (
               <ExecutionRow key={execution.id} execution={execution} />
             ))}

@@ -9,6 +9,7 @@ import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Moment } from "../../components/ui/moment.tsx";
 import { Pagination } from "../../components/ui/pagination.tsx";
+import { SearchField } from "../../components/ui/search-field.tsx";
 import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
@@ -22,7 +23,11 @@ export function ProjectsPage() {
   const [parameters, setParameters] = useSearchState();
   const [creating, setCreating] = useState(false);
   const page = Math.max(1, Number(parameters.get("page")) || 1);
-  const { data, error, refetch } = useQuery({ ...queries.projects(page), placeholderData: keepPreviousData });
+  const search = parameters.get("search") ?? "";
+  const { data, error, refetch, isPlaceholderData } = useQuery({
+    ...queries.projects(page, search),
+    placeholderData: keepPreviousData,
+  });
   const open = creating || parameters.has("new");
   return (
     <Page
@@ -31,6 +36,13 @@ export function ProjectsPage() {
         <Button look="primary" icon={<CirclePlus aria-hidden className="size-4" />} onClick={() => setCreating(true)}>
           New project
         </Button>
+      }
+      toolbar={
+        <SearchField
+          label="Search projects by name"
+          value={search}
+          onChange={(value) => setParameters({ search: value, page: null })}
+        />
       }
     >
       {error && !data ? (
@@ -42,17 +54,19 @@ export function ProjectsPage() {
       ) : data.data.length === 0 ? (
         <Empty
           icon={Kanban}
-          title="No project yet"
+          title={search ? "No project has this name" : "No project yet"}
           action={
-            <Button look="primary" onClick={() => setCreating(true)}>
-              Make the first project
-            </Button>
+            !search && (
+              <Button look="primary" onClick={() => setCreating(true)}>
+                Make the first project
+              </Button>
+            )
           }
         >
-          A project holds tasks on a board, and the files that belong to them.
+          {search ? "Change the search." : "A project holds tasks on a board, and the files that belong to them."}
         </Empty>
       ) : (
-        <>
+        <div className={isPlaceholderData ? "opacity-60" : undefined}>
           <ul className={grid}>
             {data.data.map((project) => (
               <ProjectCard key={project.id} project={project} />
@@ -67,7 +81,7 @@ export function ProjectsPage() {
               onPage={(next) => setParameters({ page: next > 1 ? String(next) : null })}
             />
           </div>
-        </>
+        </div>
       )}
       {open && (
         <ProjectDialog

@@ -1,13 +1,12 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
-import { CirclePlus, Search, Users } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { CirclePlus, Users } from "lucide-react";
 import type { SquadStatus } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { buttonClass } from "../../components/ui/button.tsx";
-import { inputClass } from "../../components/ui/field.tsx";
 import { Pagination } from "../../components/ui/pagination.tsx";
+import { SearchField } from "../../components/ui/search-field.tsx";
 import { Empty, Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { type Tab, Tabs } from "../../components/ui/tabs.tsx";
 import { queries } from "../../lib/queries.ts";
@@ -50,7 +49,11 @@ export function SquadsPage() {
       }
       toolbar={
         <>
-          <SearchField value={search} onChange={(value) => setParameters({ search: value, page: null })} />
+          <SearchField
+            label="Search squads by name"
+            value={search}
+            onChange={(value) => setParameters({ search: value, page: null })}
+          />
           <Tabs
             label="Status"
             tabs={tabs}
@@ -101,33 +104,5 @@ export function SquadsPage() {
         </div>
       )}
     </Page>
-  );
-}
-
-/** Searches a moment after the last key. */
-function SearchField({ value, onChange }: { value: string; onChange: (value: string) => void }) {
-  const [text, setText] = useState<string | null>(null);
-  const change = useRef(onChange);
-  change.current = onChange;
-  useEffect(() => {
-    if (text === null) return;
-    const timer = setTimeout(() => change.current(text.trim().slice(0, 120)), 200);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return (
-    <label className="relative block w-full sm:w-64">
-      <span className="sr-only">Search squads by name</span>
-      <Search
-        aria-hidden
-        className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
-      />
-      <input
-        type="search"
-        placeholder="Search by name"
-        value={text ?? value}
-        onChange={(event) => setText(event.target.value)}
-        className={`${inputClass} h-8 w-full pl-8 pointer-coarse:h-10`}
-      />
-    </label>
   );
 }

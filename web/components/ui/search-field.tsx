@@ -1,0 +1,52 @@
+"use client";
+import { Search } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { inputClass } from "./field.tsx";
+
+/** A search in a list: tells what is typed a moment after the last key. */
+export function SearchField({
+  label,
+  placeholder = "Search by name",
+  value,
+  onChange,
+}: {
+  /** What is searched, for who does not see where it stands. */
+  label: string;
+  placeholder?: string;
+  value: string;
+  onChange: (value: string) => void;
+}) {
+  const [text, setText] = useState<string | null>(null);
+  const change = useRef(onChange);
+  change.current = onChange;
+  const told = useRef(value);
+  useEffect(() => {
+    if (text === null) return;
+    const timer = setTimeout(() => {
+      told.current = text.trim().slice(0, 120);
+      change.current(told.current);
+    }, 200);
+    return () => clearTimeout(timer);
+  }, [text]);
+  useEffect(() => {
+    // Changed by another, as by a link to the whole list.
+    if (value !== told.current) setText(null);
+    told.current = value;
+  }, [value]);
+  return (
+    <label className="relative block w-full sm:w-64">
+      <span className="sr-only">{label}</span>
+      <Search
+        aria-hidden
+        className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
+      />
+      <input
+        type="search"
+        placeholder={placeholder}
+        value={text ?? value}
+        onChange={(event) => setText(event.target.value)}
+        className={`${inputClass} h-8 w-full pl-8 pointer-coarse:h-10`}
+      />
+    </label>
+  );
+}
