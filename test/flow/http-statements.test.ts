@@ -38,7 +38,7 @@ async function statementsOf(user: TestUser, url: string): Promise<string[]> {
 
 const reads = [
   ["/api/v1/me", 2],
-  ["/api/v1/dashboard", 11],
+  ["/api/v1/dashboard", 7],
   ["/api/v1/squads?pageSize=100", 1],
   ["/api/v1/squads/{squad}", 1],
   ["/api/v1/projects?pageSize=100", 1],

@@ -297,7 +297,7 @@ const uncounted: Record<string, string> = {
 };
 
 /** Hints to other processes go out together for many requests; a credential is asked for again when it was changed. */
-const isAmong = /^SELECT pg_notify\(|^(api_key|session)_find$/;
+const isAmong = /^(events_notify|cache_notify|api_key_find|session_find)$/;
 const transactions = new Set<string>();
 
 async function statementsOf(write: Write, side: Side): Promise<string[]> {
@@ -327,7 +327,7 @@ for (const write of writes) {
 }
 
 test("statements inside transactions are among those counted", () => {
-  for (const operation of ["createSquad", "updateSquad", "createTask"])
+  for (const operation of ["createSquad", "updateSquad", "addAttachments"])
     assert.ok(transactions.has(operation), operation);
 });
 

@@ -1,7 +1,7 @@
-import type { Dashboard } from "#contracts";
+import type { Dashboard, ExecutionListItem, ExecutionStatus } from "#contracts";
 import type { Queryable } from "#db";
 import { readBudget, toBudgetState } from "../budgets/index.ts";
-import { listExecutions } from "../executions/index.ts";
+import { listNewestExecutions } from "../executions/index.ts";
 import { countUnread, listNotifications } from "../notifications/index.ts";
 import { listSquads } from "../squads/index.ts";
 import type { Scope } from "../store.ts";
@@ -11,32 +11,29 @@ import { readUser } from "../users/index.ts";
 const shownSquads = 6;
 const shownExecutions = 10;
 const shownNotifications = 5;
+/** In the order in which they are listed. */
+const liveStatuses = ["running", "queued", "paused"] as const;
 
 /** Everything the first page shows, read in parallel; null when the user is gone. */
 export async function readDashboard(db: Queryable, scope: Scope): Promise<Dashboard | null> {
-  const executions = (query: Parameters<typeof listExecutions>[2]) =>
-    listExecutions(db, scope, { ...query, limit: shownExecutions }).then((page) => page.data);
-  const [user, squads, running, queued, paused, awaitingApproval, recentExecutions, spend, budget, unread, notices] =
-    await Promise.all([
-      readUser(db, scope),
-      listSquads(db, scope, { pageSize: shownSquads }),
-      executions({ status: "running" }),
-      executions({ status: "queued" }),
-      executions({ status: "paused" }),
-      executions({ status: "awaiting_approval" }),
-      executions({}),
-      readSpend(db, scope),
-      readBudget(db, scope, "instance", scope.userId),
-      countUnread(db, scope),
-      listNotifications(db, scope, { limit: shownNotifications }),
-    ]);
+  const [user, squads, executions, spend, budget, unread, notices] = await Promise.all([
+    readUser(db, scope),
+    listSquads(db, scope, { pageSize: shownSquads }),
+    listNewestExecutions(db, scope, [...liveStatuses, "awaiting_approval"], shownExecutions),
+    readSpend(db, scope),
+    readBudget(db, scope, "instance", scope.userId),
+    countUnread(db, scope),
+    listNotifications(db, scope, { limit: shownNotifications }),
+  ]);
   if (!user) return null;
+  const inStatus = (wanted: ExecutionStatus): ExecutionListItem[] =>
+    executions.filter(({ status }) => status === wanted);
   return {
     user,
     squads: { data: squads.data, total: squads.total },
-    liveExecutions: [...running, ...queued, ...paused].slice(0, shownExecutions),
-    awaitingApproval,
-    recentExecutions,
+    liveExecutions: liveStatuses.flatMap(inStatus).slice(0, shownExecutions),
+    awaitingApproval: inStatus("awaiting_approval").slice(0, shownExecutions),
+    recentExecutions: executions.slice(0, shownExecutions),
     spend: { ...spend, budget: budget ? toBudgetState(budget) : null },
     notifications: { unread, data: notices.data },
   };

@@ -13,6 +13,7 @@ export {
   listLiveExecutions,
   listLlmCalls,
   listMessages,
+  listNewestExecutions,
   ownsExecution,
   readExecutionItems,
 } from "./executions.queries.ts";

@@ -11,7 +11,8 @@ import type {
 import { offsetOf, offsetPage, type Queryable } from "#db";
 import type { Scope } from "../store.ts";
 
-interface TaskBaseRow {
+/** The columns of a task, and its last execution. */
+export interface TaskBaseRow {
   id: string;
   project_id: string;
   squad_id: string | null;
@@ -28,7 +29,8 @@ interface TaskBaseRow {
 const lastExecutionJson = `(SELECT json_build_object('id', e.id, 'status', e.status) FROM task_executions e
   WHERE e.task_id = t.id ORDER BY e.id DESC LIMIT 1)`;
 
-function toBase(row: TaskBaseRow): Omit<TaskListItem, "attachmentCount"> {
+/** A task as the API shows it, without its attachments. */
+export function toBase(row: TaskBaseRow): Omit<TaskListItem, "attachmentCount"> {
   return {
     id: row.id,
     projectId: row.project_id,
@@ -83,15 +85,18 @@ export async function listTasks(db: Queryable, scope: Scope, query: TaskListQuer
   );
 }
 
+/** The facts of attachments as the API shows them, from rows called `a`. */
+export const attachmentsJson = `COALESCE(json_agg(json_build_object('id', a.id, 'name', a.name, 'mediaType', a.media_type,
+          'bytes', a.bytes, 'createdAt', to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+          ORDER BY a.id), '[]'::json)`;
+
 /** One task with its attachments' facts; null when it is missing or another's. */
 export async function readTask(db: Queryable, scope: Scope, taskId: string): Promise<Task | null> {
   const { rows } = await db.query<TaskBaseRow & { attachments: Attachment[] }>(
     "task_read",
     `SELECT t.id, t.project_id, t.squad_id, t.title, t.description, t.status, t.priority, t.position, t.created_at,
        t.updated_at, ${lastExecutionJson} AS last_execution,
-       (SELECT COALESCE(json_agg(json_build_object('id', a.id, 'name', a.name, 'mediaType', a.media_type,
-          'bytes', a.bytes, 'createdAt', to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-          ORDER BY a.id), '[]'::json) FROM task_attachments a WHERE a.task_id = t.id) AS attachments
+       (SELECT ${attachmentsJson} FROM task_attachments a WHERE a.task_id = t.id) AS attachments
      FROM tasks t WHERE t.id = $2 AND t.user_id = $1`,
     [scope.userId, taskId],
   );
