@@ -1,4 +1,5 @@
 import pg from "pg";
+import type { Queryable } from "./open-database.ts";
 
 /** One connection that listens for NOTIFY and comes back by itself. */
 export interface Listener {
@@ -114,7 +115,7 @@ export interface Notifier {
  * once. NOTIFY takes a lock on the whole server at commit, so it is never sent per token or per row.
  */
 export function createNotifier(
-  query: (text: string, values: unknown[]) => Promise<unknown>,
+  db: Pick<Queryable, "query">,
   onError: (error: unknown) => void,
   intervalMs = 50,
 ): Notifier {
@@ -126,7 +127,7 @@ export function createNotifier(
     pending = new Map();
     if (batch.length === 0) return;
     try {
-      await query("SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS t(c, p)", [
+      await db.query("events_notify", "SELECT pg_notify(c, p) FROM unnest($1::text[], $2::text[]) AS t(c, p)", [
         batch.map(([channel]) => channel),
         batch.map(([, payload]) => payload),
       ]);

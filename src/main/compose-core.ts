@@ -130,7 +130,7 @@ async function compose(
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
   const listener = await openListener(databaseUrl, warn("the listening connection broke; reconnecting"));
   closers.push(() => listener.close());
-  const notifier = createNotifier((text, values) => db.pool.query(text, values), warn("a notification was not sent"));
+  const notifier = createNotifier(db, warn("a notification was not sent"));
   closers.push(() => notifier.close());
   const hub = createEventHub({ db, listener, processId, notify: notifier.notify });
   closers.push(() => hub.close());

@@ -46,7 +46,7 @@ export function createSharedAnswers(options: {
         ...handlers,
         processId: options.processId,
         listener: options.listener,
-        query: (text, values) => options.db.pool.query(text, values),
+        query: (text, values) => options.db.query("cache_notify", text, values),
         serves: options.serves,
         history,
         onError: (error) => options.logger.warn({ err: error }, notSent),

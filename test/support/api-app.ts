@@ -143,10 +143,7 @@ function openTestRedis(url: string | undefined) {
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   const database = options.beside ? await joinTestDatabase(options.beside) : await createTestDatabase();
   const listener = await openListener(database.url, () => undefined);
-  const notifier = createNotifier(
-    (text, values) => database.db.pool.query(text, values),
-    () => undefined,
-  );
+  const notifier = createNotifier(database.db, () => undefined);
   const processId = randomBytes(8).toString("hex");
   let bus: InvalidationBus | undefined;
   const redis = openTestRedis(options.redisUrl);

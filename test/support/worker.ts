@@ -24,10 +24,7 @@ export async function startTestWorker(options: {
   const workerId = uuidv7();
   const report = (fields: object, message: string) => options.log?.(message, fields);
   const listener = await openListener(options.url, (error) => report({ error }, "listener"));
-  const notifier = createNotifier(
-    (text, values) => options.db.pool.query(text, values),
-    (error) => report({ error }, "notify"),
-  );
+  const notifier = createNotifier(options.db, (error) => report({ error }, "notify"));
   const hub = createEventHub({ db: options.db, listener, processId: workerId, notify: notifier.notify });
   const lease = await takeLease({ databaseUrl: options.url, workerId, onLost: () => report({}, "lease lost") });
   const worker = startWorker({
