@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import clsx from "clsx";
 import { ArrowDown, LoaderCircle } from "lucide-react";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useDeferredValue, useEffect, useRef, useState } from "react";
 import type { Execution } from "#contracts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import type { LiveMessage } from "./apply-events.ts";
@@ -31,14 +31,26 @@ const nearTopPx = 600;
  * and asks for older ones near the top; where it is narrowed to what matches it asks until that is more than the view, for
  * what does not fill the view can not be scrolled.
  */
-export function MessageList({ messages, execution, search, narrowed, older, onOlder, target }: MessageListProps) {
+export function MessageList({
+  messages: newest,
+  execution,
+  search,
+  narrowed,
+  older,
+  onOlder,
+  target,
+}: MessageListProps) {
   const scroller = useRef<HTMLDivElement>(null);
+  // Drawn in slices between frames: many may come at once.
+  const messages = useDeferredValue(newest);
   const [atEnd, setAtEnd] = useState(true);
+  // Kept while the messages are: with a new one the virtualizer lays out all rows anew, at each step of a scroll.
+  const keyOf = useCallback((index: number) => messages[index]?.id ?? index, [messages]);
   const virtualizer = useVirtualizer({
     count: messages.length,
     getScrollElement: () => scroller.current,
     estimateSize: (index) => estimateHeight(messages[index]),
-    getItemKey: (index) => messages[index]?.id ?? index,
+    getItemKey: keyOf,
     anchorTo: "end",
     followOnAppend: true,
     scrollEndThreshold: endThresholdPx,
@@ -153,9 +165,19 @@ function OlderMessages({ older, onOlder }: Pick<MessageListProps, "older" | "onO
   );
 }
 
-/** About the height of a row before it was measured: near enough that the scrollbar does not jump. */
+const estimates = new WeakMap<LiveMessage, number>();
+
+/**
+ * About the height of a row before it was measured: near enough that the scrollbar does not jump. Thousands are asked for
+ * whenever a message comes, so each message is looked at once.
+ */
 function estimateHeight(message: LiveMessage | undefined): number {
   if (!message) return 80;
-  const lines = message.content.length / 95 + (message.content.match(/\n/g)?.length ?? 0) * 0.7;
-  return 52 + Math.max(1, Math.min(60, lines)) * 21 + message.tools.length * 34;
+  let height = estimates.get(message);
+  if (height === undefined) {
+    const lines = message.content.length / 95 + (message.content.match(/\n/g)?.length ?? 0) * 0.7;
+    height = 52 + Math.max(1, Math.min(60, lines)) * 21 + message.tools.length * 34;
+    estimates.set(message, height);
+  }
+  return height;
 }

@@ -29,6 +29,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
   const field = useRef<HTMLInputElement>(null);
   const all = data?.messages;
   const messages = useMemo(() => {
+    if (!step && !wanted) return all ?? [];
     const words = wanted.toLowerCase();
     return (all ?? []).filter(
       (message) => (!step || message.stepId === step.id) && (!words || message.content.toLowerCase().includes(words)),
