@@ -8,7 +8,7 @@ import { type RunningMuster, runMuster } from "./support/running-muster.ts";
 let muster: RunningMuster;
 let browser: Browser;
 before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  [muster, browser] = await Promise.all([runMuster({}, "embedded"), launchBrowser()]);
 });
 after(async () => {
   await browser?.close();

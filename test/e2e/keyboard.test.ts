@@ -10,7 +10,7 @@ let muster: RunningMuster;
 let browser: Browser;
 let context: BrowserContext;
 before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  [muster, browser] = await Promise.all([runMuster({}, "embedded"), launchBrowser()]);
   context = await openContext(browser, "light", desk);
 });
 after(async () => {

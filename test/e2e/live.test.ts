@@ -21,7 +21,7 @@ let provider: PacedProvider;
 let watched = Promise.withResolvers<void>();
 before(async () => {
   [muster, browser, provider] = await Promise.all([
-    runMuster(),
+    runMuster({}, "embedded"),
     launchBrowser(),
     startPacedProvider({ latencyMs: 150, wordsPerSecond: 60, hold: () => watched.promise }),
   ]);

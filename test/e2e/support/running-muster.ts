@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { createTestDatabase } from "../../support/database.ts";
 import { freePort } from "../../support/free-port.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-/** The product as a user starts it: `muster up` in a process of its own, with its own embedded database. */
+/** The product as a user starts it: `muster up` in a process of its own. */
 export interface RunningMuster {
   url: string;
   /** The link of the first run. */
@@ -19,9 +20,16 @@ export interface RunningMuster {
 const program = fileURLToPath(new URL("../../../bin/muster.js", import.meta.url));
 const startLimitMs = 60_000;
 
-/** Without `settings` all is as a first start has it; they are variables of the environment, as a database of the test's own. */
-export async function runMuster(settings: Record<string, string> = {}): Promise<RunningMuster> {
+/**
+ * Starts it on a database of its own in the PostgreSQL of the test run, which is there at once; `embedded` is how a first
+ * start is without any setting. `settings` are variables of the environment; one may name a database that the test has.
+ */
+export async function runMuster(
+  settings: Record<string, string> = {},
+  kind: "shared" | "embedded" = "shared",
+): Promise<RunningMuster> {
   const folder = temporaryFolder();
+  const database = kind === "shared" && !settings.DATABASE_URL ? await createTestDatabase() : null;
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = {
@@ -29,6 +37,7 @@ export async function runMuster(settings: Record<string, string> = {}): Promise<
     PORT: String(port),
     MUSTER_DATA_DIR: `${folder.path}/data`,
     LOG_LEVEL: "warn",
+    ...(database ? { DATABASE_URL: database.url } : {}),
     ...settings,
   };
   let child: ChildProcess | null = null;
@@ -81,9 +90,10 @@ export async function runMuster(settings: Record<string, string> = {}): Promise<
     kill: () => end("SIGKILL"),
     start,
     stop: async () => {
-      // A killed server leaves its database running: a regular start and stop takes it along.
+      // A killed server leaves its embedded database running: a regular start and stop takes it along.
       if (child?.signalCode === "SIGKILL") await start();
       await end("SIGTERM");
+      await database?.drop();
       await folder.remove();
     },
   };

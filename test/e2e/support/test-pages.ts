@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, BrowserContext } from "playwright-core";
 import { launchBrowser } from "../../support/browser.ts";
+import { axeFindings } from "./axe.ts";
 import { claim, desk, openContext, type phone, watchedPage } from "./people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "./running-muster.ts";
 import { type Samples, seedSamples } from "./samples.ts";
@@ -102,7 +102,8 @@ export function testPages(width: number, size: typeof phone | typeof desk): void
   });
 
   for (const theme of ["light", "dark"] as const) {
-    describe(`at ${width} px, ${theme}`, () => {
+    // Two windows at once: each waits for the other's pages no longer than for its own.
+    describe(`at ${width} px, ${theme}`, { concurrency: 2 }, () => {
       for (const half of [0, 1]) {
         test(`each page is there, says nothing wrong, fits its window, and axe finds nothing (${half + 1} of 2)`, async () => {
           const context = await browser.newContext({ ...size, colorScheme: theme, storageState: signedIn });
@@ -144,14 +145,7 @@ export function testPages(width: number, size: typeof phone | typeof desk): void
               );
               wide.add(name);
             }
-            const { violations } = await new AxeBuilder({ page })
-              .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
-              .analyze();
-            for (const { id, nodes } of violations) {
-              found.push(
-                `${path} ${id}: ${nodes[0]?.html.slice(0, 200)} (${nodes[0]?.failureSummary?.split("\n")[1]?.trim()})`,
-              );
-            }
+            found.push(...(await axeFindings(page, path)));
           }
           await context.close();
           assert.deepEqual(found, []);
