@@ -1,5 +1,6 @@
+"use client";
 import clsx from "clsx";
-import type { ComponentProps, ReactNode } from "react";
+import { type ComponentProps, createContext, type ReactNode, use } from "react";
 
 export const inputClass =
   "min-w-0 rounded-md border border-line-strong/80 bg-surface px-2.5 text-sm text-ink aria-invalid:border-bad disabled:opacity-60 pointer-coarse:text-lg";
@@ -14,17 +15,27 @@ interface FieldProps {
   className?: string;
 }
 
-/** A label, its control, and what to know or mend about it. The hint's id is `ID-hint`. */
+/** What a control in a field tells screen readers: that it is wrong, and where it stands what to mend or to know. */
+const FieldState = createContext<{ id: string; invalid: boolean; hintId: string | undefined } | null>(null);
+
+function useFieldState(id: string | undefined) {
+  const field = use(FieldState);
+  if (!field || field.id !== id) return {};
+  return { "aria-invalid": field.invalid || undefined, "aria-describedby": field.hintId };
+}
+
+/** A label, its control, and what to know or mend about it. */
 export function Field({ label, htmlFor, hint, error, children, className }: FieldProps) {
+  const hintId = error || hint ? `${htmlFor}-hint` : undefined;
   return (
     <div className={clsx("min-w-0", className)}>
       <label htmlFor={htmlFor} className="mb-1 block font-medium text-muted text-xs">
         {label}
       </label>
-      {children}
-      {(error || hint) && (
+      <FieldState value={{ id: htmlFor, invalid: Boolean(error), hintId }}>{children}</FieldState>
+      {hintId && (
         <p
-          id={`${htmlFor}-hint`}
+          id={hintId}
           role={error ? "alert" : undefined}
           className={clsx("mt-1 text-xs", error ? "text-bad" : "text-faint")}
         >
@@ -41,13 +52,20 @@ function widthOf(className: string | undefined): string {
 }
 
 export function Input({ className, ...rest }: ComponentProps<"input">) {
-  return <input {...rest} className={clsx(inputClass, "h-8 pointer-coarse:h-10", widthOf(className), className)} />;
+  return (
+    <input
+      {...useFieldState(rest.id)}
+      {...rest}
+      className={clsx(inputClass, "h-8 pointer-coarse:h-10", widthOf(className), className)}
+    />
+  );
 }
 
 export function Textarea({ className, ...rest }: ComponentProps<"textarea">) {
   return (
     <textarea
       rows={4}
+      {...useFieldState(rest.id)}
       {...rest}
       className={clsx(inputClass, "block w-full resize-y py-1.5 leading-normal", className)}
     />
@@ -58,6 +76,7 @@ export function Select({ className, ...rest }: ComponentProps<"select">) {
   return (
     // Browsers put 4 px before the text and the arrow's room behind it: with less padding than an input it stands in line.
     <select
+      {...useFieldState(rest.id)}
       {...rest}
       className={clsx(inputClass, "h-8 text-ellipsis px-1.5 pointer-coarse:h-10", widthOf(className), className)}
     />

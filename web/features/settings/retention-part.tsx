@@ -88,8 +88,6 @@ function JournalForm({ settings }: { settings: InstallationSettings }) {
             min={1}
             max={longestDays}
             value={text}
-            aria-invalid={valid ? undefined : true}
-            aria-describedby="journal-days-hint"
             onChange={(event) => setText(event.target.value)}
             className="w-32"
           />

@@ -130,7 +130,6 @@ function MemberFields({
         <Input
           id={field("name")}
           maxLength={120}
-          aria-invalid={errors?.name ? true : undefined}
           {...register(`members.${index}.name`, {
             validate: (value) => value.trim() !== "" || "A member needs a name.",
           })}

@@ -33,7 +33,6 @@ export function SettingsPanel({ models }: { models: ModelView[] }) {
           <Input
             id="squad-name"
             maxLength={120}
-            aria-invalid={errors.name ? true : undefined}
             {...register("name", { validate: (value) => value.trim() !== "" || "A squad needs a name." })}
           />
         </Field>
@@ -69,7 +68,6 @@ export function SettingsPanel({ models }: { models: ModelView[] }) {
             id="squad-budget"
             inputMode="decimal"
             placeholder="none"
-            aria-invalid={errors.budgetUsd ? true : undefined}
             {...register("budgetUsd", {
               validate: (value) =>
                 value.trim() === "" ||

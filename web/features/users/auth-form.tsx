@@ -67,7 +67,7 @@ export function AuthForm({ title, children, fields, action, path, given, errors 
       >
         {fields.map(({ name, label, hint, ...rest }) => (
           <Field key={name} label={label} htmlFor={name} hint={hint} error={failure?.fields[name]}>
-            <Input id={name} name={name} required aria-describedby={hint ? `${name}-hint` : undefined} {...rest} />
+            <Input id={name} name={name} required {...rest} />
           </Field>
         ))}
         {failure && (
