@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { launchBrowser } from "../support/browser.ts";
+import { axeFindings } from "./support/axe.ts";
+import { claim, desk, openContext, phone, watchedPage } from "./support/people.ts";
+import { type RunningMuster, runMuster } from "./support/running-muster.ts";
+import { type Samples, seedSamples } from "./support/samples.ts";
+
+// What a page shows after a press: dialogs, menus, questions, errors, messages that come and go.
+
+let muster: RunningMuster;
+let browser: Browser;
+let samples: Samples;
+let signedIn: Awaited<ReturnType<BrowserContext["storageState"]>>;
+
+before(async () => {
+  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  const context = await openContext(browser, "light", desk);
+  const call = await claim(context, muster);
+  samples = await seedSamples(call);
+  signedIn = await context.storageState();
+  await context.close();
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+});
+
+const button = (page: Page, name: string | RegExp) =>
+  page.getByRole("button", { name, exact: typeof name === "string" }).first();
+
+interface Opened {
+  what: string;
+  path: () => string;
+  open: (page: Page) => Promise<void>;
+  /** Shown once it is open. */
+  shown: (page: Page) => ReturnType<Page["locator"]>;
+  /** Only there at this size. */
+  only?: "phone" | "desk";
+}
+
+const opened: Opened[] = [
+  {
+    what: "search with results",
+    path: () => "/",
+    open: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox", { name: "Search or go to" }).fill("re");
+    },
+    shown: (page) => page.getByRole("option").first(),
+  },
+  {
+    what: "search without results",
+    path: () => "/usage",
+    open: async (page) => {
+      await page.keyboard.press("Control+k");
+      await page.getByRole("combobox", { name: "Search or go to" }).fill("zzzz");
+    },
+    shown: (page) => page.getByText(/^No page, squad, project or execution/),
+  },
+  {
+    what: "the menu of a phone",
+    path: () => "/projects",
+    only: "phone",
+    open: (page) => button(page, "Menu").click(),
+    shown: (page) => page.getByRole("dialog", { name: "Menu" }),
+  },
+  {
+    what: "a new project without a name",
+    path: () => "/projects",
+    open: async (page) => {
+      await button(page, "New project").click();
+      await button(page, "Create project").click();
+    },
+    shown: (page) => page.getByText("A project needs a name."),
+  },
+  {
+    what: "a question before typed text is thrown away",
+    path: () => "/projects",
+    open: async (page) => {
+      await button(page, "New project").click();
+      await page.getByLabel("Name", { exact: true }).fill("Half a thought");
+      await page.keyboard.press("Escape");
+    },
+    shown: (page) => page.getByRole("heading", { name: "Throw away what you typed?" }),
+  },
+  {
+    what: "a new task without a title",
+    path: () => `/projects/${samples.projectId}`,
+    open: async (page) => {
+      await button(page, "New task").click();
+      await page.getByRole("dialog").getByRole("button", { name: "Create", exact: true }).click();
+    },
+    shown: (page) => page.locator("[aria-invalid=true]"),
+  },
+  {
+    what: "the menu of a squad",
+    path: () => `/squads/${samples.squadId}`,
+    open: (page) => button(page, "More about this squad").click(),
+    shown: (page) => page.getByRole("menu"),
+  },
+  {
+    what: "a squad without a name",
+    path: () => `/squads/${samples.squadId}`,
+    open: async (page) => {
+      await page.locator("#squad-name").fill("");
+      await button(page, "Save").click();
+    },
+    shown: (page) => page.locator("[aria-invalid=true]").first(),
+  },
+  {
+    what: "a removed member, and Undo",
+    path: () => `/squads/${samples.squadId}`,
+    open: (page) => button(page, /^Remove /).click(),
+    shown: (page) => button(page, "Undo"),
+  },
+  {
+    what: "a step of the plan",
+    path: () => `/executions/${samples.executionId}?tab=plan`,
+    open: (page) => button(page, /Plan the work/).click(),
+    shown: (page) => page.locator("article").first(),
+  },
+  {
+    what: "a search of messages",
+    path: () => `/executions/${samples.executionId}`,
+    open: (page) => page.getByLabel("Search the messages").fill("the"),
+    shown: (page) => page.getByText(/\d+ match/),
+  },
+  {
+    what: "a provider account that lacks what it needs",
+    path: () => "/settings",
+    open: async (page) => {
+      await button(page, "Add an account").click();
+      await page.getByRole("dialog").getByRole("button", { name: "Add", exact: true }).click();
+    },
+    shown: (page) => page.locator("dialog [aria-invalid=true]").first(),
+  },
+  {
+    what: "a new key, shown once",
+    path: () => "/settings?part=keys",
+    open: async (page) => {
+      await page.getByLabel("Name of the new key").fill("Build server");
+      await page.keyboard.press("Enter");
+    },
+    shown: (page) => page.getByRole("dialog"),
+  },
+  {
+    what: "an answer that failed",
+    path: () => "/usage?range=week",
+    open: async () => undefined,
+    shown: (page) => page.getByRole("alert").getByText("Too busy"),
+  },
+  {
+    what: "no line",
+    path: () => "/squads",
+    open: (page) => page.context().setOffline(true),
+    shown: (page) => page.getByText("You are offline"),
+  },
+];
+
+const atRest = `Promise.all(document.getAnimations()
+  .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
+  .map((one) => one.finished.catch(() => null)))`;
+
+/** Answers the usage of the week with an error, as a server at its limit does. */
+const refuseUsage = (page: Page) =>
+  page.route("**/api/v1/usage/**", (route) =>
+    route.fulfill({
+      status: 503,
+      contentType: "application/problem+json",
+      body: JSON.stringify({ status: 503, code: "unavailable", title: "Too busy", detail: "Try in a minute." }),
+    }),
+  );
+
+// Two windows at once: each waits for the other's pages no longer than for its own.
+describe("axe finds nothing in what is opened by a press", { concurrency: 2 }, () => {
+  for (const [theme, at, size] of [
+    ["light", "desk", desk],
+    ["dark", "phone", phone],
+  ] as const) {
+    test(`${at}, ${theme}`, async () => {
+      const found: string[] = [];
+      for (const { what, path, open, shown, only } of opened) {
+        if (only && only !== at) continue;
+        const context = await browser.newContext({ ...size, colorScheme: theme, storageState: signedIn });
+        context.setDefaultTimeout(30_000);
+        const { page } = await watchedPage(context, muster);
+        await refuseUsage(page);
+        await page.goto(muster.url + path());
+        try {
+          await open(page);
+          await shown(page).waitFor();
+        } catch (cause) {
+          throw new Error(`${what} was not opened`, { cause });
+        }
+        // What moves in is judged where it comes to rest.
+        await page.evaluate(atRest);
+        found.push(...(await axeFindings(page, what)));
+        await context.close();
+      }
+      assert.deepEqual(found, []);
+    });
+  }
+});
