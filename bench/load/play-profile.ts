@@ -15,6 +15,9 @@ export interface LoadResult {
   problems: string[];
   server: ServerFigures | null;
   loadCpuMs: number;
+  /** Of the load's own event loop: see `LoadFigures`. */
+  loadLateP99Ms: number;
+  loadIsFirst: boolean;
 }
 
 const script = fileURLToPath(new URL("./load-process.ts", import.meta.url));
@@ -97,6 +100,8 @@ export async function playProfile(options: {
     problems: parts.flatMap((part) => part.problems),
     server: compare(before, after),
     loadCpuMs: parts.reduce((sum, part) => sum + part.cpuMs, 0),
+    loadLateP99Ms: Math.max(...parts.map((part) => part.lateP99Ms)),
+    loadIsFirst: parts.every((part) => part.isFirst),
   };
   return { result, statistics };
 }
