@@ -20,12 +20,8 @@ const watchdog = new URL("./test-watchdog.js", import.meta.url).href;
 /** The order of the folders: what is fast and likely to say why something broke comes first. */
 const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow", "test/crash", "test/e2e"];
 
-/** Whole processes or a browser each. */
+/** Several processes or a browser each, and times that count: one file after the other, or they wait for each other. */
 const isHeavy = (path) => /^test\/(crash|e2e|many-processes)\//.test(path);
-/** Times count in them: one file after the other. The other browser tests wait for what a page says, however long it takes. */
-const isTimed = (path) =>
-  /^test\/(crash|many-processes)\//.test(path) ||
-  /^test\/e2e\/(chat|connection|controls|deeds|first-run|first-view|keyboard|live|quick|viewer)\.test\.ts$/.test(path);
 
 function rank(path) {
   const index = order.findIndex((prefix) => path.startsWith(prefix));
@@ -94,10 +90,10 @@ async function execute(files, { fileMs, testMs }) {
     for await (const _ of stream);
   };
   await play(
-    files.filter((file) => !isTimed(file)),
+    files.filter((file) => !isHeavy(file)),
     2,
   );
-  await play(files.filter(isTimed), 1);
+  await play(files.filter(isHeavy), 1);
   console.log(`\n${files.length} files in ${Math.round((Date.now() - started) / 1000)} s`);
   return counts;
 }

@@ -42,10 +42,11 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           placeholder="Go to a page, a squad, a project or an execution"
           className="h-12 w-full shrink-0 border-line border-b bg-transparent px-4 text-base outline-none"
         />
+        {/* Beside the list: in a list box only what can be chosen has a place. */}
+        <Command.Empty className="px-3 pt-8 pb-6 text-center text-muted">
+          No page, squad, project or execution has this name.
+        </Command.Empty>
         <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5 [&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-faint">
-          <Command.Empty className="px-3 py-8 text-center text-muted">
-            No page, squad, project or execution has this name.
-          </Command.Empty>
           <Command.Group heading="Start">
             <Item icon={CirclePlus} label="New squad" hint={keyHint("n")} onSelect={go("/squads/new")} />
             <Item icon={CirclePlus} label="New project" onSelect={go("/projects?new=1")} />
