@@ -115,7 +115,7 @@ export const tried: readonly Tried[] = [
   {
     groups: ["Message viewer, 10,000 messages, 50 new a second"],
     metric: /./,
-    text: "the viewer asks for its five reads after it was painted; fewer rows beside its window were tried and taken back (no less blocking), measuring rows only by the resize observer was not done (a frame of estimated places)",
+    text: "the viewer asks for its five reads after it was painted; fewer rows beside its window were tried and taken back (no less blocking), drawing new messages deferred was taken back (a scroll up that began meanwhile was undone), measuring rows only by the resize observer was not done (a frame of estimated places)",
     decisions: ["0077-what-held-a-page-while-it-came-alive"],
   },
   {

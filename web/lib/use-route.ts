@@ -1,6 +1,6 @@
 "use client";
 import { usePathname, useRouter } from "next/navigation";
-import { useCallback, useEffect, useSyncExternalStore } from "react";
+import { useCallback, useLayoutEffect, useSyncExternalStore } from "react";
 import { useHydrated } from "./use-hydrated.ts";
 
 /**
@@ -48,10 +48,22 @@ export function useSearchState(): [URLSearchParams, (changes: Record<string, str
   return [new URLSearchParams(search), change];
 }
 
-/** Sets the document's title to something known only at run time. */
+/**
+ * Sets the document's title to something known only at run time, and keeps it: Next's own title for the page may come after
+ * it. In a layout effect, so that it lets go before the next page's title is seen.
+ */
 export function useTitle(title: string | undefined): void {
-  useEffect(() => {
-    if (title) document.title = `${title} · Muster`;
+  useLayoutEffect(() => {
+    if (!title) return;
+    document.title = `${title} · Muster`;
+    // As the browser tells it, without spaces that it leaves out: compared with anything else it would never be the same.
+    const wanted = document.title;
+    const keep = () => {
+      if (document.title !== wanted) document.title = wanted;
+    };
+    const observer = new MutationObserver(keep);
+    observer.observe(document.head, { childList: true, subtree: true, characterData: true });
+    return () => observer.disconnect();
   }, [title]);
 }
 

@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import clsx from "clsx";
 import { ArrowDown, LoaderCircle } from "lucide-react";
-import { useCallback, useDeferredValue, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import type { Execution } from "#contracts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import type { LiveMessage } from "./apply-events.ts";
@@ -31,18 +31,8 @@ const nearTopPx = 600;
  * and asks for older ones near the top; where it is narrowed to what matches it asks until that is more than the view, for
  * what does not fill the view can not be scrolled.
  */
-export function MessageList({
-  messages: newest,
-  execution,
-  search,
-  narrowed,
-  older,
-  onOlder,
-  target,
-}: MessageListProps) {
+export function MessageList({ messages, execution, search, narrowed, older, onOlder, target }: MessageListProps) {
   const scroller = useRef<HTMLDivElement>(null);
-  // Drawn in slices between frames: many may come at once.
-  const messages = useDeferredValue(newest);
   const [atEnd, setAtEnd] = useState(true);
   // Kept while the messages are: with a new one the virtualizer lays out all rows anew, at each step of a scroll.
   const keyOf = useCallback((index: number) => messages[index]?.id ?? index, [messages]);
