@@ -20,8 +20,10 @@ const watchdog = new URL("./test-watchdog.js", import.meta.url).href;
 /** The order of the folders: what is fast and likely to say why something broke comes first. */
 const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow", "test/crash", "test/e2e"];
 
-/** Several processes or a browser each, and times that count: one file after the other, or they wait for each other. */
-const isHeavy = (path) => /^test\/(crash|e2e|many-processes)\//.test(path);
+/** Several processes each, and times that count: one file after the other, or they wait for each other. */
+const isAlone = (path) => /^test\/(crash|many-processes)\//.test(path);
+/** Starts Muster as a user does, with its UI. */
+const needsWeb = (path) => isAlone(path) || path.startsWith("test/e2e/");
 
 function rank(path) {
   const index = order.findIndex((prefix) => path.startsWith(prefix));
@@ -90,10 +92,10 @@ async function execute(files, { fileMs, testMs }) {
     for await (const _ of stream);
   };
   await play(
-    files.filter((file) => !isHeavy(file)),
+    files.filter((file) => !isAlone(file)),
     2,
   );
-  await play(files.filter(isHeavy), 1);
+  await play(files.filter(isAlone), 1);
   console.log(`\n${files.length} files in ${Math.round((Date.now() - started) / 1000)} s`);
   return counts;
 }
@@ -108,8 +110,8 @@ export async function runTests(args) {
     return 1;
   }
   if (!ensureTools()) return 1;
-  // What starts whole processes needs the built UI: several of them would build it at once otherwise.
-  if (files.some(isHeavy) && !isWebBuilt()) {
+  // Several processes that start at once would all build it.
+  if (files.some(needsWeb) && !isWebBuilt()) {
     const { status } = spawnSync(process.execPath, ["scripts/build-web.js"], { cwd: root, stdio: "inherit" });
     if (status !== 0) return status ?? 1;
   }

@@ -65,7 +65,8 @@ async function startMany(seed: SeedSize): Promise<LoadTarget & { stop(): Promise
       const env = {
         MUSTER_ROLE: role,
         PORT: String(port),
-        DATABASE_URL: postgres.url,
+        // As a server of its own: by TCP.
+        DATABASE_URL: postgres.tcpUrl,
         REDIS_URL: redis.url,
         MUSTER_SECRET_KEY: secretKey,
       };

@@ -56,10 +56,11 @@ export interface AdmissionLimits {
   perAddress: { perSecond: number; burst: number };
   /** Tries to sign in, claim or join, per address and per e-mail. */
   signIn: { perSecond: number; burst: number };
-  /** Above this many requests at once, or this event-loop delay, new ones get 503. */
+  /** Above this many requests at once new ones get 503. */
   maxInFlight: number;
   /** The same for calls that wait for a model and for files. */
   maxLongInFlight: number;
+  /** While the event loop is later than this, time after time, new requests get 503. */
   maxLoopDelayMs: number;
   /** Callers that may wait for a database connection before new requests get 503. */
   maxPoolWaiting: number;

@@ -35,8 +35,13 @@ const fastifyCodes: Record<string, { code: ErrorCode; detail: string }> = {
 };
 
 /** SQLSTATEs and socket errors that mean: the database cannot be used now. */
-const awayCodes = /^(08\d{3}|57P0[123]|53300|57014|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOENT_SOCKET)$/;
+const awayCodes = /^(08\d{3}|57P0[123]|53300|57014|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT)$/;
 const fullCodes = new Set(["ENOSPC", "EDQUOT", "53100"]);
+
+/** A database that is reached by its socket, whose server does not run. */
+function isSocketGone(thrown: unknown): boolean {
+  return codeOf(thrown) === "ENOENT" && thrown instanceof Error && "syscall" in thrown && thrown.syscall === "connect";
+}
 
 /**
  * What the client reads of anything that was thrown. Faults of our own say nothing of what happened inside; the log has
@@ -54,7 +59,7 @@ export function toClientError(thrown: unknown): AppError {
       retryAfterSeconds: 30,
     });
   }
-  if (awayCodes.test(code) || isPoolTimeout(thrown)) {
+  if (awayCodes.test(code) || isPoolTimeout(thrown) || isSocketGone(thrown)) {
     return new AppError("unavailable", "The database cannot be reached right now. Try again in a moment.", {
       cause: thrown,
       retryAfterSeconds: 2,

@@ -163,3 +163,20 @@ test("dashboard and board follow what happens elsewhere without asking; an appro
   await dashboard.page.close();
   await board.page.close();
 });
+
+test("the window is named after the thing one looks at, and after the page again when one leaves it", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const { squad } = await call<SquadAnswer>("GET", `/squads/${samples.squadId}`);
+  const isNamed = (title: string) => page.waitForFunction(`document.title === ${JSON.stringify(`${title} · Muster`)}`);
+  await page.goto(`${muster.url}/squads/${squad.id}`);
+  await isNamed(squad.name);
+  await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Projects" }).click();
+  await isNamed("Projects");
+  // Next writes a page's title more than once: none of them brings back the name of what is gone.
+  await page.waitForTimeout(500);
+  assert.equal(await page.title(), "Projects · Muster");
+  await page.goBack();
+  await isNamed(squad.name);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});

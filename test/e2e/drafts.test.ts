@@ -128,6 +128,30 @@ test("when another tab changed the squad, what is typed stays until one says: th
   await page.close();
 });
 
+test("a change elsewhere that the page never heard of is not overwritten by a save", async () => {
+  const { page } = await watchedPage(context, muster);
+  await page.route("**/api/v1/changes*", (route) => route.abort());
+  await page.goto(`${muster.url}/squads/${samples.squadId}`);
+  await page.getByText("All changes are saved").waitFor();
+  await goalOf(page).fill("Mine, unaware");
+  await page.getByText("Unsaved; kept on this device").waitFor();
+  await call("PATCH", `/squads/${samples.squadId}`, { goal: "Theirs, unheard" });
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText(changedElsewhere).waitFor();
+  assert.equal(await storedGoal(), "Theirs, unheard");
+  assert.equal(await goalOf(page).inputValue(), "Mine, unaware");
+
+  await page.getByRole("button", { name: "Keep mine" }).click();
+  await page.getByText(changedElsewhere).waitFor({ state: "detached" });
+  // A pause is no change of what is edited: it must not keep anyone from saving.
+  await call("PATCH", `/squads/${samples.squadId}`, { status: "paused" });
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByText("Squad saved").waitFor();
+  assert.equal(await storedGoal(), "Mine, unaware");
+  await call("PATCH", `/squads/${samples.squadId}`, { status: "active" });
+  await page.close();
+});
+
 test("the next person on the same browser finds nothing of what the one before had begun", async () => {
   const invitation = await call<CreatedInvitation>("POST", "/invitations", { email: ben.email });
   const elsewhere = await browser.newContext();

@@ -75,6 +75,13 @@ test("a squad from a template, changed, listed, deleted", async () => {
   );
   const taken = await user.call("PATCH", `/api/v1/squads/${squad.id}`, { slug: "a-pair-2" });
   assert.equal(taken.body.code, "already_exists");
+  const { name, updatedAt } = replaced.body.squad;
+  const late = { name: "Late", ifUpdatedAt: added.body.squad.updatedAt };
+  const refused = await user.call("PATCH", `/api/v1/squads/${squad.id}`, late);
+  assert.deepEqual([refused.status, refused.body.code], [409, "conflict"], "another change came between");
+  assert.equal((await user.call("GET", `/api/v1/squads/${squad.id}`)).body.squad.name, name);
+  const inTime = await user.call("PATCH", `/api/v1/squads/${squad.id}`, { ...late, ifUpdatedAt: updatedAt });
+  assert.equal(inTime.body.squad.name, "Late");
   const deleted = await user.call("DELETE", `/api/v1/squads/${squad.id}`);
   assert.equal(deleted.status, 204);
   assert.equal((await user.call("GET", `/api/v1/squads/${squad.id}`)).status, 404);

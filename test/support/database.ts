@@ -61,12 +61,12 @@ export async function startSharedPostgres(): Promise<SharedPostgres> {
     return stopped;
   };
   try {
-    await createTemplate(server.url);
+    await createTemplate(server.tcpUrl);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { url: server.url, stop };
+  return { url: server.tcpUrl, stop };
 }
 
 // A test file that is run by itself has its own server, for as long as it has a database open.

@@ -100,11 +100,11 @@ export async function startReplicatedPostgres(): Promise<ReplicatedPostgres> {
   const programs = { postgres: readlinkSync(`/proc/${pid}/exe`), user };
   await embedded.stop();
   const [primaryPort, replicaPort] = [await freePort(), await freePort()];
-  const at = (port: number) => Object.assign(new URL(embedded.url), { port: String(port) }).href;
+  const at = (port: number) => Object.assign(new URL(embedded.tcpUrl), { port: String(port) }).href;
   const [primaryUrl, replicaUrl] = [at(primaryPort), at(replicaPort)];
   const replicaCluster = `${primaryCluster}-replica`;
   cpSync(primaryCluster, replicaCluster, { recursive: true, preserveTimestamps: true });
-  const { username, password } = new URL(embedded.url);
+  const { username, password } = new URL(embedded.tcpUrl);
   appendFileSync(
     `${replicaCluster}/postgresql.auto.conf`,
     `primary_conninfo = 'host=127.0.0.1 port=${primaryPort} user=${username} password=${decodeURIComponent(password)}'\n`,

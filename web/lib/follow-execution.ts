@@ -52,21 +52,41 @@ function parseEvent(data: string): ExecutionEvent | null {
   }
 }
 
+/** Of the time at most this share goes into drawing what came: the rest is for who scrolls, types and reads. */
+const drawingShare = 0.15;
+/** What comes is never held back for longer. */
+const longestBufferMs = 500;
+
+/** Resolves when what was handed on is on the screen, or would be if anyone looked. */
+function drawn(): Promise<void> {
+  if (typeof requestAnimationFrame === "undefined" || document.hidden) return Promise.resolve();
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+}
+
+/**
+ * Gathers events for `bufferMs`, longer where drawing them takes long: a slow machine that draws less often draws less,
+ * since what came and went meanwhile is never drawn.
+ */
 function createBuffer(onEvents: (events: ExecutionEvent[]) => void, bufferMs: number) {
   let events: ExecutionEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let drawingMs = 0;
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
     if (events.length === 0) return;
     const batch = events;
     events = [];
+    const began = performance.now();
     onEvents(batch);
+    void drawn().then(() => {
+      drawingMs = performance.now() - began;
+    });
   };
   return {
     add(event: ExecutionEvent) {
       events.push(event);
-      timer ??= setTimeout(flush, bufferMs);
+      timer ??= setTimeout(flush, Math.max(bufferMs, Math.min(longestBufferMs, drawingMs / drawingShare)));
     },
     flush,
   };

@@ -146,6 +146,11 @@ export type ReplacedSquadMember = Static<typeof ReplacedSquadMember>;
 
 /** `members` replaces all of them, in the order given. Absent fields stay as they are. */
 export const UpdateSquadBody = object({
+  ifUpdatedAt: Type.Optional({
+    ...Timestamp,
+    description:
+      "The `updatedAt` that the change was made from: when the squad was changed since, nothing is and the answer is 409 `conflict`",
+  }),
   name: Type.Optional(Name),
   slug: Type.Optional(Slug),
   goal: Type.Optional(Goal),

@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -20,6 +21,7 @@ import pg from "pg";
 import { temporaryFolder } from "../../../test/support/temporary-folder.ts";
 import { startEmbeddedPostgres } from "../index.ts";
 import { readPostmaster } from "./postmaster.ts";
+import { socketFolderOf } from "./start-embedded-postgres.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const program = "test/support/programs/embedded-postgres.ts";
@@ -80,7 +82,8 @@ async function ask<Value>(url: string, text: string): Promise<Value> {
 async function isDown(url: string): Promise<boolean> {
   return ask(url, "SELECT 1").then(
     () => false,
-    (error: NodeJS.ErrnoException) => error.code === "ECONNREFUSED",
+    // Without its server a port refuses, and a socket is not there.
+    (error: NodeJS.ErrnoException) => ["ECONNREFUSED", "ENOENT"].includes(error.code ?? ""),
   );
 }
 
@@ -92,6 +95,12 @@ test("starts, keeps its data over a restart, is safe by default and small", asyn
   assert.equal(await ask(first.url, "SHOW fsync"), "on");
   assert.equal(await ask(first.url, "SHOW listen_addresses"), "127.0.0.1");
   assert.equal(await ask(first.url, "SHOW server_encoding"), "UTF8");
+  // Both ways lead in: Muster's own by the socket, whose folder only the server's user may enter.
+  const cluster = await ask<string>(first.url, "SHOW data_directory");
+  assert.equal(decodeURIComponent(new URL(first.url).hostname), cluster);
+  assert.equal(await ask(first.url, "SELECT inet_server_addr() IS NULL"), true);
+  assert.equal(await ask(first.tcpUrl, "SELECT host(inet_server_addr())"), "127.0.0.1");
+  assert.equal(statSync(cluster).mode & 0o077, 0);
   await ask(first.url, "CREATE TABLE kept AS SELECT 42 AS n");
   await Promise.all([first.stop(), first.stop()]);
   assert.equal(await isDown(first.url), true);
@@ -102,6 +111,39 @@ test("starts, keeps its data over a restart, is safe by default and small", asyn
   assert.equal(await ask(second.url, "SELECT n FROM kept"), 42);
   await second.stop();
   assert.ok(elapsedMs < 3_000, `a warm start took ${elapsedMs} ms`);
+});
+
+test("where no socket can be, the server is reached by TCP", async () => {
+  assert.equal(socketFolderOf("/data/postgres", 5432, "linux"), "/data/postgres");
+  assert.equal(socketFolderOf("C:/data/postgres", 5432, "win32"), null);
+  assert.equal(socketFolderOf('/da"ta/postgres', 5432, "linux"), null);
+  const dataDir = join(
+    folder.path,
+    "a folder, with a name that is longer than the system lets the name of a socket be, by far",
+  );
+  const server = await startEmbeddedPostgres({ dataDir, fsync: false });
+  assert.equal(server.url, server.tcpUrl);
+  assert.equal(await ask(server.url, "SELECT host(inet_server_addr())"), "127.0.0.1");
+  await server.stop();
+  const named = await startEmbeddedPostgres({ dataDir: join(folder.path, "with, a 'name'"), fsync: false });
+  assert.equal(await ask(named.url, "SELECT inet_server_addr() IS NULL"), true);
+  await named.stop();
+});
+
+test("what a killed server leaves of its socket goes with the next start", async () => {
+  const dataDir = join(folder.path, "left-socket");
+  const first = await startEmbeddedPostgres({ dataDir, fsync: false });
+  const cluster = await ask<string>(first.url, "SHOW data_directory");
+  const sockets = () => readdirSync(cluster).filter((name) => name.startsWith(".s.PGSQL."));
+  assert.equal(sockets().length, 2, "the socket and its lock");
+  const pid = readPostmaster(cluster)?.pid ?? 0;
+  process.kill(pid, "SIGKILL");
+  await first.stop();
+  const second = await startEmbeddedPostgres({ dataDir, fsync: false });
+  assert.equal(await ask(second.url, "SELECT 1"), 1);
+  assert.equal(sockets().length, 2);
+  await second.stop();
+  assert.equal(sockets().length, 0);
 });
 
 test("nobody enters without the password, which only its owner can read", async () => {

@@ -4,10 +4,15 @@ import pg from "pg";
 import { isPidInUse } from "./process-identity.ts";
 
 /** What postmaster.pid says (PostgreSQL, src/include/utils/pidfile.h). */
-export interface Postmaster {
+export interface Postmaster extends ServerAddress {
   pid: number;
-  port: number;
   ready: boolean;
+}
+
+/** Where a server listens: on this port of the loopback, and in this folder when it has a socket there. */
+export interface ServerAddress {
+  port: number;
+  socketFolder: string | null;
 }
 
 export const superuser = "muster";
@@ -24,7 +29,8 @@ export function readPostmaster(cluster: string): Postmaster | null {
   }
   const lines = text.split("\n");
   const pid = Number(lines[0]);
-  return Number.isInteger(pid) ? { pid, port: Number(lines[3]), ready: lines[7]?.trim() === "ready" } : null;
+  if (!Number.isInteger(pid)) return null;
+  return { pid, port: Number(lines[3]), socketFolder: lines[4]?.trim() || null, ready: lines[7]?.trim() === "ready" };
 }
 
 /** False when the process is gone or surely another program; where /proc does not tell, an existing process counts. */
@@ -39,15 +45,17 @@ export function mayBePostmaster(pid: number, cluster: string): boolean {
   }
 }
 
-export function urlOf(port: number, password: string, database: string = databaseName): string {
-  return `postgres://${superuser}:${password}@127.0.0.1:${port}/${database}`;
+/** By the socket where there is one (libpq's form: its folder, encoded, in place of the host), else by TCP. */
+export function urlOf(address: ServerAddress, password: string, database: string = databaseName): string {
+  const host = address.socketFolder === null ? "127.0.0.1" : encodeURIComponent(address.socketFolder);
+  return `postgres://${superuser}:${password}@${host}:${address.port}/${database}`;
 }
 
 /** Connects once; makes Muster's database when the cluster is new; proves that it is the server of this folder. */
-export async function verifyServer(port: number, password: string, cluster: string): Promise<void> {
+export async function verifyServer(address: ServerAddress, password: string, cluster: string): Promise<void> {
   const open = async (database: string): Promise<pg.Client> => {
     const client = new pg.Client({
-      connectionString: urlOf(port, password, database),
+      connectionString: urlOf(address, password, database),
       connectionTimeoutMillis: 10_000,
     });
     client.on("error", () => undefined); // The query that was running reports it.
@@ -66,7 +74,8 @@ export async function verifyServer(port: number, password: string, cluster: stri
   }
   const { rows } = await client.query<{ data_directory: string }>("SHOW data_directory");
   await client.end();
-  if (rows[0]?.data_directory !== cluster) throw new Error(`The server on port ${port} is not the one of ${cluster}`);
+  if (rows[0]?.data_directory !== cluster)
+    throw new Error(`The server on port ${address.port} is not the one of ${cluster}`);
 }
 
 /** Waits until `done` says so; false when the time is over first. */

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -13,12 +14,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { type Binaries, provideBinaries } from "./binaries.ts";
 import { acquireFolderLock, foreignTimeoutMs } from "./folder-lock.ts";
 import { choosePlaces, type Places } from "./places.ts";
 import {
   mayBePostmaster,
   readPostmaster,
+  type ServerAddress,
   stopServer,
   superuser,
   urlOf,
@@ -37,7 +40,10 @@ export interface EmbeddedPostgresOptions {
 }
 
 export interface EmbeddedPostgres {
+  /** By a socket in the server's own folder, where the system has such; only who may read that folder gets there. */
   url: string;
+  /** By TCP, on the loopback. */
+  tcpUrl: string;
   /** True when the server was running already: another Muster uses it, or one was killed and left it behind. */
   adopted: boolean;
   /** Other living processes that used the server when this one came. 0: this Muster is alone on its data. */
@@ -140,12 +146,31 @@ function freePort(): Promise<number> {
   });
 }
 
+/** `sun_path` holds 108 bytes on Linux and 104 on macOS, the end mark among them. */
+const longestSocketPath = 103;
+
+/** The folder for the server's socket: its own, which nobody else may enter. Null where none can be there. */
+export function socketFolderOf(cluster: string, port: number, platform: NodeJS.Platform = process.platform) {
+  const path = `${cluster}/.s.PGSQL.${port}`;
+  // The setting is a list, in which a quotation mark would need another one.
+  const canBe = platform !== "win32" && Buffer.byteLength(path) <= longestSocketPath && !cluster.includes('"');
+  return canBe ? cluster : null;
+}
+
+/** What a killed server left behind; the next one has another port and would leave it there. */
+function removeOldSockets(cluster: string): void {
+  for (const name of readdirSync(cluster)) {
+    if (name.startsWith(".s.PGSQL.")) rmSync(join(cluster, name), { force: true });
+  }
+}
+
 /** Small, since the machine is the user's; no more processes than one user's Muster needs. */
-function settings(options: EmbeddedPostgresOptions, port: number): string[] {
+function settings(options: EmbeddedPostgresOptions, port: number, socketFolder: string | null): string[] {
   const values: Record<string, string | number> = {
     listen_addresses: "127.0.0.1",
     port,
-    unix_socket_directories: "",
+    unix_socket_directories: socketFolder === null ? "" : `"${socketFolder}"`,
+    unix_socket_permissions: "0700",
     max_connections: options.maxConnections ?? 100,
     shared_buffers: `${options.sharedBuffersMegabytes ?? 64}MB`,
     huge_pages: "off",
@@ -165,14 +190,21 @@ function settings(options: EmbeddedPostgresOptions, port: number): string[] {
   return Object.entries(values).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 }
 
-/** Starts the server and returns its port once it takes connections. */
-async function startServer(places: Places, binaries: Binaries, options: EmbeddedPostgresOptions): Promise<number> {
+/** Starts the server and returns its address once it takes connections. */
+async function startServer(
+  places: Places,
+  binaries: Binaries,
+  options: EmbeddedPostgresOptions,
+): Promise<ServerAddress> {
+  removeOldSockets(places.cluster);
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
+    const socketFolder = socketFolderOf(places.cluster, port);
     const log = openLog(places);
     const logStart = statSync(places.log).size;
     // Detached: a Ctrl-C in the terminal must reach Node, which drains first, and not the server beside it.
-    const child = spawnAs(places, binaries.postgres, ["-D", places.cluster, ...settings(options, port)], log, true);
+    const args = ["-D", places.cluster, ...settings(options, port, socketFolder)];
+    const child = spawnAs(places, binaries.postgres, args, log, true);
     child.unref();
     closeSync(log);
     let exit: string | undefined;
@@ -186,7 +218,7 @@ async function startServer(places: Places, binaries: Binaries, options: Embedded
     if (!(await waitUntil(() => exit !== undefined || isReady(), readyTimeoutMs))) {
       throw new Error(`PostgreSQL did not become ready:\n${logTail(places)}`);
     }
-    if (exit === undefined) return port;
+    if (exit === undefined) return { port, socketFolder };
     const said = readFileSync(places.log, "utf8").slice(logStart);
     // The port was taken between the two moments, or children of a killed server still hold its memory.
     const mayPass = /could not bind|Address already in use|pre-existing shared memory block/.test(said);
@@ -195,8 +227,8 @@ async function startServer(places: Places, binaries: Binaries, options: Embedded
   }
 }
 
-/** The port of a server that runs on this cluster already, once it is ready; null when none does. */
-async function findRunning(places: Places): Promise<number | null> {
+/** The address of a server that runs on this cluster already, once it is ready; null when none does. */
+async function findRunning(places: Places): Promise<ServerAddress | null> {
   const present = () => {
     const state = readPostmaster(places.cluster);
     return state !== null && mayBePostmaster(state.pid, places.cluster) ? state : null;
@@ -206,7 +238,7 @@ async function findRunning(places: Places): Promise<number | null> {
     return null;
   }
   await waitUntil(() => present()?.ready !== false, readyTimeoutMs);
-  return present()?.port ?? null;
+  return present();
 }
 
 /**
@@ -228,20 +260,23 @@ async function refuseForeigners(users: ServerUsers, dataDir: string): Promise<vo
   );
 }
 
-async function bringUp(places: Places, options: EmbeddedPostgresOptions): Promise<{ port: number; adopted: boolean }> {
+async function bringUp(
+  places: Places,
+  options: EmbeddedPostgresOptions,
+): Promise<{ address: ServerAddress; adopted: boolean }> {
   const password = ensurePassword(places);
   const running = await findRunning(places);
   if (running !== null) {
     await verifyServer(running, password, places.cluster);
-    return { port: running, adopted: true };
+    return { address: running, adopted: true };
   }
   const binaries = provideBinaries(places.user, places.binaries);
   const isNew = !existsSync(`${places.cluster}/PG_VERSION`);
   if (isNew) await createCluster(places, binaries, password);
-  const port = await startServer(places, binaries, options);
-  await verifyServer(port, password, places.cluster);
+  const address = await startServer(places, binaries, options);
+  await verifyServer(address, password, places.cluster);
   if (isNew && options.fsync !== false) syncInBackground(places, binaries);
-  return { port, adopted: false };
+  return { address, adopted: false };
 }
 
 /**
@@ -257,7 +292,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   try {
     await refuseForeigners(users, options.dataDir);
     const others = users.others();
-    const { port, adopted } = await bringUp(places, options);
+    const { address, adopted } = await bringUp(places, options);
+    const password = ensurePassword(places);
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       const releaseAgain = await acquireFolderLock(places.lock, lockTimeoutMs);
@@ -269,7 +305,8 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       }
     };
     return {
-      url: urlOf(port, ensurePassword(places)),
+      url: urlOf(address, password),
+      tcpUrl: urlOf({ ...address, socketFolder: null }, password),
       adopted,
       others,
       stop: () => {

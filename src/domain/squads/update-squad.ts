@@ -19,6 +19,7 @@ export async function updateSquad(
     return await db.transaction(async (transaction) => {
       const present = await lockSquad(transaction, scope, squadId);
       if (!present) return notFound("squad");
+      if (body.ifUpdatedAt !== undefined && body.ifUpdatedAt !== present.updatedAt) return changedMeanwhile(present);
       if (body.members !== undefined) {
         const refused = await replaceMembers(transaction, present, body.members, catalog);
         if (refused) return refused;
@@ -55,6 +56,11 @@ export async function updateSquad(
     }
     throw error;
   }
+}
+
+function changedMeanwhile({ name, updatedAt }: Squad): Refusal {
+  const detail = `The squad "${name}" was changed at ${updatedAt}, after what this change was made from: read it again, then send yours with that \`updatedAt\`.`;
+  return { outcome: "conflict", detail };
 }
 
 /** Reads the squad and keeps other writers of it and its members out until the transaction ends. */

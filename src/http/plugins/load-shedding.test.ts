@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createLoadShedder, createQueueWatch } from "./load-shedding.ts";
+import { createLoadShedder, createLoopWatch, createQueueWatch } from "./load-shedding.ts";
 
 /** One second of a process that ends `perSecond` requests while `waiting` more want in than it has room for. */
 function playSecond(watch: ReturnType<typeof createQueueWatch>, start: number, perSecond: number, arrivals: number) {
@@ -63,4 +63,20 @@ test("calls that wait for a model do not shut the API, and have a limit of their
   } finally {
     shedder.close();
   }
+});
+
+test("one long pause of the machine refuses nobody, an event loop that is late again and again does", () => {
+  const watch = createLoopWatch(500);
+  watch.sample(3_600_000);
+  assert.equal(watch.isLate(), false, "a laptop that slept for an hour");
+  watch.sample(0);
+  watch.sample(501);
+  watch.sample(800);
+  assert.equal(watch.isLate(), false);
+  watch.sample(600);
+  assert.equal(watch.isLate(), true);
+  watch.sample(700);
+  assert.equal(watch.isLate(), true);
+  watch.sample(20);
+  assert.equal(watch.isLate(), false, "it keeps up again");
 });

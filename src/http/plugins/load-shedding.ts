@@ -31,13 +31,12 @@ export function createLoadShedder(
   poolWaiting: () => number,
 ): LoadShedder {
   const inFlight = { short: 0, long: 0 };
-  let loopDelayMs = 0;
+  const loop = createLoopWatch(limits.maxLoopDelayMs);
   let expected = performance.now() + sampleMs;
   const queue = createQueueWatch(limits.maxInFlight);
   const timer = setInterval(() => {
     const at = performance.now();
-    // A single long pause says little: half of the last sample is kept.
-    loopDelayMs = Math.max(0, at - expected) / 2 + loopDelayMs / 2;
+    loop.sample(Math.max(0, at - expected));
     queue.sample(inFlight.short, (at - expected + sampleMs) / 1_000);
     expected = at + sampleMs;
   }, sampleMs);
@@ -46,7 +45,7 @@ export function createLoadShedder(
     overloaded: (kind) =>
       queue.isFull(inFlight.short) ||
       (kind === "long" && inFlight.long >= limits.maxLongInFlight) ||
-      loopDelayMs > limits.maxLoopDelayMs ||
+      loop.isLate() ||
       poolWaiting() > limits.maxPoolWaiting,
     begin: (kind) => {
       inFlight[kind]++;
@@ -56,6 +55,26 @@ export function createLoadShedder(
       if (kind === "short") queue.ended(inFlight.short);
     },
     close: () => clearInterval(timer),
+  };
+}
+
+/** Tells an event loop that is late all the time from one that was held up once. */
+export interface LoopWatch {
+  isLate(): boolean;
+  /** How late a timer was, in milliseconds. */
+  sample(lateMs: number): void;
+}
+
+/** So many samples in a row: one is a machine that slept or was busy elsewhere, and who waited meanwhile is answered. */
+const lateSamples = 3;
+
+export function createLoopWatch(maxDelayMs: number): LoopWatch {
+  let inRow = 0;
+  return {
+    isLate: () => inRow >= lateSamples,
+    sample(lateMs) {
+      inRow = lateMs > maxDelayMs ? inRow + 1 : 0;
+    },
   };
 }
 

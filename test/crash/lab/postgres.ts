@@ -21,12 +21,12 @@ export async function startCrashPostgres(): Promise<CrashPostgres> {
   const folder = temporaryFolder();
   const options = { dataDir: `${folder.path}/data`, maxConnections: 100 };
   let server = await startEmbeddedPostgres(options);
-  const address = new URL(server.url);
+  const address = new URL(server.tcpUrl);
   const proxy = await startTcpProxy("127.0.0.1", Number(address.port));
   address.port = String(proxy.port);
   const url = address.href;
   const db = await openDatabase({
-    url: server.url.replace(/:\d+\//, `:${proxy.port}/`),
+    url,
     poolMin: 1,
     poolMax: 4,
     idleTimeoutMs: 10_000,
@@ -65,7 +65,7 @@ export async function startCrashPostgres(): Promise<CrashPostgres> {
       process.kill(pid, "SIGQUIT");
       await until(20_000, () => !isAlive(pid));
       const next = await startEmbeddedPostgres(options);
-      proxy.setTarget("127.0.0.1", Number(new URL(next.url).port));
+      proxy.setTarget("127.0.0.1", Number(new URL(next.tcpUrl).port));
       server = next;
     },
     async terminateAll() {

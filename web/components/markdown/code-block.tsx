@@ -1,23 +1,42 @@
 "use client";
 import { Check, Copy } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { IconButton } from "../ui/button.tsx";
 
-/** A block of code: coloured when its language is known and the colours have loaded, and ready to copy. */
-export function CodeBlock({ code, language }: { code: string; language: string | null }) {
-  const [html, setHtml] = useState<string | null>(null);
-  const [copied, setCopied] = useState(false);
+type Highlighter = typeof import("./highlight.ts");
+
+const longestColoured = 60_000;
+/** Once it has come it is there at once: a block is then drawn with its colours, and not a second time for them. */
+let loaded: Highlighter | null = null;
+
+function useHighlighter(wanted: boolean): Highlighter | null {
+  const [highlighter, setHighlighter] = useState(loaded);
   useEffect(() => {
-    if (!language || code.length > 60_000) return;
+    if (!wanted || highlighter) return;
     let current = true;
     import("./highlight.ts")
-      .then(({ highlight }) => current && setHtml(highlight(code, language)))
+      .then((module) => {
+        loaded = module;
+        if (current) setHighlighter(module);
+      })
       // Without colours it is still code.
       .catch(() => undefined);
     return () => {
       current = false;
     };
-  }, [code, language]);
+  }, [wanted, highlighter]);
+  return highlighter;
+}
+
+/** A block of code: coloured when its language is known and the colours have loaded, and ready to copy. */
+export function CodeBlock({ code, language }: { code: string; language: string | null }) {
+  const coloured = language !== null && code.length <= longestColoured;
+  const highlighter = useHighlighter(coloured);
+  const html = useMemo(
+    () => (coloured && highlighter ? highlighter.highlight(code, language) : null),
+    [highlighter, coloured, code, language],
+  );
+  const [copied, setCopied] = useState(false);
   const copy = async () => {
     await navigator.clipboard.writeText(code);
     setCopied(true);

@@ -1,12 +1,11 @@
 "use client";
 import { ExternalLink, ImageOff } from "lucide-react";
 import { memo, type ReactNode } from "react";
-import ReactMarkdown, { type Components } from "react-markdown";
-import remarkGfm from "remark-gfm";
 import { splitBlocks } from "../../lib/markdown-blocks.ts";
 import { linkTarget } from "../../lib/safe-link.ts";
 import { ScrollRegion } from "../ui/scroll-region.tsx";
 import { CodeBlock } from "./code-block.tsx";
+import { type MarkdownParts, renderMarkdown } from "./render-markdown.ts";
 
 interface MarkdownProps {
   text: string;
@@ -33,44 +32,23 @@ export const Markdown = memo(function Markdown({ text, streaming = false, search
 });
 
 const Block = memo(function Block({ text }: { text: string }) {
-  return (
-    <ReactMarkdown skipHtml={false} remarkPlugins={plugins} components={components} urlTransform={(url) => url}>
-      {text}
-    </ReactMarkdown>
-  );
+  return renderMarkdown(text, parts);
 });
 
-const plugins = [remarkGfm];
-
-const components: Components = {
-  // The page has its own headings above: those of a text come below them.
-  h1: ({ children }) => <h2>{children}</h2>,
-  h2: ({ children }) => <h3>{children}</h3>,
-  h3: ({ children }) => <h4>{children}</h4>,
-  h4: ({ children }) => <h5>{children}</h5>,
-  h5: ({ children }) => <h6>{children}</h6>,
-  a: ({ href, children }) => <SafeLink href={href ?? ""}>{children}</SafeLink>,
-  img: ({ alt, src }) => (
+const parts: MarkdownParts = {
+  CodeBlock,
+  Link: SafeLink,
+  Image: ({ alt, src }) => (
     <span className="inline-flex items-center gap-1 rounded-sm bg-hover px-1.5 text-muted text-xs">
       <ImageOff aria-hidden className="size-3 shrink-0" />
-      Image not loaded: {alt || (typeof src === "string" ? src.slice(0, 120) : "no description")}
+      Image not loaded: {alt || src.slice(0, 120) || "no description"}
     </span>
   ),
   // A group, not a landmark: a text may have many.
-  table: ({ children }) => (
+  Table: ({ children }) => (
     <ScrollRegion role="group" label="Table">
-      <table>{children}</table>
+      {children}
     </ScrollRegion>
-  ),
-  pre: ({ children }) => <>{children}</>,
-  code: ({ className, children }) => {
-    const language = /language-([\w+#-]+)/.exec(className ?? "")?.[1];
-    const code = typeof children === "string" ? children : String(children ?? "");
-    const block = language !== undefined || code.includes("\n");
-    return block ? <CodeBlock code={code.replace(/\n$/, "")} language={language ?? null} /> : <code>{children}</code>;
-  },
-  input: ({ checked }) => (
-    <input type="checkbox" checked={checked ?? false} readOnly disabled aria-label={checked ? "Done" : "Open"} />
   ),
 };
 

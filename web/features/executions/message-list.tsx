@@ -4,6 +4,7 @@ import clsx from "clsx";
 import { ArrowDown, LoaderCircle } from "lucide-react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Execution } from "#contracts";
+import { calmScroll } from "../../lib/calm-scroll.ts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import type { LiveMessage } from "./apply-events.ts";
 import { MessageRow } from "./message-row.tsx";
@@ -44,7 +45,7 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
     anchorTo: "end",
     followOnAppend: true,
     scrollEndThreshold: endThresholdPx,
-    overscan: 6,
+    overscan: 3,
     paddingStart: older === "none" ? 8 : 32,
     paddingEnd: 24,
     // Before it is measured: a window at the end, so that the rows are drawn in slices with the page and not all at once.
@@ -53,6 +54,11 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
   });
 
   const { settled, release } = usePlace(messages, target, virtualizer);
+
+  const scrollByHand = useCallback(() => {
+    release();
+    calmScroll();
+  }, [release]);
 
   const onScroll = useCallback(() => {
     const element = scroller.current;
@@ -82,8 +88,8 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
       <div
         ref={scroller}
         onScroll={onScroll}
-        onWheel={release}
-        onTouchMove={release}
+        onWheel={scrollByHand}
+        onTouchMove={scrollByHand}
         onPointerDown={release}
         onKeyDown={release}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard scrolls what has the focus

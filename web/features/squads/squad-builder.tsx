@@ -1,11 +1,11 @@
 "use client";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { type UseFormReturn, useForm } from "react-hook-form";
-import type { Squad } from "#contracts";
+import type { Squad, SquadAnswer } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
-import { messageOf } from "../../lib/api.ts";
+import { ApiError, messageOf } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone } from "../../lib/toast.ts";
@@ -15,7 +15,7 @@ import { newSquadDraft, type SquadDraft, squadDraft } from "./draft.ts";
 import { MemberBoard } from "./member-board.tsx";
 import { saveSquad } from "./save-squad.ts";
 import { SettingsPanel } from "./settings-panel.tsx";
-import type { SquadForm } from "./squad-form.ts";
+import { formFromSquad, type SquadForm } from "./squad-form.ts";
 import { SquadFormContext } from "./squad-form-context.ts";
 
 interface SquadBuilderProps {
@@ -53,7 +53,7 @@ export default function SquadBuilder(props: SquadBuilderProps) {
   const submit = form.handleSubmit(async (values) => {
     setFailure(null);
     try {
-      const answer = await saveSquad(squad, values);
+      const answer = squad ? await saveOver(client, squad, base, values) : await saveSquad(null, values);
       stop();
       const { queryKey } = queries.squad(answer.squad.id);
       // A read that began before the save was complete would bring back what was there.
@@ -65,7 +65,8 @@ export default function SquadBuilder(props: SquadBuilderProps) {
       toastDone(squad ? "Squad saved" : "Squad created");
       if (!squad) go(`/squads/${answer.squad.id}`);
     } catch (error) {
-      setFailure(messageOf(error));
+      // With what is stored now the builder asks which of both is to hold.
+      if (!isConflict(error)) setFailure(messageOf(error));
     }
   });
 
@@ -123,6 +124,23 @@ export default function SquadBuilder(props: SquadBuilderProps) {
       </form>
     </SquadFormContext>
   );
+}
+
+const isConflict = (error: unknown) => error instanceof ApiError && error.code === "conflict";
+
+/**
+ * Saves what is typed over the squad it was made from. Where that was changed and the news did not come here, what is
+ * stored now is read; a change of something the builder does not edit, as a pause, is none to it.
+ */
+async function saveOver(client: QueryClient, squad: Squad, base: string, values: SquadForm): Promise<SquadAnswer> {
+  try {
+    return await saveSquad(squad, values);
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    const now = await client.fetchQuery({ ...queries.squad(squad.id), staleTime: 0 });
+    if (JSON.stringify(formFromSquad(now.squad)) !== base) throw error;
+    return saveSquad(now.squad, values);
+  }
 }
 
 /**

@@ -126,12 +126,13 @@ export function createBody(form: SquadForm): CreateSquadBody {
 }
 
 /** The body that makes a squad, which now has the given members, what the form says. */
-export function updateBody(form: SquadForm, stored: readonly { id: string }[]): UpdateSquadBody {
+export function updateBody(form: SquadForm, stored: Squad): UpdateSquadBody {
   return {
+    ifUpdatedAt: stored.updatedAt,
     name: form.name.trim(),
     goal: form.goal.trim(),
     process: form.process,
-    members: membersBody(form, stored),
+    members: membersBody(form, stored.members),
     requireApproval: form.requireApproval,
     fallbackModels: form.fallbackModels,
     limits: limitsBody(form),
