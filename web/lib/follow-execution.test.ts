@@ -92,3 +92,40 @@ test("only what has ended ends silently: gone, refused and signed out are told a
   assert.equal(await lastState(401), "refused");
   assert.equal(signedOut, 1);
 });
+
+test("what takes long to draw is handed on less often, and all of it", async () => {
+  /** How the events of one stream, one every 10 ms, were grouped when drawing each group takes so long. */
+  const groupsWhenDrawingTakes = async (drawingMs: number): Promise<number[]> => {
+    const count = 100;
+    const frame = (seq: number) =>
+      `data: ${JSON.stringify({ seq, type: seq === count ? "execution-end" : "usage", executionId: "e" })}\n\n`;
+    const stream = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        for (let seq = 1; seq <= count; seq++) {
+          controller.enqueue(new TextEncoder().encode(frame(seq)));
+          await new Promise((resolve) => setTimeout(resolve, 10));
+        }
+        controller.close();
+      },
+    });
+    const groups: number[] = [];
+    await followExecution({
+      executionId: "e",
+      after: 0,
+      signal: new AbortController().signal,
+      bufferMs: 10,
+      onEvents: (batch) => {
+        groups.push(batch.length);
+        const end = performance.now() + drawingMs;
+        while (performance.now() < end);
+      },
+      onState: () => {},
+      fetchStream: async () => new Response(stream, { headers: { "content-type": "text/event-stream" } }),
+    });
+    return groups;
+  };
+  const [quick, slow] = [await groupsWhenDrawingTakes(0), await groupsWhenDrawingTakes(30)];
+  const sum = (groups: number[]) => groups.reduce((total, each) => total + each, 0);
+  assert.deepEqual([sum(quick), sum(slow)], [100, 100]);
+  assert.ok(slow.length * 2 < quick.length, `${slow.length} groups against ${quick.length}`);
+});

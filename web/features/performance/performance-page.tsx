@@ -212,7 +212,7 @@ function WebVitals({ vitals }: { vitals: Vital[] }) {
                         className={`whitespace-nowrap text-right ${vital ? ratingTone[vital.rating] : "text-faint"}`}
                         title={vital ? `${vital.samples} samples, ${vital.rating}` : undefined}
                       >
-                        {vital ? (name === "CLS" ? vital.p75.toFixed(3) : formatDuration(vital.p75)) : "no sample"}
+                        {vital ? (name === "CLS" ? vital.p75.toFixed(3) : formatDuration(vital.p75)) : "none"}
                       </td>
                     );
                   })}
