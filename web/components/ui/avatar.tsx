@@ -54,13 +54,14 @@ function Initials({ name, role, size = 24, className }: Omit<AvatarProps, "pictu
     <span
       aria-hidden="true"
       className={clsx(
-        "inline-flex shrink-0 select-none items-center justify-center rounded-full font-semibold text-white leading-none",
+        "inline-flex shrink-0 select-none items-center justify-center rounded-full font-semibold leading-none",
         className,
       )}
       style={{
         width: size,
         height: size,
         fontSize: size * 0.39,
+        color: "#fff",
         backgroundImage: `linear-gradient(135deg, ${light} 50%, ${dark} 50%)`,
       }}
     >
