@@ -167,7 +167,12 @@ test("dashboard and board follow what happens elsewhere without asking; an appro
 test("the window is named after the thing one looks at, and after the page again when one leaves it", async () => {
   const { page, troubles } = await watchedPage(context, muster);
   const { squad } = await call<SquadAnswer>("GET", `/squads/${samples.squadId}`);
-  const isNamed = (title: string) => page.waitForFunction(`document.title === ${JSON.stringify(`${title} · Muster`)}`);
+  const isNamed = (title: string) =>
+    waitUntil(
+      10_000,
+      () => `The window is not named ${title}`,
+      async () => (await page.title()) === `${title} · Muster`,
+    );
   await page.goto(`${muster.url}/squads/${squad.id}`);
   await isNamed(squad.name);
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Projects" }).click();

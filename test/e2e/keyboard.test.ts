@@ -96,7 +96,7 @@ test("a task is opened, moved and put back with the keyboard; what was open give
   await page.getByRole("dialog").waitFor();
   await keys.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
-  await page.waitForFunction("document.activeElement.matches('button')");
+  await page.locator("button:focus").waitFor();
 
   const column = (name: string) => page.getByRole("region", { name: new RegExp(`^${name}`) });
   const from = (await column("Completed").getByRole("button").count()) > 0 ? "Completed" : "In progress";

@@ -113,7 +113,11 @@ test("titles of the task and of steps, the task's text and the result", async ()
   assertArrived(await page.locator("main h1").innerText(), count, "title");
   assertArrived((await page.locator("main ol li").allTextContents()).join(" "), count, "titles of steps");
   // Next's own title for the page may come after it, for a moment.
-  await page.waitForFunction("document.title.length > 200");
+  await waitUntil(
+    10_000,
+    () => "The window has not the task's title",
+    async () => (await page.title()).length > 200,
+  );
   assertArrived(await page.title(), count, "title of the window");
   assert.deepEqual(troubles, []);
   await page.close();

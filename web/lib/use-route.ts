@@ -49,28 +49,21 @@ export function useSearchState(): [URLSearchParams, (changes: Record<string, str
 }
 
 /**
- * Sets the document's title to something known only at run time, and keeps it until the page goes: Next's own title for the
- * page may come after it. Then the title is Next's again.
+ * Sets the document's title to something known only at run time, and keeps it: Next's own title for the page may come after
+ * it. In a layout effect, so that it lets go before the next page's title is seen.
  */
 export function useTitle(title: string | undefined): void {
   useLayoutEffect(() => {
     if (!title) return;
-    // What Next last wrote: on the way to another page its title may come while this one is still there.
-    let nexts = document.title;
     document.title = `${title} · Muster`;
     // As the browser tells it, without spaces that it leaves out: compared with anything else it would never be the same.
     const wanted = document.title;
     const keep = () => {
-      if (document.title === wanted) return;
-      nexts = document.title;
-      document.title = wanted;
+      if (document.title !== wanted) document.title = wanted;
     };
     const observer = new MutationObserver(keep);
     observer.observe(document.head, { childList: true, subtree: true, characterData: true });
-    return () => {
-      observer.disconnect();
-      if (document.title === wanted) document.title = nexts;
-    };
+    return () => observer.disconnect();
   }, [title]);
 }
 
