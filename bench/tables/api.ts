@@ -2,7 +2,7 @@ import pg from "pg";
 import { request } from "undici";
 import { startHttpFloor } from "../floors/start-http-floor.ts";
 import type { HttpLoad, HttpLoadResult, LoadRequest } from "../harness/http-load.ts";
-import { type BenchRow, judged, median, round } from "../harness/row.ts";
+import { type BenchRow, judged, median, round, unmeasured } from "../harness/row.ts";
 import { cpuOfFamily } from "../support/process-cost.ts";
 import type { BenchMuster } from "../support/start-bench-muster.ts";
 
@@ -155,8 +155,8 @@ async function warm(url: string, headers: Record<string, string>) {
   return { headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) };
 }
 
-/** Five page sizes of about 20 in the middle, none of which another round has: nobody has read these pages before. */
-const freshSizes = (round: number) => [6, 12, 18, 24, 30].map((size) => size + round);
+/** Five page sizes of about 20 in the middle, none of which another round or table has: nobody has read these pages before. */
+const freshSizes = (round: number) => [5, 11, 21, 27, 33].map((size) => size + round);
 
 /** Pages that are in no cache. A write would not do: what a user read is read anew after it (ADR 0082). */
 async function uncachedRow(options: ApiTableOptions, floor: Floor): Promise<BenchRow> {
@@ -179,8 +179,10 @@ async function uncachedRow(options: ApiTableOptions, floor: Floor): Promise<Benc
     (round) => measure(options, floor.pid, { origin: floor.origin, requests: bare(round), once: true }),
     (round) => measure(options, muster.pid, { origin: muster.url ?? "", requests: ours(round), once: true }),
   );
-  if (figures.ours.postgresUs < 1) throw new Error("The uncached pages came from the cache");
-  return shareRow("same page from PostgreSQL, uncached", 0.7, figures);
+  const metric = "same page from PostgreSQL, uncached";
+  if (figures.ours.postgresUs < 1)
+    return unmeasured(group, metric, "≥ 70 % of the floor per core", "it came from the cache");
+  return shareRow(metric, 0.7, figures);
 }
 
 /** Pages of 100 messages of the longest execution, at its newest and at its oldest end, beside the bare query. */

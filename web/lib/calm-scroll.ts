@@ -3,7 +3,8 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 /**
  * To be called while somebody scrolls by hand: until they rest, what turns and pulses stands still and nothing in the
- * scrolled list is pointed at (`[data-scrolling]` in globals.css). On a slow machine each of the two costs a third of a frame.
+ * scrolled list is pointed at (`[data-scrolling]` in globals.css). What each of the two
+ * costs a slow machine: ADR 0092.
  */
 export function calmScroll(): void {
   document.documentElement.dataset.scrolling = "";

@@ -54,6 +54,8 @@ export default function SquadBuilder(props: SquadBuilderProps) {
     setFailure(null);
     try {
       const answer = squad ? await saveOver(client, squad, base, values) : await saveSquad(null, values);
+      // Another squad is stored by now: the builder asks which of both is to hold.
+      if (!answer) return;
       stop();
       const { queryKey } = queries.squad(answer.squad.id);
       // A read that began before the save was complete would bring back what was there.
@@ -65,8 +67,7 @@ export default function SquadBuilder(props: SquadBuilderProps) {
       toastDone(squad ? "Squad saved" : "Squad created");
       if (!squad) go(`/squads/${answer.squad.id}`);
     } catch (error) {
-      // With what is stored now the builder asks which of both is to hold.
-      if (!isConflict(error)) setFailure(messageOf(error));
+      setFailure(messageOf(error));
     }
   });
 
@@ -126,19 +127,22 @@ export default function SquadBuilder(props: SquadBuilderProps) {
   );
 }
 
-const isConflict = (error: unknown) => error instanceof ApiError && error.code === "conflict";
-
 /**
  * Saves what is typed over the squad it was made from. Where that was changed and the news did not come here, what is
- * stored now is read; a change of something the builder does not edit, as a pause, is none to it.
+ * stored now is read, and nothing is saved (null); a change of something the builder does not edit, as a pause, is none to it.
  */
-async function saveOver(client: QueryClient, squad: Squad, base: string, values: SquadForm): Promise<SquadAnswer> {
+async function saveOver(
+  client: QueryClient,
+  squad: Squad,
+  base: string,
+  values: SquadForm,
+): Promise<SquadAnswer | null> {
   try {
     return await saveSquad(squad, values);
   } catch (error) {
-    if (!isConflict(error)) throw error;
+    if (!(error instanceof ApiError) || error.code !== "conflict") throw error;
     const now = await client.fetchQuery({ ...queries.squad(squad.id), staleTime: 0 });
-    if (JSON.stringify(formFromSquad(now.squad)) !== base) throw error;
+    if (JSON.stringify(formFromSquad(now.squad)) !== base) return null;
     return saveSquad(now.squad, values);
   }
 }
