@@ -159,8 +159,7 @@ test("killed before it was handed over: the next process submits it", async () =
     () => rowsOf("SELECT 1 FROM llm_economy_calls WHERE user_id = $1 AND state = 'waiting'", tenantId),
     (rows) => rows.length === 1,
   );
-  await before.gateway.close();
-  await assert.rejects(lost, { kind: "cancelled" });
+  await Promise.all([assert.rejects(lost, { kind: "cancelled" }), before.gateway.close()]);
   const next = economyGateway(query, accounts);
   next.lane.start();
   await until(
@@ -169,6 +168,23 @@ test("killed before it was handed over: the next process submits it", async () =
   );
   await next.gateway.close();
   await server.close();
+});
+
+test("a process that ends gives the turn back, also one that only worked for its own calls", {
+  timeout: 60_000,
+}, async () => {
+  const turn = { size: 1, turnMs: 600_000 };
+  for (const content of ["one", "two"]) {
+    const server = await startOpenAiServer();
+    const tenantId = await insertUser(query);
+    // Had the one before kept its turn, this one could hand over nothing for ten minutes.
+    const { gateway, errors } = economyGateway(query, [accountOf("openai", server, tenantId)], turn);
+    const reply = await gateway.complete(testCall({ model, ...question(content) }, { lane: "economy", tenantId }));
+    assert.equal(reply.text, `You said: ${content}`);
+    await gateway.close();
+    assert.deepEqual(errors, []);
+    await server.close();
+  }
 });
 
 test("of several processes one does the work; all get their answers", async () => {

@@ -97,7 +97,7 @@ class Lane implements EconomyLane {
     this.#closing.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#looking;
-    if (this.#started) await this.#runner.close().catch(this.#options.onError);
+    await this.#runner.close().catch(this.#options.onError);
   }
 
   #describe(call: GatewayCall): EconomyCall {
