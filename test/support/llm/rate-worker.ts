@@ -1,10 +1,12 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import pg from "pg";
 import { postgresLimitStore, type Query } from "#llm";
 import { fixtureGateway, testAccount, testCall } from "./gateway-fixture.ts";
 
 /*
  * One process of the rate test: sends calls as fast as the governor lets it until its time is over.
- * Arguments: database URL, provider URL, requests per window, window in ms, duration in ms, squad.
+ * Arguments: database URL, provider URL, requests per window, window in ms, duration in ms, squad. Prints for how many ms it
+ * was held up at most.
  */
 const [databaseUrl, providerUrl, requests, windowMs, durationMs, squadId] = process.argv.slice(2) as [
   string,
@@ -27,7 +29,8 @@ const { gateway } = fixtureGateway(
   },
 );
 const endsAt = Date.now() + Number(durationMs);
-let done = 0;
+const loop = monitorEventLoopDelay({ resolution: 5 });
+loop.enable();
 await Promise.all(
   Array.from({ length: 20 }, async () => {
     while (Date.now() < endsAt) {
@@ -40,10 +43,9 @@ await Promise.all(
         },
       );
       if (!sent) break;
-      done += 1;
     }
   }),
 );
 await gateway.close();
 await pool.end();
-process.stdout.write(`${done}\n`);
+process.stdout.write(`${loop.max / 1e6}\n`);
