@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { brotliCompress, brotliDecompress, constants, gzip } from "node:zlib";
+import { brotliCompress, constants, gunzip, gzip } from "node:zlib";
 
 export type Encoding = "br" | "gzip" | "identity";
 
@@ -8,7 +8,7 @@ export const compressFromBytes = 1_024;
 
 const gzipAsync = promisify(gzip);
 const brotliAsync = promisify(brotliCompress);
-const brotliBack = promisify(brotliDecompress);
+const gunzipAsync = promisify(gunzip);
 
 /** gzip: level 1 for answers made once, 6 for bytes that are kept. */
 export function toGzip(bytes: Buffer, level: 1 | 6): Promise<Buffer> {
@@ -26,9 +26,9 @@ export function toBrotli(bytes: Buffer, quality: 4 | 5 | 11): Promise<Buffer> {
   });
 }
 
-/** The plain bytes of a Brotli form that Muster made. */
-export function fromBrotli(bytes: Buffer): Promise<Buffer> {
-  return brotliBack(bytes);
+/** The plain bytes of a gzip form that Muster made. */
+export function fromGzip(bytes: Buffer): Promise<Buffer> {
+  return gunzipAsync(bytes);
 }
 
 /** The codings an Accept-Encoding header allows (RFC 9110, section 12.5.3), of those that Muster speaks. */

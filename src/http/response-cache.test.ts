@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { compact, createAnswerCache, type StoredAnswer } from "./response-cache.ts";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { compact, createAnswerCache, plainOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
 import { toStoredAnswer } from "./send-answer.ts";
 
 const renewalsBeginWithinMs = 150;
@@ -112,7 +113,7 @@ test("what nobody read since it was last renewed waits longer: a run of many com
   assert.equal(loads(), 4, "it was read");
 });
 
-test("a large answer is kept compressed only, and takes less room", async () => {
+test("a large answer is kept compressed only, takes less room, and every form is still to be had", async () => {
   const cache = createAnswerCache();
   const text = { messages: Array.from({ length: 200 }, (_, number) => `Message ${number} of a long execution`) };
   const answer = toStoredAnswer(text);
@@ -124,6 +125,11 @@ test("a large answer is kept compressed only, and takes less room", async () => 
   cache.answers.resized("messages", answer);
   assert.equal(answer.identity, null);
   assert.ok(cache.answers.size().bytes < before / 3, `${cache.answers.size().bytes} of ${before} bytes`);
+  assert.deepEqual(gunzipSync(answer.gzip as Buffer).toString(), JSON.stringify(text));
+  assert.equal((await plainOf(answer)).toString(), JSON.stringify(text));
+  prepareBrotli(answer, assert.ifError);
+  while (!answer.br) await new Promise(setImmediate);
+  assert.deepEqual(brotliDecompressSync(answer.br).toString(), JSON.stringify(text));
   cache.answers.invalidate([]);
   cache.answers.clear();
   assert.equal(cache.answers.size().bytes, 0);

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { createTaggedCache, type Renewal, type TaggedCache, type TagHistory } from "#cache";
-import { type Encoding, toBrotli } from "./encodings.ts";
+import { type Encoding, fromGzip, toBrotli, toGzip } from "./encodings.ts";
 import type { SecondLevel } from "./second-level.ts";
 
 /** An answer of status 200 as bytes, with the compressed forms that were asked for so far. */
@@ -10,13 +10,14 @@ export interface StoredAnswer {
   contentType: string;
   /** Bytes of the plain form. */
   length: number;
-  /** The plain form; null when only its Brotli form is kept (`compact`). */
+  /** The plain form; null when only its gzip form is kept (`compact`), and Brotli if it was read again. */
   identity: Buffer | null;
   gzip?: Buffer;
   br?: Buffer;
   /** It came from the second level. */
   loadedElsewhere?: boolean;
-  /** Brotli is being made; until then gzip is sent. */
+  /** What is being made; until there is Brotli gzip is sent. */
+  gzipUnderWay?: Promise<Buffer>;
   brUnderWay?: boolean;
   /** Names and values in turn, made at the first use of a form. */
   headers: Partial<Record<Encoding | "notModified", string[]>>;
@@ -179,8 +180,24 @@ export function etagOf(body: Buffer | string): string {
 const compactFromBytes = 4_096;
 
 /** The other forms come later; together they are about as large as the one that is there. */
-function sizeOf(answer: StoredAnswer): number {
-  return (answer.identity?.length ?? answer.br?.length ?? 0) * 2 + 500;
+function sizeOf({ identity, br, gzip }: StoredAnswer): number {
+  return ((identity ?? br ?? gzip)?.length ?? 0) * 2 + 500;
+}
+
+/** The plain bytes of a kept answer, unpacked where they are not there. */
+export async function plainOf({ identity, gzip }: StoredAnswer): Promise<Buffer> {
+  return identity ?? fromGzip(gzip as Buffer);
+}
+
+/** Makes the gzip form where there is none yet; those who ask meanwhile share the work. */
+export async function makeGzip(answer: StoredAnswer, level: 1 | 6): Promise<void> {
+  if (answer.gzip || answer.identity === null) return;
+  answer.gzipUnderWay ??= toGzip(answer.identity, level);
+  try {
+    answer.gzip = await answer.gzipUnderWay;
+  } finally {
+    delete answer.gzipUnderWay;
+  }
 }
 
 /** Starts making the Brotli form of an answer that is asked for again; nobody waits for it. */
@@ -189,16 +206,19 @@ export function prepareBrotli(answer: StoredAnswer, onError: (error: unknown) =>
 }
 
 async function makeBrotli(answer: StoredAnswer): Promise<void> {
-  if (answer.br || answer.brUnderWay || answer.identity === null) return;
+  if (answer.br || answer.brUnderWay) return;
   answer.brUnderWay = true;
-  answer.br = await toBrotli(answer.identity, 4);
+  try {
+    answer.br = await toBrotli(await plainOf(answer), 4);
+  } finally {
+    answer.brUnderWay = false;
+  }
 }
 
-/** Leaves of a large answer only its Brotli form, which is made aside; `done` is called when it takes less room. */
+/** Leaves of a large answer only its gzip form, which is made aside; `done` is called when it takes less room. */
 export function compact(answer: StoredAnswer, done: () => void, onError: (error: unknown) => void): void {
   if (answer.length < compactFromBytes) return;
-  makeBrotli(answer).then(() => {
-    if (!answer.br) return;
+  makeGzip(answer, 6).then(() => {
     answer.identity = null;
     done();
   }, onError);

@@ -95,6 +95,7 @@ export async function runRead(handling: Handling): Promise<void> {
   const { cache } = route;
   const kept = cache !== undefined && caller !== null && deps.cache.usable();
   let answer: StoredAnswer;
+  let again = false;
   if (kept) {
     const own = (cache.tags as ((params: unknown) => string[]) | undefined)?.(request.params) ?? [];
     const tags = [...cache.areas.map((area) => areaTag(caller.userId, area)), ...own];
@@ -102,14 +103,17 @@ export async function runRead(handling: Handling): Promise<void> {
     const key = admission.cacheKey(caller, request);
     const load = keptCompact(deps, key, throughSecondLevel(deps, key, rule, repeatableLoad(handling, caller)));
     const got = await deps.cache.answers.get(key, rule, load);
-    deps.metrics.observeCache("responses", got.result === "miss" && got.value.loadedElsewhere ? "hit" : got.result);
+    const result = got.result === "miss" && got.value.loadedElsewhere ? "hit" : got.result;
+    deps.metrics.observeCache("responses", result);
     answer = got.value;
+    again = result !== "miss";
   } else {
     answer = toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
   }
   if (!matchesEtag(request.headers["if-none-match"], answer.etag)) {
     answer = await prepareEncodings(request, answer, {
       kept,
+      again,
       onError: (error) => deps.logger.warn({ err: error }, "an answer could not be compressed"),
     });
   }

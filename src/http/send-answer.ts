@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { acceptedEncodings, compressFromBytes, type Encoding, fromBrotli, toGzip } from "./encodings.ts";
+import { acceptedEncodings, compressFromBytes, type Encoding, toGzip } from "./encodings.ts";
 import { apiHeaders } from "./plugins/security-headers.ts";
-import { etagOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
+import { etagOf, makeGzip, plainOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
 
 const json = "application/json; charset=utf-8";
 
@@ -81,22 +81,24 @@ function headersOf(answer: StoredAnswer, form: Encoding | "notModified"): string
 }
 
 /**
- * The answer with the form that this client takes, made where it is missing. Brotli of kept answers is made aside, for
- * those who come later.
+ * The answer with the form that this client takes, made where it is missing. The Brotli form of what is asked for again is
+ * made aside, for those who come later.
  */
 export async function prepareEncodings(
   request: FastifyRequest,
   answer: StoredAnswer,
-  options: { kept: boolean; onError: (error: unknown) => void },
+  options: { kept: boolean; again: boolean; onError: (error: unknown) => void },
 ): Promise<StoredAnswer> {
   if (answer.length < compressFromBytes) return answer;
   const accepted = acceptedEncodings(request.headers["accept-encoding"]);
-  if (options.kept && accepted.br) prepareBrotli(answer, options.onError);
+  if (options.again && accepted.br) prepareBrotli(answer, options.onError);
   if (!isFormMissing(request.raw, answer)) return answer;
-  const identity = answer.identity ?? (await fromBrotli(answer.br as Buffer));
-  if (accepted.gzip) answer.gzip = await toGzip(identity, options.kept ? 6 : 1);
+  if (accepted.gzip) {
+    await makeGzip(answer, options.kept ? 6 : 1);
+    return answer;
+  }
   // For this client alone: what is kept stays as small as it is.
-  return accepted.gzip ? answer : { ...answer, identity };
+  return { ...answer, identity: await plainOf(answer) };
 }
 
 /** Sends the JSON answer of a write: never kept, compressed when it is large. */

@@ -91,7 +91,7 @@ function descriptionRoutes(table: () => readonly AnyRoute[]): AnyRoute[] {
         kept ??= toStoredAnswer(buildOpenApi(table(), deps.version));
         const onError = (error: unknown): void =>
           deps.logger.warn({ err: error }, "the API's description could not be compressed");
-        sendStored(request, reply, await prepareEncodings(request, kept, { kept: true, onError }));
+        sendStored(request, reply, await prepareEncodings(request, kept, { kept: true, again: true, onError }));
         return undefined;
       },
     }),
