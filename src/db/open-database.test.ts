@@ -242,7 +242,7 @@ test("connections beyond the first few are opened for those who wait, up to the 
     url: database.url,
     poolMin: 1,
     poolMax: 14,
-    idleTimeoutMs: 100,
+    idleTimeoutMs: 1_000,
     connectionTimeoutMs: 5_000,
     slowQueryMs: 1_000,
   });

@@ -143,6 +143,34 @@ test("follows what is said, lets go when scrolled up, and follows again from End
   await page.close();
 });
 
+test("while somebody scrolls, what turns stands still and nothing is pointed at; at rest both are back", async () => {
+  const { page, troubles } = await open();
+  await page.locator("main .animate-spin").first().waitFor();
+  await page.getByRole("log").hover();
+  // Noted at every frame: how long it lasts is the machine's affair.
+  await page.evaluate(`(() => {
+    globalThis.states = [];
+    const look = () => {
+      const spinner = document.querySelector("main .animate-spin");
+      const row = document.querySelector("[role=log]").firstElementChild;
+      const state = getComputedStyle(spinner).animationPlayState + " " + getComputedStyle(row).pointerEvents;
+      if (globalThis.states.at(-1) !== state) globalThis.states.push(state);
+      requestAnimationFrame(look);
+    };
+    look();
+  })()`);
+  await page.mouse.wheel(0, -300);
+  const states = () => page.evaluate<string[]>("globalThis.states");
+  await waitUntil(
+    10_000,
+    () => "Scrolling changed nothing, or did not end",
+    async () => (await states()).length >= 3,
+  );
+  assert.deepEqual((await states()).slice(0, 3), ["running auto", "paused none", "running auto"]);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
 test("searches beyond what is loaded; a link to an old message opens at it", async () => {
   const { page, troubles } = await open();
   await page.keyboard.press("/");
