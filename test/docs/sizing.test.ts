@@ -32,7 +32,7 @@ test("what one thing costs is what was measured last: CPU give or take a half, b
     [
       "a list from PostgreSQL, ms",
       numbers(sizing, /from PostgreSQL \| about ([\d.]+) ms CPU in Node, ([\d.]+) ms in PostgreSQL/),
-      figure("same page from PostgreSQL, uncached", /: ([\d.]+) \+ ([\d.]+) in PostgreSQL/).map((us) => us / 1_000),
+      figure("same page from PostgreSQL, uncached", /: ([\d.,]+) \+ ([\d.,]+) in PostgreSQL/).map((us) => us / 1_000),
     ],
     [
       "an execution, ms",
