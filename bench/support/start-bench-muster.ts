@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { ChildReady, ChildUsage } from "./muster-child.ts";
 import { nodeFlags } from "./node-flags.ts";
@@ -22,8 +23,10 @@ export interface BenchMuster extends ChildReady {
   cost(): Promise<Cost>;
   /** Memory of all processes of it, in bytes. */
   memoryBytes(): number;
-  /** Ends it without warning, as a crash would; its PostgreSQL stays. */
+  /** Ends it without warning, as a crash would; its PostgreSQL stays until `endPostgres`, or until who took it over stops. */
   kill(): Promise<void>;
+  /** Ends the PostgreSQL that a killed one left; nothing when it has ended already. */
+  endPostgres(): Promise<void>;
   /** Stops it; its data goes unless `dataDir` was given. */
   stop(): Promise<void>;
 }
@@ -50,6 +53,16 @@ function answer<Message>(child: ChildProcess, type: string): Promise<Message> {
     child.on("message", onMessage);
     child.once("exit", onExit);
   });
+}
+
+/** False when there is no such process (any more). */
+function isSent(pid: number | null, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return pid !== null && process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+    throw error;
+  }
 }
 
 /** Starts a Muster on a free port and waits until it answers (and is filled). Nothing is switched off for the bench. */
@@ -88,6 +101,14 @@ export async function startBenchMuster(options: BenchMusterOptions = {}): Promis
     async kill() {
       child.kill("SIGKILL");
       await ended;
+    },
+    async endPostgres() {
+      const endsAt = Date.now() + 30_000;
+      // SIGINT is PostgreSQL's fast shutdown.
+      for (let signal: NodeJS.Signals | 0 = "SIGINT"; isSent(ready.postgresPid, signal); signal = 0) {
+        if (Date.now() > endsAt) throw new Error(`PostgreSQL ${ready.postgresPid} does not end`);
+        await delay(20);
+      }
     },
     async stop() {
       if (child.connected) child.send({ type: "stop" });

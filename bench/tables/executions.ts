@@ -323,6 +323,7 @@ async function crashRow(how: "restart" | "other process"): Promise<BenchRow> {
     );
   } finally {
     upstream.close();
+    if (how === "other process") await first.endPostgres();
     rmSync(first.dataDir, { recursive: true, force: true });
   }
 }

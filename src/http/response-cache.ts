@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import { createTaggedCache, type Renewal, type TaggedCache, type TagHistory } from "#cache";
-import { type Encoding, fromGzip, toBrotli, toGzip } from "./encodings.ts";
+import { compressFromBytes, type Encoding, fromGzip, toBrotli, toGzip } from "./encodings.ts";
 import type { SecondLevel } from "./second-level.ts";
 
 /** An answer of status 200 as bytes, with the compressed forms that were asked for so far. */
@@ -206,7 +206,7 @@ export function prepareBrotli(answer: StoredAnswer, onError: (error: unknown) =>
 }
 
 async function makeBrotli(answer: StoredAnswer): Promise<void> {
-  if (answer.br || answer.brUnderWay) return;
+  if (answer.br || answer.brUnderWay || answer.length < compressFromBytes) return;
   answer.brUnderWay = true;
   try {
     answer.br = await toBrotli(await plainOf(answer), 4);

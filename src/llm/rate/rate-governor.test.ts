@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { availableParallelism, loadavg } from "node:os";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -26,46 +25,22 @@ function mostInWindow(requests: readonly RecordedRequest[], windowMs: number): n
   return most;
 }
 
-/** Of a window of three or four seconds; that of a minute has 300 ms. */
-const marginMs = 15;
-
-/** Too many starts in one window: by a few it may be the machine, by more it is not. */
-class TooMany extends Error {
-  readonly byChance: boolean;
-
-  constructor(most: number, limit: number) {
-    super(`${most} in one window of ${limit}`);
-    this.byChance = most <= limit * 1.2;
-  }
-}
-
 /**
- * A request that travels longer than the margin of a (short, test-sized) window arrives in the next one, and it may where a
- * process is held up for so long: with more to do than there are cores, or by the machine itself. A round that fails there
- * by a few starts says nothing: it is repeated, and after three the test is skipped with its reason. Where nothing was
- * held up the first failure counts. A round answers for how long its processes were held up at most.
+ * A request that travels longer than the margin of a (short, test-sized) window arrives in the next one, and on a machine
+ * with more to do than it has cores it may. A round that fails there says nothing: it is repeated, and after three the
+ * test is skipped with the load as its reason. On a machine with room the first failure counts.
  */
-async function withRoom(context: TestContext, round: (heldUp: (ms: number) => void) => Promise<void>): Promise<void> {
+async function withRoom(context: TestContext, round: () => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
-    const loop = monitorEventLoopDelay({ resolution: 5 });
-    let heldUpMs = 0;
-    loop.enable();
     try {
-      await round((ms) => {
-        heldUpMs = Math.max(heldUpMs, ms);
-      });
+      await round();
       return;
     } catch (error) {
-      heldUpMs = Math.max(heldUpMs, loop.max / 1e6);
       const load = loadavg()[0] ?? 0;
-      const room = load <= availableParallelism() && heldUpMs <= marginMs;
-      if (room || (error instanceof TooMany && !error.byChance)) throw error;
+      if (load <= availableParallelism()) throw error;
       if (attempt < 3) continue;
-      const reason = error instanceof Error ? error.message : String(error);
-      context.skip(`load average ${load.toFixed(1)}, held up for ${heldUpMs.toFixed(0)} ms: ${reason}`);
+      context.skip(`load average ${load.toFixed(1)}: ${error instanceof Error ? error.message : String(error)}`);
       return;
-    } finally {
-      loop.disable();
     }
   }
 }
@@ -94,9 +69,7 @@ async function oneProcess(): Promise<void> {
   const { gateway } = fixtureGateway([account], { rate: { windowMs } });
   const frames: LlmFrame[] = [];
   await Promise.all(Array.from({ length: 200 }, () => gateway.handler(testCall(), (frame) => frames.push(frame))));
-  const most = mostInWindow(server.requests, windowMs);
-  if (most > 50) throw new TooMany(most, 50);
-  assert.equal(most, 50);
+  assert.equal(mostInWindow(server.requests, windowMs), 50);
   const first = server.requests[0]?.atMs as number;
   const last = server.requests.at(-1)?.atMs as number;
   // 200 calls are four windows: the last group starts three windows after the first.
@@ -115,14 +88,15 @@ test(
   (context) => withRoom(context, fourProcesses),
 );
 
-async function fourProcesses(heldUp: (ms: number) => void): Promise<void> {
-  const windowMs = 3000;
-  const durationMs = 15_000;
+async function fourProcesses(): Promise<void> {
+  // The margin is a 200th of the window. Of 3 s that is 15 ms, and a process is held up for longer where nothing else runs, too.
+  const windowMs = 12_000;
+  const durationMs = 40_000;
   const database = await createTestDatabase();
   const server = await startOpenAiServer();
   const worker = fileURLToPath(new URL("../../../test/support/llm/rate-worker.ts", import.meta.url));
   try {
-    const ended = await Promise.all(
+    await Promise.all(
       ["a", "b", "c", "d"].map((squad) =>
         promisify(execFile)(process.execPath, [
           worker,
@@ -135,9 +109,8 @@ async function fourProcesses(heldUp: (ms: number) => void): Promise<void> {
         ]),
       ),
     );
-    for (const { stdout } of ended) heldUp(Number(stdout));
     const most = mostInWindow(server.requests, windowMs);
-    if (most > 50) throw new TooMany(most, 50);
+    assert.ok(most <= 50, `${most} in one window`);
     // Counted once all four are up, in whole windows.
     const from = (server.requests[0]?.atMs as number) + windowMs;
     const windows = Math.floor(((server.requests.at(-1)?.atMs as number) - from) / windowMs);

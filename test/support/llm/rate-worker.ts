@@ -1,12 +1,10 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import pg from "pg";
 import { postgresLimitStore, type Query } from "#llm";
 import { fixtureGateway, testAccount, testCall } from "./gateway-fixture.ts";
 
 /*
  * One process of the rate test: sends calls as fast as the governor lets it until its time is over.
- * Arguments: database URL, provider URL, requests per window, window in ms, duration in ms, squad. Prints for how many ms it
- * was held up at most.
+ * Arguments: database URL, provider URL, requests per window, window in ms, duration in ms, squad.
  */
 const [databaseUrl, providerUrl, requests, windowMs, durationMs, squadId] = process.argv.slice(2) as [
   string,
@@ -29,8 +27,7 @@ const { gateway } = fixtureGateway(
   },
 );
 const endsAt = Date.now() + Number(durationMs);
-const loop = monitorEventLoopDelay({ resolution: 5 });
-loop.enable();
+let done = 0;
 await Promise.all(
   Array.from({ length: 20 }, async () => {
     while (Date.now() < endsAt) {
@@ -43,9 +40,10 @@ await Promise.all(
         },
       );
       if (!sent) break;
+      done += 1;
     }
   }),
 );
 await gateway.close();
 await pool.end();
-process.stdout.write(`${loop.max / 1e6}\n`);
+process.stdout.write(`${done}\n`);
