@@ -22,8 +22,10 @@ const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow
 
 /** Several processes each, and times that count: one file after the other, or they wait for each other. */
 const isAlone = (path) => /^test\/(crash|many-processes)\//.test(path);
+/** A browser beside everything else. */
+const isInBrowser = (path) => path.startsWith("test/e2e/");
 /** Starts Muster as a user does, with its UI. */
-const needsWeb = (path) => isAlone(path) || path.startsWith("test/e2e/");
+const needsWeb = (path) => isAlone(path) || isInBrowser(path);
 
 function rank(path) {
   const index = order.findIndex((prefix) => path.startsWith(prefix));
@@ -51,10 +53,14 @@ function describeError(error) {
 
 /**
  * Runs the files and prints a line for each, with what failed. Counts leaf tests; a file that dies counts as one failure.
+ * A file of browser tests that failed is played once more, by itself, and then counts as it ended there; which ones passed
+ * only so is in `onlyAgain` (docs/decisions/0094). No other file gets a second chance.
  */
 async function execute(files, { fileMs, testMs }) {
   process.env.TEST_FILE_LIMIT_MS = String(fileMs);
   const counts = { passed: 0, failed: 0, skipped: 0 };
+  /** What each file of browser tests that failed added to the counts. */
+  const broken = new Map();
   const started = Date.now();
   const options = { timeout: testMs, cwd: root, execArgv: ["--import", watchdog] };
   const isSuite = (test) => test.details?.type === "suite";
@@ -78,10 +84,11 @@ async function execute(files, { fileMs, testMs }) {
     stream.on("test:stderr", ({ message }) => process.stderr.write(message));
     stream.on(
       "test:summary",
-      ({ file, duration_ms: durationMs, counts: { passed, failed: broken, cancelled, skipped } }) => {
+      ({ file, duration_ms: durationMs, counts: { passed, failed: notPassed, cancelled, skipped } }) => {
         if (file === undefined) return;
         // The runner's own counts: tests that several files share are defined in another one.
-        const failed = broken + cancelled;
+        const failed = notPassed + cancelled;
+        if (failed > 0 && isInBrowser(relative(root, file))) broken.set(relative(root, file), { passed, failed, skipped });
         const skips = skipped > 0 ? `, ${skipped} skipped` : "";
         const mark = failed === 0 ? "✔" : "✖";
         console.log(
@@ -96,8 +103,16 @@ async function execute(files, { fileMs, testMs }) {
     2,
   );
   await play(files.filter(isAlone), 1);
+  const onlyAgain = [];
+  for (const [file, before] of [...broken]) {
+    console.log(`\nonce more, by itself: ${file}`);
+    for (const kind of Object.keys(counts)) counts[kind] -= before[kind];
+    const failedBefore = counts.failed;
+    await play([file], 1);
+    if (counts.failed === failedBefore) onlyAgain.push(file);
+  }
   console.log(`\n${files.length} files in ${Math.round((Date.now() - started) / 1000)} s`);
-  return counts;
+  return { ...counts, onlyAgain };
 }
 
 /** Runs the tests named (all when none is) and returns the exit code. */
@@ -125,7 +140,8 @@ export async function runTests(args) {
     process.once(signal, () => void postgres.stop().finally(() => process.exit(1)));
   }
   try {
-    const { passed, failed, skipped } = await execute(files, long ? longLimits : limits);
+    const { passed, failed, skipped, onlyAgain } = await execute(files, long ? longLimits : limits);
+    for (const file of onlyAgain) console.log(`${file} failed beside the others and passed by itself`);
     console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
     return failed === 0 && passed > 0 ? 0 : 1;
   } finally {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Browser, BrowserContext } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { launchBrowser } from "../../support/browser.ts";
 import { axeFindings } from "./axe.ts";
 import { claim, desk, openContext, type phone, watchedPage } from "./people.ts";
@@ -80,6 +80,25 @@ function pages(samples: Samples): [path: string, ready: string][] {
   ];
 }
 
+/** Colours may turn by a transition; axe would judge those in between. */
+const colourChangesDone = `Promise.all(document.getAnimations()
+  .filter((one) => one instanceof CSSTransition)
+  .map((one) => one.finished.catch(() => null)))`;
+
+/** In its theme, no wider than its window, with one main heading and a title. */
+async function looksRight(page: Page, path: string, theme: "light" | "dark"): Promise<void> {
+  const shown = await page.evaluate<Shown>(`({
+    theme: document.documentElement.dataset.theme,
+    over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    headings: document.querySelectorAll("h1").length,
+    title: document.title,
+  })`);
+  assert.equal(shown.theme, theme, path);
+  assert.ok(shown.over <= 0, `${path} is ${shown.over} px wider than its window`);
+  assert.equal(shown.headings, 1, `${path} has ${shown.headings} main headings`);
+  assert.match(shown.title, /Muster$/, path);
+}
+
 /** Every page in both themes at one width: there, silent, fitting, and clean for axe. */
 export function testPages(width: number, size: typeof phone | typeof desk): void {
   let muster: RunningMuster;
@@ -101,58 +120,56 @@ export function testPages(width: number, size: typeof phone | typeof desk): void
     await muster?.stop();
   });
 
-  for (const theme of ["light", "dark"] as const) {
-    // Two windows at once: each waits for the other's pages no longer than for its own.
-    describe(`at ${width} px, ${theme}`, { concurrency: 2 }, () => {
-      for (const half of [0, 1]) {
-        test(`each page is there, says nothing wrong, fits its window, and axe finds nothing (${half + 1} of 2)`, async () => {
-          const context = await browser.newContext({ ...size, colorScheme: theme, storageState: signedIn });
-          context.setDefaultTimeout(60_000);
-          const { page, troubles, forget } = await watchedPage(context, muster);
-          const found: string[] = [];
-          for (const [path, ready] of pages(samples).filter((_, index) => index % 2 === half)) {
-            forget();
-            await page.goto(muster.url + path);
-            await page.locator(ready).first().waitFor();
-            await waitUntil(
-              10_000,
-              () => `${path} goes on loading`,
-              async () => (await page.locator("[role=status][aria-label^=Loading]").count()) === 0,
+  // Two windows at once: each waits for the other's pages no longer than for its own.
+  describe(`at ${width} px`, { concurrency: 2 }, () => {
+    // A page is loaded in one theme and then seen to turn to the other: half of them each way round.
+    for (const [half, first, then] of [
+      [0, "light", "dark"],
+      [1, "dark", "light"],
+    ] as const) {
+      test(`each page is there, says nothing wrong, fits its window, and axe finds nothing (loaded ${first}, then ${then})`, async () => {
+        const context = await browser.newContext({ ...size, colorScheme: first, storageState: signedIn });
+        context.setDefaultTimeout(60_000);
+        const { page, troubles, forget } = await watchedPage(context, muster);
+        const found: string[] = [];
+        for (const [path, ready] of pages(samples).filter((_, index) => index % 2 === half)) {
+          forget();
+          await page.emulateMedia({ colorScheme: first });
+          await page.goto(muster.url + path);
+          await page.locator(ready).first().waitFor();
+          await waitUntil(
+            10_000,
+            () => `${path} goes on loading`,
+            async () => (await page.locator("[role=status][aria-label^=Loading]").count()) === 0,
+          );
+          await looksRight(page, path, first);
+          for (const { name, focusable, fades } of await page.evaluate<WideTable[]>(wideTables)) {
+            assert.ok(name, `${path} has a wide table without a name`);
+            assert.ok(focusable, `${name} of ${path} cannot be scrolled by keyboard`);
+            assert.deepEqual(
+              fades,
+              [
+                [0, 40],
+                [40, 0],
+              ],
+              `${name} of ${path} does not show that there is more`,
             );
-            const expected =
-              path === "/no/such/page" ? troubles.filter((trouble) => !trouble.includes("404")) : troubles;
-            assert.deepEqual(expected, [], path);
-            const shown = await page.evaluate<Shown>(`({
-            theme: document.documentElement.dataset.theme,
-            over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
-            headings: document.querySelectorAll("h1").length,
-            title: document.title,
-          })`);
-            assert.equal(shown.theme, theme, path);
-            assert.ok(shown.over <= 0, `${path} is ${shown.over} px wider than its window`);
-            assert.equal(shown.headings, 1, `${path} has ${shown.headings} main headings`);
-            assert.match(shown.title, /Muster$/, path);
-            for (const { name, focusable, fades } of await page.evaluate<WideTable[]>(wideTables)) {
-              assert.ok(name, `${path} has a wide table without a name`);
-              assert.ok(focusable, `${name} of ${path} cannot be scrolled by keyboard`);
-              assert.deepEqual(
-                fades,
-                [
-                  [0, 40],
-                  [40, 0],
-                ],
-                `${name} of ${path} does not show that there is more`,
-              );
-              wide.add(name);
-            }
-            found.push(...(await axeFindings(page, path)));
+            wide.add(name);
           }
-          await context.close();
-          assert.deepEqual(found, []);
-        });
-      }
-    });
-  }
+          found.push(...(await axeFindings(page, `${path} (${first})`)));
+          await page.emulateMedia({ colorScheme: then });
+          await page.locator(`html[data-theme=${then}]`).waitFor({ state: "attached" });
+          await page.evaluate(colourChangesDone);
+          await looksRight(page, path, then);
+          found.push(...(await axeFindings(page, `${path} (${then})`, "colours")));
+          const expected = path === "/no/such/page" ? troubles.filter((trouble) => !trouble.includes("404")) : troubles;
+          assert.deepEqual(expected, [], path);
+        }
+        await context.close();
+        assert.deepEqual(found, []);
+      });
+    }
+  });
 
   test(`at ${width} px, the tables that are wider than the page are those that were meant`, () => {
     // Otherwise the checks above might have met none.
