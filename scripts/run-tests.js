@@ -88,7 +88,8 @@ async function execute(files, { fileMs, testMs }) {
         if (file === undefined) return;
         // The runner's own counts: tests that several files share are defined in another one.
         const failed = notPassed + cancelled;
-        if (failed > 0 && isInBrowser(relative(root, file))) broken.set(relative(root, file), { passed, failed, skipped });
+        if (failed > 0 && isInBrowser(relative(root, file)))
+          broken.set(relative(root, file), { passed, failed, skipped });
         const skips = skipped > 0 ? `, ${skipped} skipped` : "";
         const mark = failed === 0 ? "✔" : "✖";
         console.log(
