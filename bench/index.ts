@@ -20,7 +20,7 @@ import { profileTable } from "./tables/profile.ts";
 import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
-  --full           every row with all runs and 1 M messages (about 50 minutes); the default few runs, without overload, web and growth
+  --full           every row with all runs and 1 M messages (about 50 minutes); the default one run of each (about 3 minutes), without overload, web and growth
   --only NAMES     some of: ${benchTables.join(", ")} (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
@@ -55,7 +55,7 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
       rows.push(unmeasured(name, "all rows", "–", why));
     }
   };
-  const runs = options.full ? 5 : 2;
+  const runs = options.full ? 5 : 1;
   // These take their time: in the quick bench only when they are asked for.
   const isWanted = (name: "overload" | "growth" | "web") =>
     wanted.includes(name) && (options.full || options.only.includes(name));
@@ -91,7 +91,7 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
 const profileGroup = ({ full }: BenchOptions): BenchGroup => (full ? topologyNames.single : "Load profile, short");
 
 function profileOf(muster: BenchMuster, options: BenchOptions): Promise<BenchRow[]> {
-  const scale = options.full ? 1 : 0.02;
+  const scale = options.full ? 1 : 0.0125;
   return profileTable({ target: targetOf(muster), group: profileGroup(options), scale, log: options.log });
 }
 

@@ -85,7 +85,7 @@ export function markdown(report: Report): string {
   });
   return `# Performance
 
-Written by \`npx muster bench --write\` (last: ${report.mode}, commit ${report.commit}, ${report.at.slice(0, 10)}). ✔ met, ✘ missed, – not measured. Repeat: \`npx muster bench\` (a few minutes), \`npx muster bench --full\`, \`npm run bench:load\` for the whole load profile.
+Written by \`npx muster bench --write\` (last: ${report.mode}, commit ${report.commit}, ${report.at.slice(0, 10)}). ✔ met, ✘ missed, – not measured. Repeat: \`npx muster bench\` (three minutes), \`npx muster bench --full\`, \`npm run bench:load\` for the whole load profile.
 
 A **floor** is the least that the parts allow, measured in the same run on the same machine: a bare Fastify that sends the same bytes, the bare
 query, five plain \`fetch\` calls with the fewest inserts. Absolute times on a machine with neighbours are noise: look at the load average beside each table (the bench itself

@@ -159,8 +159,10 @@ async function warm(url: string, headers: Record<string, string>) {
  * Five page sizes of about 20 in the middle, none of which another round or table has: nobody has read these pages before.
  * The round that does not count has more, so that what is compared is not the compiler's work.
  */
-const freshSizes = (round: number) =>
-  round === 0 ? Array.from({ length: 20 }, (_, index) => 41 + index) : [5, 11, 21, 27, 33].map((size) => size + round);
+const freshSizes = (round: number, runs: number) =>
+  round === 0
+    ? Array.from({ length: runs > 1 ? 20 : 5 }, (_, index) => 41 + index)
+    : [5, 11, 21, 27, 33].map((size) => size + round);
 
 /** Pages that are in no cache. A write would not do: what a user read is read anew after it (ADR 0082). */
 async function uncachedRow(options: ApiTableOptions, floor: Floor): Promise<BenchRow> {
@@ -168,14 +170,14 @@ async function uncachedRow(options: ApiTableOptions, floor: Floor): Promise<Benc
   const users = keys(muster).slice(0, 100);
   const plain = { "accept-encoding": "identity" };
   const ours = (round: number) =>
-    freshSizes(round).flatMap((size) =>
+    freshSizes(round, options.runs).flatMap((size) =>
       users.map((key) => ({
         path: `/api/v1/squads?page=1&pageSize=${size}`,
         headers: { ...authorization(key), ...plain },
       })),
     );
   const bare = (round: number) =>
-    freshSizes(round).flatMap((size) =>
+    freshSizes(round, options.runs).flatMap((size) =>
       users.map((_key, user) => ({ path: `/page?user=${user}&size=${size}`, headers: plain })),
     );
   const figures = await compare(

@@ -160,6 +160,7 @@ async function throughputRows(options: Options): Promise<BenchRow[]> {
 /** 128 at once on a provider that takes 50 ms. */
 async function waitingRow(options: Options): Promise<BenchRow> {
   const upstream = await startUpstream(50);
+  const executions = options.full ? 384 : 256;
   try {
     return await withMuster(upstream, async (muster, squadId) => {
       const results: ExecutionsResult[] = [];
@@ -169,11 +170,11 @@ async function waitingRow(options: Options): Promise<BenchRow> {
         const floor = await runExecutionFloor({
           databaseUrl: muster.databaseUrl,
           baseUrl: upstream.baseUrl,
-          executions: 384,
+          executions,
           concurrency: 128,
         });
         floors.push(floor.p95Ms);
-        results.push(await runExecutions({ muster, squadId, executions: 384, concurrency: 128 }));
+        results.push(await runExecutions({ muster, squadId, executions, concurrency: 128 }));
       }
       const p95 = middle(results, (result) => result.p95Ms);
       const note = `${round(middle(results, (result) => result.perSecond))} executions/s`;
@@ -365,11 +366,13 @@ export async function executionsTable(options: Options): Promise<BenchRow[]> {
   options.log("Executions: throughput");
   rows.push(...(await throughputRows(options)));
   options.log("Executions: 128 at once on a slow provider");
-  rows.push(await waitingRow({ ...options, runs: options.full ? options.runs : 1 }));
+  rows.push(await waitingRow(options));
   options.log("Executions: tokens");
-  rows.push(await tokenRow({ ...options, runs: options.full ? options.runs : 1 }));
+  rows.push(await tokenRow(options));
   options.log("Executions: watchers");
-  rows.push(await streamRow({ subscribers: 1_000, limitMs: 50, limitMegabytes: null, callMs: 8_000 }));
+  rows.push(
+    await streamRow({ subscribers: 1_000, limitMs: 50, limitMegabytes: null, callMs: options.full ? 8_000 : 5_000 }),
+  );
   options.log("Executions: kill -9");
   rows.push(await crashRow("restart"));
   if (!options.full) return rows;

@@ -156,7 +156,7 @@ export async function startTable(options: {
 }): Promise<BenchRow[]> {
   options.log("Start: first and warm");
   const started = existsSync(join(root, "src/cli/main.ts"))
-    ? await startRows(options.full ? options.runs : 2, options.full ? 30_000 : 10_000)
+    ? await startRows(options.runs, options.full ? 30_000 : 5_000)
     : [unmeasured(group, "ready, warm", "≤ 2 s", "the command line is not there")];
   return [...started, ...(await weightRows())];
 }
