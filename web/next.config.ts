@@ -12,7 +12,10 @@ const config: NextConfig = {
   output: "export",
   reactStrictMode: true,
   poweredByHeader: false,
-  turbopack: { root: dirname(web) },
+  turbopack: {
+    root: dirname(web),
+    resolveAlias: { entities: "./components/markdown/decode-entities.ts" },
+  },
   typescript: { tsconfigPath: "tsconfig.json" },
   images: { unoptimized: true },
   experimental: {

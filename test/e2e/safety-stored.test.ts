@@ -6,7 +6,7 @@ import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { assertArrived, assertHarmless, drawn, lookAt, readThrough } from "./support/harm.ts";
 import { hostileName, storeHostileExecution } from "./support/hostile-execution.ts";
-import { hostilePayloads } from "./support/hostile-payloads.ts";
+import { characterNames, hostilePayloads } from "./support/hostile-payloads.ts";
 import { claim, desk, openContext, type WatchedPage, watchedPage } from "./support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
 
@@ -106,6 +106,7 @@ test("titles of the task and of steps, the task's text and the result", async ()
   await page.evaluate(drawn);
   const result = await lookAt(page.locator("#execution-part .prose"));
   assertArrived(result.text, count, "result");
+  assert.ok(result.text.includes(characterNames.shown), "names of characters are read otherwise");
   assertArrived((await lookAt(page.locator("#execution-part details"))).text, count, "the task's text");
   assert.ok(assertHarmless(await lookAt(page.locator("#execution-part")), "result") > 0, "no link was looked at");
   const main = await lookAt(page.locator("main"));
@@ -166,6 +167,7 @@ test("what the server draws into the document, with and without scripts", async 
   const first = await lookAt(page.locator("[data-first-view]"));
   assert.ok(first.text.includes("arrived-0."), "the server drew nothing");
   assertArrived(first.text, count, "first view");
+  assert.ok(first.text.includes(characterNames.shown), "names of characters are drawn otherwise by the server");
   assertHarmless(first, "first view");
   const all = await lookAt(page.locator("html"));
   assert.deepEqual(all.handlers, [], "whole document");

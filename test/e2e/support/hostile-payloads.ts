@@ -122,6 +122,12 @@ const tricks = [
   `\u202Etxt.exe\u202C [invoice](https://evil.example/\u202Egnp.exe)`,
 ];
 
+/** Names of characters: known, half known, unknown, of two; and what a reader sees of them. */
+export const characterNames = {
+  written: "&copy;&notit;&semi;&unknown;&NotEqualTilde;&AMP;",
+  shown: "©&notit;;&unknown;≂\u0338&",
+};
+
 /** At least 150 texts with which a model, or who feeds it, might attack the reader. */
 export function hostilePayloads(): string[] {
   const wrapped = addresses.flatMap((address) => [
@@ -129,5 +135,5 @@ export function hostilePayloads(): string[] {
     `![see](${address})`,
     `<a href="${address}">here</a>`,
   ]);
-  return [...html, ...wrapped, ...tricks];
+  return [...html, ...wrapped, ...tricks, characterNames.written];
 }
