@@ -28,7 +28,7 @@ export const tried: readonly Tried[] = [
   {
     groups: profiles,
     metric: /^API p9[59]$|^database quer|^connection wait/,
-    text: "one statement for each kind of change in a group commit, one row for the events of a commit, connections opened when they are missed, kept answers sent before the framework; a credential is remembered while every revocation is heard, a new task is one statement and the dashboard seven: 2.3 statements a request (16 minutes) became 1.2 with two APIs; the embedded database is reached by its socket (28 % off a trivial statement)",
+    text: "one statement for each kind of change in a group commit, one row for the events of a commit, connections opened when they are missed, kept answers sent before the framework; a credential is remembered while every revocation is heard, a new task is one statement and the dashboard seven: 2.3 statements a request (16 minutes) became 1.2 with two APIs; the embedded database is reached by its socket (28 % off a trivial statement); at 200 users two APIs and two workers keep two cores 94 % busy, 43 of it PostgreSQL: shared buffers of 512 MB and three connections at first instead of eight showed nothing beyond what equal runs differ by (p95 66–154 ms, two minutes each)",
     decisions: [
       "0087-the-embedded-server-by-its-socket",
       "0083-credentials-are-remembered-while-revocations-are-heard",
@@ -38,6 +38,12 @@ export const tried: readonly Tried[] = [
       "0066-connections-when-they-are-missed",
       "0034-kept-answers-before-the-framework",
     ],
+  },
+  {
+    groups: profiles,
+    metric: /^agreement: p9[59]$/,
+    text: "a request is timed from when it is read to its answer's end, before anything is decided about it; how long it lay in its socket while the processes waited for a core, none of them can see",
+    decisions: ["0080-every-answer-is-counted-the-apis-own-are-timed"],
   },
   {
     groups: ["API and data"],

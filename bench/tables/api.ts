@@ -157,7 +157,8 @@ async function warm(url: string, headers: Record<string, string>) {
 
 /**
  * Five page sizes of about 20 in the middle, none of which another round or table has: nobody has read these pages before.
- * The round that does not count has more, so that what is compared is not the compiler's work.
+ * The round that does not count has more, so that what is compared is not the compiler's work; not so where there is one run,
+ * which is quick before it is exact.
  */
 const freshSizes = (round: number, runs: number) =>
   round === 0

@@ -128,7 +128,7 @@ export const characterNames = {
   shown: "©&notit;;&unknown;≂\u0338&",
 };
 
-/** At least 150 texts with which a model, or who feeds it, might attack the reader. */
+/** At least 150 texts with which a model, or who feeds it, might attack the reader; the last are the names of characters. */
 export function hostilePayloads(): string[] {
   const wrapped = addresses.flatMap((address) => [
     `[click here](${address})`,
