@@ -13,3 +13,8 @@ export function calmScroll(): void {
     delete document.documentElement.dataset.scrolling;
   }, restMs);
 }
+
+/** True while somebody scrolls by hand, and for a moment after. */
+export function isScrolledByHand(): boolean {
+  return document.documentElement.dataset.scrolling !== undefined;
+}

@@ -32,8 +32,11 @@ export function ConnectionBanner({ onRetry }: { onRetry: () => void }) {
   const { data: line } = useQuery<ConnectionState>({ queryKey: changesStateKey, queryFn: skipToken });
   const reconnecting = useLasting(line === "reconnecting", quietMs);
   useEffect(() => {
-    if (online) void client.refetchQueries({ type: "active", predicate: (query) => query.state.status === "error" });
-  }, [online, client]);
+    const again = () =>
+      void client.refetchQueries({ type: "active", predicate: (query) => query.state.status === "error" });
+    window.addEventListener("online", again);
+    return () => window.removeEventListener("online", again);
+  }, [client]);
   const refused = line === "refused" || line === "gone";
   const shown = !online || reconnecting || refused;
   const Icon = online ? Unplug : CloudOff;

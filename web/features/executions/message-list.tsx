@@ -1,12 +1,13 @@
 "use client";
-import { useVirtualizer } from "@tanstack/react-virtual";
+import { useVirtualizer, type Virtualizer } from "@tanstack/react-virtual";
 import clsx from "clsx";
 import { ArrowDown, LoaderCircle } from "lucide-react";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Execution } from "#contracts";
-import { calmScroll } from "../../lib/calm-scroll.ts";
+import { calmScroll, isScrolledByHand } from "../../lib/calm-scroll.ts";
 import { isTyping } from "../../lib/shortcuts.ts";
 import type { LiveMessage } from "./apply-events.ts";
+import { layoutLater } from "./layout-later.ts";
 import { MessageRow } from "./message-row.tsx";
 import { usePlace } from "./use-place.ts";
 
@@ -26,6 +27,8 @@ interface MessageListProps {
 const endThresholdPx = 90;
 /** Older ones are asked for this near to the top. */
 const nearTopPx = 600;
+/** A narrower window has about half as many letters in a line. */
+const phonePx = 640;
 
 /**
  * The messages as a virtual list that starts at the newest, follows while one reads there, lets go when one scrolls up,
@@ -37,10 +40,13 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
   const [atEnd, setAtEnd] = useState(true);
   // Kept while the messages are: with a new one the virtualizer lays out all rows anew, at each step of a scroll.
   const keyOf = useCallback((index: number) => messages[index]?.id ?? index, [messages]);
+  const [layout] = useState(layoutLater);
+  const lettersInLine = window.innerWidth < phonePx ? 45 : 95;
   const virtualizer = useVirtualizer({
+    ...layout.options,
     count: messages.length,
     getScrollElement: () => scroller.current,
-    estimateSize: (index) => estimateHeight(messages[index]),
+    estimateSize: (index) => estimateHeight(messages[index], lettersInLine),
     getItemKey: keyOf,
     anchorTo: "end",
     followOnAppend: true,
@@ -48,6 +54,12 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
     overscan: 3,
     paddingStart: older === "none" ? 8 : 32,
     paddingEnd: 24,
+    // Where rows stand is written to them at once, React draws again where others come into the window: within the scroll
+    // event, or a jump to the newest would show nothing for a frame. Not while somebody scrolls by hand: then a few rows
+    // beyond the view are there already, and frames count.
+    directDomUpdates: true,
+    directDomUpdatesMode: "position",
+    useFlushSync: layout.isPainted() && !isScrolledByHand(),
     // Before it is measured: a window at the end, so that the rows are drawn in slices with the page and not all at once.
     initialRect: { width: 0, height: window.innerHeight },
     initialOffset: Number.MAX_SAFE_INTEGER,
@@ -70,18 +82,7 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
     if (narrowed && older === "there" && (scroller.current?.scrollTop ?? nearTopPx) < nearTopPx) onOlder();
   }, [narrowed, older, onOlder]);
 
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (isTyping(event.target) || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey) return;
-      release();
-      if (event.key === "End") virtualizer.scrollToEnd();
-      else if (event.key === "Home") virtualizer.scrollToOffset(0);
-      else return;
-      event.preventDefault();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, [virtualizer, release]);
+  useEndKeys(virtualizer, release);
 
   return (
     <div className="relative min-h-0 flex-1">
@@ -100,7 +101,7 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
         className="absolute inset-0 overflow-y-auto overscroll-contain -outline-offset-2 [contain:strict] [overflow-anchor:none]"
       >
         <OlderMessages older={older} onOlder={onOlder} />
-        <div className="relative w-full" style={{ height: virtualizer.getTotalSize() }}>
+        <div ref={virtualizer.containerRef} className="relative w-full">
           {virtualizer.getVirtualItems().map((item) => {
             const message = messages[item.index];
             if (!message) return null;
@@ -109,8 +110,7 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
                 key={item.key}
                 ref={virtualizer.measureElement}
                 data-index={item.index}
-                className="absolute inset-x-0 top-0"
-                style={{ transform: `translateY(${item.start}px)` }}
+                className="absolute inset-x-0"
               >
                 <MessageRow
                   message={message}
@@ -141,6 +141,22 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
   );
 }
 
+/** End and Home lead to the newest message and to the oldest that is loaded. */
+function useEndKeys(virtualizer: Virtualizer<HTMLDivElement, Element>, release: () => void) {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (isTyping(event.target) || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey) return;
+      release();
+      if (event.key === "End") virtualizer.scrollToEnd();
+      else if (event.key === "Home") virtualizer.scrollToOffset(0);
+      else return;
+      event.preventDefault();
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [virtualizer, release]);
+}
+
 /** Above the first message: that there are older ones, and the way to them for who does not scroll. */
 function OlderMessages({ older, onOlder }: Pick<MessageListProps, "older" | "onOlder">) {
   if (older === "none") return null;
@@ -161,19 +177,17 @@ function OlderMessages({ older, onOlder }: Pick<MessageListProps, "older" | "onO
   );
 }
 
-const estimates = new WeakMap<LiveMessage, number>();
+/** How often a message begins a new line; thousands are asked for whenever a message comes, so each is counted once. */
+const lineBreaks = new WeakMap<LiveMessage, number>();
 
-/**
- * About the height of a row before it was measured: near enough that the scrollbar does not jump. Thousands are asked for
- * whenever a message comes, so each message is looked at once.
- */
-function estimateHeight(message: LiveMessage | undefined): number {
+/** About the height of a row before it was measured: near enough that the scrollbar does not jump. */
+function estimateHeight(message: LiveMessage | undefined, lettersInLine: number): number {
   if (!message) return 80;
-  let height = estimates.get(message);
-  if (height === undefined) {
-    const lines = message.content.length / 95 + (message.content.match(/\n/g)?.length ?? 0) * 0.7;
-    height = 52 + Math.max(1, Math.min(60, lines)) * 21 + message.tools.length * 34;
-    estimates.set(message, height);
+  let breaks = lineBreaks.get(message);
+  if (breaks === undefined) {
+    breaks = message.content.match(/\n/g)?.length ?? 0;
+    lineBreaks.set(message, breaks);
   }
-  return height;
+  const lines = message.content.length / lettersInLine + breaks * 0.7;
+  return 52 + Math.max(1, Math.min(60, lines)) * 21 + message.tools.length * 34;
 }

@@ -34,9 +34,8 @@ export function usePlace(
         virtualizer.scrollToIndex(at, { align: "center" });
       }
     }
-    if (settled.current) return;
+    // A list begins at its end by itself.
     settled.current = true;
-    virtualizer.scrollToEnd();
   }, [messages, target, virtualizer]);
   const release = useCallback(() => {
     pinned.current.at = released;

@@ -11,6 +11,7 @@ import { Failure, Loading, Skeletons } from "../../components/ui/states.tsx";
 import { plural } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { useHydrated } from "../../lib/use-hydrated.ts";
+import { whenIdle } from "../../lib/when-idle.ts";
 import { BuilderSkeleton } from "./builder-skeleton.tsx";
 import { newSquadDraft, squadDraft } from "./draft.ts";
 import { processNames } from "./squad-card.tsx";
@@ -113,17 +114,6 @@ export function NewSquadPage() {
       )}
     </Page>
   );
-}
-
-/** Runs something once the browser has nothing else to do. Returns what takes it back. */
-function whenIdle(work: () => void): () => void {
-  if (typeof requestIdleCallback === "function") {
-    const asked = requestIdleCallback(work);
-    return () => cancelIdleCallback(asked);
-  }
-  // Safari has no such callback: a moment after the page was put up does as well.
-  const timer = setTimeout(work, 500);
-  return () => clearTimeout(timer);
 }
 
 function TemplateCard({ template, onChoose }: { template: SquadTemplateView; onChoose: () => void }) {
