@@ -15,7 +15,7 @@ const target = "performance, accessibility, best practices ≥ 95; FCP < 1.5 s, 
 const leastScore = 95;
 const defaultSlowdown = 4;
 /** What Lighthouse clears by default. */
-const lighthouseClears = ["file_systems", "shader_cache", "service_workers", "cache_storage"];
+const lighthouseClears = ["file_systems", "shader_cache", "service_workers", "cache_storage"] as const;
 
 /**
  * By how much to slow this machine's CPU to make a mid-tier phone of it: Lighthouse's default of 4 is meant for a fast desktop
