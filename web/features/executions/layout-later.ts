@@ -3,41 +3,49 @@ import { elementScroll, measureElement, type Rect, type Virtualizer } from "@tan
 type List = Virtualizer<HTMLDivElement, Element>;
 
 /**
- * How a virtual list reads and writes sizes without having the page laid out while React still puts it in: the browser does
- * that once, in the next frame, and tells what came of it before it paints. Of itself the virtualizer asks for the size of
- * each row and of the view, and scrolls, in the same task, which then takes twice as long. One for each list.
+ * How a virtual list begins without having the page laid out while React still puts it in: sizes are read, and the first
+ * place is scrolled to, at the start of the frame that paints it. Of itself the virtualizer asks for the size of each row and
+ * of the view, and scrolls, in the task that puts them in, which then takes twice as long. One for each list.
  */
 export function layoutLater() {
-  let painted = false;
+  let laidOut = false;
   let beginning: (() => void) | null = null;
   const options = {
     observeElementRect(list: List, tell: (rect: Rect) => void) {
-      const observer = new ResizeObserver((entries) => {
-        const box = entries.at(-1)?.contentRect;
-        if (box) tell({ width: Math.round(box.width), height: Math.round(box.height) });
+      const view = list.scrollElement;
+      if (!view) return;
+      const tellSize = () => tell({ width: view.clientWidth, height: view.clientHeight });
+      const observer = new ResizeObserver(() => laidOut && tellSize());
+      observer.observe(view);
+      // Not left to the observer: the browser counts what it moves as a shift of the layout, though nobody sees it.
+      const frame = requestAnimationFrame(() => {
+        laidOut = true;
+        const rows = [...list.elementsCache.values()].filter((row) => row.isConnected);
+        // All are read before the first is moved.
+        const sizes = rows.map((row) => [list.indexFromElement(row), measureElement(row, undefined, list)] as const);
+        tellSize();
+        for (const [index, size] of sizes) list.resizeItem(index, size);
+        beginning?.();
       });
-      if (list.scrollElement) observer.observe(list.scrollElement);
-      return () => observer.disconnect();
+      return () => {
+        cancelAnimationFrame(frame);
+        observer.disconnect();
+      };
     },
 
-    /** Without an entry of the observer: the size that the row was measured or estimated to have. */
+    /** Before the first frame a row is as high as it was estimated to be. */
     measureElement(row: Element, entry: ResizeObserverEntry | undefined, list: List) {
-      if (entry) return measureElement(row, entry, list);
-      const index = list.indexFromElement(row);
-      return list.itemSizeCache.get(list.options.getItemKey(index)) ?? list.options.estimateSize(index);
+      return laidOut || entry
+        ? measureElement(row, entry, list)
+        : list.options.estimateSize(list.indexFromElement(row));
     },
 
-    /** The first frame goes to the last place that was asked for before it. */
+    /** The first frame shows the last place that was asked for before it. */
     scrollToFn(offset: number, how: Parameters<typeof elementScroll>[1], list: List) {
-      if (painted) return elementScroll(offset, how, list);
-      if (!beginning) {
-        requestAnimationFrame(() => {
-          painted = true;
-          beginning?.();
-        });
-      }
-      beginning = () => elementScroll(offset, how, list);
+      const scroll = () => elementScroll(offset, how, list);
+      if (laidOut) scroll();
+      else beginning = scroll;
     },
   };
-  return { options, isPainted: () => painted };
+  return { options, isLaidOut: () => laidOut };
 }

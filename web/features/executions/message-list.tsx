@@ -59,7 +59,7 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
     // beyond the view are there already, and frames count.
     directDomUpdates: true,
     directDomUpdatesMode: "position",
-    useFlushSync: layout.isPainted() && !isScrolledByHand(),
+    useFlushSync: layout.isLaidOut() && !isScrolledByHand(),
     // Before it is measured: a window at the end, so that the rows are drawn in slices with the page and not all at once.
     initialRect: { width: 0, height: window.innerHeight },
     initialOffset: Number.MAX_SAFE_INTEGER,
