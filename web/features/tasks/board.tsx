@@ -140,7 +140,8 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
           },
         }}
       >
-        <div className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6">
+        {/* All tracks are there from the first: columns that come one by one with a slow document move none of the others. */}
+        <div className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6 lg:grid lg:grid-cols-[repeat(5,minmax(11.5rem,1fr))] lg:grid-rows-[minmax(0,1fr)]">
           {boardColumns.map((status) => (
             <Column key={status} status={status} tasks={columns[status]} squadById={squadById} onOpen={onOpen} />
           ))}
@@ -180,7 +181,7 @@ function Column({ status, tasks, squadById, onOpen }: ColumnProps) {
   return (
     <section
       aria-label={`${statusLabel(status)}, ${tasks.length}`}
-      className="flex min-h-0 w-[85vw] shrink-0 snap-start flex-col sm:w-72 lg:w-auto lg:min-w-46 lg:flex-1"
+      className="flex min-h-0 w-[85vw] shrink-0 snap-start flex-col sm:w-72 lg:w-auto"
     >
       <h2 className="flex h-8 shrink-0 items-center gap-2 px-1 font-medium">
         <StatusIcon status={status} named={false} className={status === "in_progress" ? "animate-none" : ""} />
