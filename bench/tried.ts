@@ -122,18 +122,22 @@ export const tried: readonly Tried[] = [
   {
     groups: ["Message viewer, 10,000 messages, 50 new a second"],
     metric: /./,
-    text: "Markdown from its tokens, events gathered as drawing allows, avatars without drawings, code drawn once, and spinners and hovers at rest while somebody scrolls (following 90 → 95 %, slowed 64 → 95, scrolling slowed 35 → 61–69); will-change, opaque backgrounds, contain on rows and a spinner in steps changed nothing; drawing new messages deferred was taken back (a scroll up that began meanwhile was undone), measuring rows only by the resize observer was not done (a frame of estimated places)",
+    text: "Markdown from its tokens, events gathered as drawing allows, avatars without drawings, code drawn once, and spinners and hovers at rest while somebody scrolls (following 90 → 95 %, slowed 64 → 95, scrolling slowed 35 → 61–69), later no `flushSync` while somebody scrolls by hand (60 → 67 in turn with the code before); will-change, opaque backgrounds, contain on rows and a spinner in steps changed nothing; drawing new messages deferred was taken back (a scroll up that began meanwhile was undone), as were rows drawn never within the scroll event (70 %, but an empty list for a frame while following)",
     decisions: [
       "0092-what-draws-a-live-page-on-a-slow-machine",
       "0091-markdown-without-a-second-tree",
-      "0077-what-held-a-page-while-it-came-alive",
+      "0095-rows-are-measured-by-the-frame-that-paints-them",
     ],
   },
   {
     groups: ["Lighthouse, mobile, applied throttling"],
     metric: /./,
-    text: "six causes of blocking were named by traces and taken out: 56–87 before, 85–100 after, by page and run; the execution is the slowest",
-    decisions: ["0077-what-held-a-page-while-it-came-alive", "0076-scripts-carry-compile-hints"],
+    text: "six causes of blocking were named by traces and taken out: 56–87 before, 85–100 after, by page and run; then the viewer's rows were read at the start of the frame that paints them (the execution 91 → 95–98)",
+    decisions: [
+      "0077-what-held-a-page-while-it-came-alive",
+      "0076-scripts-carry-compile-hints",
+      "0095-rows-are-measured-by-the-frame-that-paints-them",
+    ],
   },
 ];
 
