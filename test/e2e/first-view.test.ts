@@ -50,6 +50,14 @@ const watchWaiting = `globalThis.waitingShapes = [];
 new MutationObserver(() => {
   for (const shape of document.querySelectorAll("main [role=status][aria-label^=Loading]")) waitingShapes.push(shape.ariaLabel);
 }).observe(document, { childList: true, subtree: true })`;
+/** Runs in the page, from its beginning: remembers what moved without anyone having done anything. */
+const watchShifts = `globalThis.shifts = [];
+new PerformanceObserver((list) => {
+  for (const { value, sources } of list.getEntries())
+    shifts.push({ value, what: sources.map(({ node }) => node?.className || node?.nodeName) });
+}).observe({ type: "layout-shift", buffered: true })`;
+/** The sum of shifts that nobody sees: a line that is a pixel higher. */
+const unseenShift = 0.01;
 /** What tells the time goes on. */
 const tellsTime = /^(now|in \S+|\S+ ago|\d[\d.]* m?s)$/;
 
@@ -82,6 +90,7 @@ for (const [name, size, cache] of [
       page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
       page.on("pageerror", (error) => problems.push(error.message));
       await page.addInitScript(watchWaiting);
+      await page.addInitScript(watchShifts);
       await page.goto(muster.url + path);
       await page.locator("[data-first-view]").waitFor({ state: "detached" });
       assert.deepEqual(await page.evaluate("waitingShapes"), [], `${path} goes back to a waiting shape`);
@@ -92,6 +101,10 @@ for (const [name, size, cache] of [
         [],
         `${path} drew what is not there any more`,
       );
+      await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+      const shifts = (await page.evaluate("shifts")) as { value: number; what: string[] }[];
+      const shifted = shifts.reduce((sum, { value }) => sum + value, 0);
+      assert.ok(shifted < unseenShift, `${path} moves: ${JSON.stringify(shifts)}`);
       assert.deepEqual(problems, [], path);
       await page.close();
     }
