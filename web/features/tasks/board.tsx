@@ -141,7 +141,10 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
         }}
       >
         {/* All tracks are there from the first: columns that come one by one with a slow document move none of the others. */}
-        <div className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6 lg:grid lg:grid-cols-[repeat(5,minmax(11.5rem,1fr))] lg:grid-rows-[minmax(0,1fr)]">
+        <div
+          className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6 lg:grid lg:grid-rows-[minmax(0,1fr)]"
+          style={{ gridTemplateColumns: `repeat(${boardColumns.length}, minmax(11.5rem, 1fr))` }}
+        >
           {boardColumns.map((status) => (
             <Column key={status} status={status} tasks={columns[status]} squadById={squadById} onOpen={onOpen} />
           ))}
