@@ -79,7 +79,12 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
     if (element.scrollTop < nearTopPx && settled.current && older === "there") onOlder();
   }, [older, onOlder, settled]);
   useEffect(() => {
-    if (narrowed && older === "there" && (scroller.current?.scrollTop ?? nearTopPx) < nearTopPx) onOlder();
+    if (!narrowed || older !== "there") return;
+    // In its first frame a list comes to its end; before that it stands at its top, however long it is.
+    const frame = requestAnimationFrame(() => {
+      if ((scroller.current?.scrollTop ?? nearTopPx) < nearTopPx) onOlder();
+    });
+    return () => cancelAnimationFrame(frame);
   }, [narrowed, older, onOlder]);
 
   useEndKeys(virtualizer, release);
