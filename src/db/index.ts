@@ -12,7 +12,6 @@ export {
   CommitUnknownError,
   type Database,
   type DatabaseOptions,
-  type Orm,
   openDatabase,
   type PoolState,
   type Queryable,
@@ -29,6 +28,5 @@ export {
   offsetOf,
   offsetPage,
 } from "./page.ts";
-export * from "./schema/index.ts";
 export { type SeedOptions, type SeedResult, seed } from "./seed/seed.ts";
 export { type SeededKind, seedId } from "./seed/seed-id.ts";

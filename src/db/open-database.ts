@@ -1,9 +1,5 @@
-import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import type pg from "pg";
 import { isStatementError, MeasuredPool, type MeasuredPoolOptions } from "./measured-pool.ts";
-import * as schema from "./schema/index.ts";
-
-export type Orm = NodePgDatabase<typeof schema>;
 
 /** Runs statements, on the pool or inside a transaction. */
 export interface Queryable {
@@ -16,8 +12,6 @@ export interface Queryable {
     text: string,
     values?: readonly unknown[],
   ): Promise<pg.QueryResult<Row>>;
-  /** Drizzle on the same connection(s). */
-  readonly orm: Orm;
 }
 
 /** An open transaction; it ends with the function it was given to. */
@@ -64,22 +58,15 @@ export class CommitUnknownError extends Error {
 }
 
 function queryableOf(measured: MeasuredPool): Queryable {
-  const orm = drizzle(measured.pool, { schema });
   return {
-    orm,
     query: <Row extends pg.QueryResultRow>(name: string, text: string, values?: readonly unknown[]) =>
       measured.pool.query<Row>({ name, text, values: values as unknown[] | undefined } as pg.QueryConfig),
   };
 }
 
 function transactionOn(measured: MeasuredPool, client: pg.PoolClient): Transaction {
-  let orm: Orm | undefined;
   return {
     client,
-    get orm() {
-      orm ??= drizzle(client as unknown as pg.Client, { schema }) as Orm;
-      return orm;
-    },
     query: <Row extends pg.QueryResultRow>(name: string, text: string, values?: readonly unknown[]) =>
       measured.run(client, { name, text, values: values as unknown[] | undefined } as pg.QueryConfig) as Promise<
         pg.QueryResult<Row>

@@ -24,9 +24,6 @@ export interface Refusal {
 export function joinTransaction(transaction: Transaction): Store {
   return {
     query: transaction.query,
-    get orm() {
-      return transaction.orm;
-    },
     transaction: (work) => work(transaction),
   };
 }

@@ -49,7 +49,7 @@ export function createReadStores(db: Database, onError: (error: unknown) => void
       return db.query(name, text, values);
     }
   };
-  const replica: Store = { query, orm: db.orm, transaction: db.transaction };
+  const replica: Store = { query, transaction: db.transaction };
 
   async function check(): Promise<void> {
     checking = true;

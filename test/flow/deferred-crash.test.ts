@@ -97,7 +97,6 @@ test("the database is away when a paid answer is to be written: the answer is ke
   let refused = 0;
   const flaky: Store = {
     query: db.query,
-    orm: db.orm,
     transaction(work) {
       refused += 1;
       return refused <= 3 ? Promise.reject(new Error("The server is starting up.")) : db.transaction(work);
@@ -128,7 +127,6 @@ test("the database stays away: the writer of an answer waits between its tries, 
   let tries = 0;
   const away: Store = {
     query: db.query,
-    orm: db.orm,
     transaction() {
       tries += 1;
       return Promise.reject(new Error("The server is starting up."));

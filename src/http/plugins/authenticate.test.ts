@@ -19,7 +19,6 @@ describe("remembered credentials", () => {
     const { db } = database;
     // The real database, with a counter before it.
     const counted: Queryable = {
-      orm: db.orm,
       query: (name, text, values) => {
         asked += 1;
         return db.query(name, text, values);

@@ -100,5 +100,5 @@ function patient(db: Database): Database {
       }
     }
   };
-  return { ...db, pool: db.pool, orm: db.orm, read: db.read, query };
+  return { ...db, pool: db.pool, read: db.read, query };
 }
