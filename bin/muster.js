@@ -12,7 +12,9 @@ const nodeFlags = ["--max-semi-space-size=16", "--no-allocation-site-pretenuring
 if (isNewEnough(process.versions.node)) {
   // Types are taken out and code is compiled once, not at every start: docs/decisions/0078-compiled-code-is-kept.md. Beside
   // the packages and not in the system's folder for temporary files, where others could leave code to be run.
-  module.enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/muster", import.meta.url)));
+  // In the environment, since threads and API processes that are started from here look for it there.
+  process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL("../node_modules/.cache/muster", import.meta.url));
+  module.enableCompileCache();
   // It is written at a regular end; a server may be killed.
   setTimeout(module.flushCompileCache, 10_000).unref();
   await import("../src/cli/main.ts");

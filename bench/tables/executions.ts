@@ -277,7 +277,8 @@ async function until(holds: () => Promise<boolean>, what: string, limitMs = 60_0
 
 /** kill -9 while a member's call is in flight; then the same data again, or another process on the same database. */
 async function crashRow(how: "restart" | "other process"): Promise<BenchRow> {
-  const upstream = await startUpstream(1_500);
+  // Long enough that the call is still under way when the other process, which takes seconds to start, is there.
+  const upstream = await startUpstream(how === "restart" ? 1_500 : 12_000);
   const first = await startBenchMuster({ env: providerOf(upstream) });
   const limitMs = how === "restart" ? 3_000 : 15_000;
   const ownData = how === "restart" ? { dataDir: first.dataDir } : {};
@@ -292,6 +293,8 @@ async function crashRow(how: "restart" | "other process"): Promise<BenchRow> {
     await sleep(300);
     // The other process must be there before the crash, as in an installation of several.
     const survivor = how === "restart" ? null : await startBenchMuster({ env });
+    const before = await upstream.counts();
+    if (before.calls !== 1 || before.underWay !== 1) throw new Error("the first call was over before the crash");
     await first.kill();
     const killed = performance.now();
     const second = survivor ?? (await startBenchMuster({ env, ...ownData }));

@@ -34,9 +34,13 @@ export interface StartOptions {
 export async function startMuster(config: Config, options: StartOptions = {}): Promise<Muster> {
   const core = await composeCore(config);
   let stopping: Promise<void> | undefined;
+  let worker: RunningWorker | null = null;
+  // Side by side: a worker waits for the thread of its lease while the API reads its files and knits its routes.
+  const working = config.role === "api" ? null : core.startWorker();
+  const serving = config.role === "worker" ? null : startApi(core, () => worker?.wake(), options);
   try {
-    const worker = config.role === "api" ? null : await core.startWorker();
-    const api = config.role === "worker" ? null : await startApi(core, worker, options);
+    const [started, api] = await Promise.all([working, serving]);
+    worker = started;
     const operations = config.role === "worker" ? await startOperationsServer(core) : null;
     const claimCode = api && options.issueClaim !== false ? await issueClaimCode(core.db) : null;
     return {
@@ -45,7 +49,7 @@ export async function startMuster(config: Config, options: StartOptions = {}): P
       core,
       stop() {
         stopping ??= (async () => {
-          await Promise.all([api?.close(), worker?.stop(handOverMs)]);
+          await Promise.all([api?.close(), started?.stop(handOverMs)]);
           await operations?.close();
           await core.close();
         })();
@@ -53,6 +57,10 @@ export async function startMuster(config: Config, options: StartOptions = {}): P
       },
     };
   } catch (error) {
+    // Where one of the two could not start, the other may have: what failed first is told.
+    const [started, api] = await Promise.allSettled([working, serving]);
+    if (api.status === "fulfilled") await api.value?.close();
+    if (started.status === "fulfilled") await started.value?.stop(0);
     await core.close();
     throw error;
   }
@@ -63,7 +71,7 @@ interface Api {
   close(): Promise<void>;
 }
 
-async function startApi(core: Core, worker: RunningWorker | null, options: StartOptions): Promise<Api> {
+async function startApi(core: Core, wakeWorker: () => void, options: StartOptions): Promise<Api> {
   const { config } = core;
   if (config.processes > 1) return startApiProcesses(core, config.processes);
   const webRoot = fileURLToPath(new URL("../../web/out", import.meta.url));
@@ -74,7 +82,7 @@ async function startApi(core: Core, worker: RunningWorker | null, options: Start
     hints: {
       ...core.hints,
       queued: () => {
-        worker?.wake();
+        wakeWorker();
         core.hints.queued();
       },
     },
