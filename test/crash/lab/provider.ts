@@ -118,7 +118,7 @@ export async function startCrashProvider(
       );
       return;
     }
-    if (chosen.fault?.kind === "slow-first-byte") await delay(chosen.fault.delayMs);
+    if (chosen.fault?.kind === "slow-first-byte") await delay(chosen.fault.delayMs, undefined, { ref: false });
     const limit = body.max_completion_tokens ?? body.max_tokens ?? Number.POSITIVE_INFINITY;
     const all = piecesOf(text, id, chosen.pieces);
     const pieces = all.slice(0, limit);

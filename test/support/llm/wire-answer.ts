@@ -52,7 +52,8 @@ export async function answer(
   };
   const waitMs =
     (options.latencyMs ?? 0) + (scripted.delayMs ?? 0) + (fault?.kind === "slow-first-byte" ? fault.delayMs : 0);
-  if (waitMs > 0) await delay(waitMs);
+  // Nobody is kept waiting at the end of a test for an answer that nobody waits for.
+  if (waitMs > 0) await delay(waitMs, undefined, { ref: false });
   if (response.destroyed) {
     // The client left before a byte of the answer.
     exchange.bill("refused");
@@ -217,7 +218,7 @@ async function sendStream(exchange: Exchange, stream: { pieces: StreamPiece[]; t
     }
     together += await sendPiece(exchange, piece.bytes);
     sent.add(piece);
-    if (exchange.pieceDelayMs > 0) await delay(exchange.pieceDelayMs);
+    if (exchange.pieceDelayMs > 0) await delay(exchange.pieceDelayMs, undefined, { ref: false });
   }
   if (response.destroyed || fault?.kind === "no-terminal") {
     exchange.cut(sent);
@@ -274,7 +275,7 @@ async function breakStream(exchange: Exchange, sent: Sent): Promise<void> {
     case "endless":
       while (!response.destroyed) {
         response.write(": ping\n\n");
-        await delay(fault.everyMs);
+        await delay(fault.everyMs, undefined, { ref: false });
       }
       return;
     default:
