@@ -23,7 +23,9 @@ const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow
 /** Several processes each, and times that count: one file after the other, or they wait for each other. */
 const isAlone = (path) => /^test\/(crash|many-processes)\//.test(path);
 /** A browser beside everything else. */
-const isInBrowser = (path) => path.startsWith("test/e2e/");
+const isInBrowser = (path) => path.startsWith("test/e2e");
+/** Browser tests that are played only when they are named: docs/decisions/0098. */
+const isLong = (path) => path.startsWith("test/e2e-long/");
 /** Starts Muster as a user does, with its UI. */
 const needsWeb = (path) => isAlone(path) || isInBrowser(path);
 
@@ -33,12 +35,13 @@ function rank(path) {
 }
 
 function testFiles(paths) {
-  const patterns = paths.length === 0 ? ["src", "test", "web"] : paths;
+  const isWhole = paths.length === 0;
+  const patterns = isWhole ? ["src", "test", "web"] : paths;
   const files = patterns.flatMap((path) =>
     path.endsWith(".test.ts") ? [path] : globSync(`${path}/**/*.test.ts`, { cwd: root }),
   );
   return [...new Set(files)]
-    .filter((path) => !path.includes("node_modules"))
+    .filter((path) => !path.includes("node_modules") && !(isWhole && isLong(path)))
     .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 

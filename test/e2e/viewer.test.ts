@@ -214,17 +214,25 @@ async function watchOlder(page: Page): Promise<{ count: number; failing: boolean
   return older;
 }
 
-test("a search or a step with a few matches goes through all messages, also where what is found does not fill the view", async () => {
+test("a search or a step with a few matches among 10,000 messages asks the server once", async () => {
   const { page, troubles } = await open();
+  const asked = await watchOlder(page);
   await page.keyboard.press("/");
   await page.keyboard.type("lighthouse");
   await page.getByText("2 matches", { exact: true }).waitFor();
   for (const number of [10, 9990]) await page.locator("article", { hasText: `Message ${number}:` }).waitFor();
+  assert.equal(asked.count, 1);
+  await page.keyboard.type(" on the moon");
+  await page.getByText("No message says that").waitFor();
+  await page.getByText("0 matches", { exact: true }).waitFor();
+  assert.equal(asked.count, 2);
   await page.close();
 
   const other = await open();
+  const askedByStep = await watchOlder(other.page);
   await other.page.locator("ol button[aria-pressed]").first().click();
   for (const number of [10, 9990]) await other.page.locator("article", { hasText: `Message ${number}:` }).waitFor();
+  assert.equal(askedByStep.count, 1);
   assert.deepEqual([...troubles, ...other.troubles], []);
   await other.page.close();
 });

@@ -178,6 +178,18 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
     run: (db) => listMessages(db, { userId }, id("execution", 0), { order: "asc" }),
   },
   {
+    what: "messages of a step with some words",
+    index: /^idx_agent_messages_execution_id$/,
+    run: async (db) => {
+      const stepId = id("execution", 1);
+      for (const order of ["desc", "asc"] as const) {
+        await listMessages(db, { userId }, id("execution", 0), { order, search: "nowhere" });
+        await listMessages(db, { userId }, id("execution", 0), { order, stepId });
+        await listMessages(db, { userId }, id("execution", 0), { order, stepId, search: "nowhere" });
+      }
+    },
+  },
+  {
     what: "one message by its id",
     index: /^idx_agent_messages_execution_id$/,
     run: (db) => listMessages(db, { userId }, id("execution", 0), { from: id("execution", 1), limit: 1 }),

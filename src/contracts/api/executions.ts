@@ -133,6 +133,8 @@ export const MessageListQuery = object({
     description:
       "In place of a cursor: the page begins with this message where there is one, else with the next in the order",
   }),
+  stepId: Type.Optional({ ...Id, description: "Only what was said in this step" }),
+  search: Type.Optional({ ...SearchText, description: "Part of what is said, whatever the case" }),
 });
 export type MessageListQuery = Static<typeof MessageListQuery>;
 

@@ -180,18 +180,22 @@ interface MessageRow {
  * Both columns of the index in order and bounds: with `task_execution_id = $1` alone the planner takes the ids of all executions
  * in turn where one execution has a large part of the table, and reads far past the others' messages.
  */
-function messagesSql(order: "asc" | "desc"): string {
+function messagesSql(order: "asc" | "desc", filters: Record<"stepId" | "search", boolean>) {
   const [compare, inside, direction] = order === "desc" ? ["<", ">=", "DESC"] : [">", "<=", "ASC"];
-  return `
+  let next = 5;
+  const step = filters.stepId ? ` AND m.step_id = $${next++}` : "";
+  const words = filters.search ? ` AND m.content ILIKE $${next}` : "";
+  const text = `
     SELECT m.id, m.step_id, m.member_id, m.role, m.status, m.model, m.content, m.tool_calls, m.input_tokens, m.output_tokens, m.created_at
     FROM agent_messages m
-    WHERE (m.task_execution_id, m.id) ${compare} ($1, $2) AND m.task_execution_id ${inside} $1
+    WHERE (m.task_execution_id, m.id) ${compare} ($1, $2) AND m.task_execution_id ${inside} $1${step}${words}
       AND EXISTS (SELECT 1 FROM task_executions t WHERE t.id = $1 AND t.user_id = $4)
     ORDER BY m.task_execution_id ${direction}, m.id ${direction} LIMIT $3`;
+  return { name: `messages_page_${order}${step && "_step"}${words && "_words"}`, text };
 }
 
 /**
- * Messages of an execution by key; null when the execution is not the caller's.
+ * Messages of an execution by key, all or those of a step or with some words; null when the execution is not the caller's.
  * @throws {AppError} `validation_failed` when both `cursor` and `from` say where to begin.
  */
 export async function listMessages(
@@ -202,11 +206,15 @@ export async function listMessages(
 ): Promise<AgentMessagePage | null> {
   const limit = query.limit ?? 100;
   const order = query.order ?? "desc";
-  const { rows } = await db.query<MessageRow>(`messages_page_${order}`, messagesSql(order), [
+  const { stepId, search } = query;
+  const { name, text } = messagesSql(order, { stepId: stepId !== undefined, search: search !== undefined });
+  const words = search === undefined ? undefined : likeAnywhere(search);
+  const { rows } = await db.query<MessageRow>(name, text, [
     executionId,
     beginningOf(query, order),
     limit + 1,
     scope.userId,
+    ...[stepId, words].filter((value) => value !== undefined),
   ]);
   // An empty page is also what a stranger gets from the statement above: tell the two apart.
   if (rows.length === 0 && !(await ownsExecution(db, scope, executionId))) return null;

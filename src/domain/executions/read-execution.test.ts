@@ -74,7 +74,52 @@ test("a page of messages can begin with one by its id, in both directions; a str
   assert.deepEqual(await from(ids[2]?.toUpperCase() ?? "", "asc"), [ids[2], ids[3]]);
   assert.deepEqual(await from(uuidv7(), "desc"), [ids[4], ids[3]]);
   assert.deepEqual(await from(uuidv7(), "asc"), []);
+  const others = await listMessages(db, { userId: uuidv7() }, executionId, {});
+  assert.equal(others, null, "messages of another's execution");
   await assert.rejects(listMessages(db, task, executionId, { from: ids[0] ?? "", cursor: "x" }), {
     code: "validation_failed",
   });
+});
+
+test("messages can be those of a step, those with some words, or both, page by page; words are taken as they are", async () => {
+  const { db } = database;
+  const task = await insertTask(db);
+  const executionId = await insertExecution(db, task);
+  const [first = "", second = ""] = [uuidv7(), uuidv7()];
+  for (const [ordinal, id] of [first, second].entries())
+    await db.query(
+      "t_step",
+      `INSERT INTO execution_steps (id, execution_id, key, kind, ordinal, title) VALUES ($1, $2, $3, 'work', $4, $3)`,
+      [id, executionId, `step-${ordinal}`, ordinal],
+    );
+  const said = ["A Lighthouse", "nothing", "the lighthouse again", "100 % sure", "100 x sure", "LIGHTHOUSE"];
+  for (const [index, content] of said.entries())
+    await db.query(
+      "t_said",
+      `INSERT INTO agent_messages (id, task_execution_id, step_id, role, status, content)
+       VALUES ($1, $2, $3, 'assistant', 'completed', $4)`,
+      [uuidv7(), executionId, index % 2 === 0 ? first : second, content],
+    );
+  const find = async (query: Parameters<typeof listMessages>[3]) => {
+    const page = await listMessages(db, task, executionId, query);
+    return { said: page?.data.map(({ content }) => content), next: page?.nextCursor ?? null };
+  };
+  assert.deepEqual(await find({ search: "lighthouse" }), {
+    said: ["LIGHTHOUSE", "the lighthouse again", "A Lighthouse"],
+    next: null,
+  });
+  assert.deepEqual((await find({ search: "lighthouse", stepId: first })).said, [
+    "the lighthouse again",
+    "A Lighthouse",
+  ]);
+  assert.deepEqual((await find({ stepId: second, order: "asc" })).said, ["nothing", "100 % sure", "LIGHTHOUSE"]);
+  assert.deepEqual((await find({ search: "100 %" })).said, ["100 % sure"]);
+  const page = await find({ search: "lighthouse", limit: 2 });
+  assert.deepEqual(page.said, ["LIGHTHOUSE", "the lighthouse again"]);
+  assert.deepEqual(await find({ search: "lighthouse", limit: 2, cursor: page.next ?? "" }), {
+    said: ["A Lighthouse"],
+    next: null,
+  });
+  assert.deepEqual(await find({ search: "submarine" }), { said: [], next: null });
+  assert.equal(await listMessages(db, { userId: uuidv7() }, executionId, { search: "lighthouse" }), null);
 });

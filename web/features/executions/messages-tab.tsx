@@ -9,6 +9,7 @@ import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { plural } from "../../lib/format.ts";
 import { hasCharacterKeys, isCharacterKey } from "../../lib/shortcuts.ts";
 import { MessageList } from "./message-list.tsx";
+import { useNarrowed } from "./use-found-messages.ts";
 import { useMessages } from "./use-messages.ts";
 import { useTargetMessage } from "./use-target-message.ts";
 
@@ -22,19 +23,13 @@ interface MessagesTabProps {
 /** What is said: all of it, one step of it, or what matches a search. */
 export function MessagesTab({ execution, connection, step, onClearStep }: MessagesTabProps) {
   const live = useMessages(execution.id, true, connection);
-  const { data, error, refetch, isPending, loadOlder, olderBusy, olderError } = live;
+  const { data, error, refetch, isPending } = live;
   const [search, setSearch] = useState("");
   const wanted = useDeferredValue(search.trim());
   const target = useTargetMessage(execution.id, data);
   const field = useRef<HTMLInputElement>(null);
-  const all = data?.messages;
-  const messages = useMemo(() => {
-    if (!step && !wanted) return all ?? [];
-    const words = wanted.toLowerCase();
-    return (all ?? []).filter(
-      (message) => (!step || message.stepId === step.id) && (!words || message.content.toLowerCase().includes(words)),
-    );
-  }, [all, step, wanted]);
+  const narrowing = useMemo(() => ({ words: wanted, stepId: step?.id ?? null }), [wanted, step?.id]);
+  const { messages, older } = useNarrowed(execution.id, narrowing, live);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -46,13 +41,12 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
     return () => window.removeEventListener("keydown", onKey);
   }, []);
 
-  const hasOlder = Boolean(data?.olderCursor);
-  // A link or a search may mean a message that is not loaded yet; a step with none here, too. Where a few match already, the
-  // list itself goes on until it is full.
-  const missing = hasOlder && (messages.length === 0 || target.state === "older");
+  // A link may mean a message that is not loaded yet.
+  const { load, state } = live.older;
+  const missing = target.state === "older" && state === "there";
   useEffect(() => {
-    if (missing && !olderBusy && !olderError) void loadOlder();
-  }, [missing, olderBusy, olderError, loadOlder]);
+    if (missing) void load();
+  }, [missing, load]);
 
   return (
     <>
@@ -65,6 +59,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
           aria-keyshortcuts={hasCharacterKeys() ? "/" : undefined}
           placeholder="Search the messages"
           value={search}
+          maxLength={120}
           onChange={(event) => setSearch(event.target.value)}
           onKeyDown={(event) => {
             if (event.key !== "Escape") return;
@@ -76,7 +71,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
         {wanted && (
           <span role="status" className="tabular shrink-0 text-faint">
             {plural(messages.length, "match", "matches")}
-            {hasOlder && " so far"}
+            {older.state !== "none" && " so far"}
           </span>
         )}
         {step && (
@@ -107,10 +102,10 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
             </div>
           ))}
         </Loading>
-      ) : messages.length === 0 && olderError ? (
-        <Failure error={olderError} retry={() => void loadOlder()} />
+      ) : messages.length === 0 && older.state === "failed" ? (
+        <Failure error={older.error} retry={() => void older.load()} />
       ) : messages.length === 0 ? (
-        <Empty icon={MessagesSquare} title={emptyTitle(execution, wanted, step, missing)} />
+        <Empty icon={MessagesSquare} title={emptyTitle(execution, wanted, step, older.state !== "none")} />
       ) : (
         <MessageList
           key={`${step?.id ?? "all"}:${wanted}`}
@@ -118,8 +113,8 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
           execution={execution}
           search={wanted}
           narrowed={wanted !== "" || step !== null}
-          older={hasOlder ? (olderBusy ? "busy" : olderError ? "failed" : "there") : "none"}
-          onOlder={loadOlder}
+          older={older.state}
+          onOlder={older.load}
           target={target.id}
         />
       )}

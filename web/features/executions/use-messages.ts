@@ -8,9 +8,21 @@ import { beginningOf, queries } from "../../lib/queries.ts";
 import { type LiveMessages, mergeMessages } from "./apply-events.ts";
 import { messagesKey } from "./follow-into-cache.ts";
 
-const pageUrl = (executionId: string, older?: { cursor: string; limit: number }) =>
-  `/api/v1/executions/${executionId}/messages${queryString({ limit: 100, order: "desc", ...older })}`;
-/** As many as the API gives at once: a search may have to go through all of them. */
+/** The messages before those that are loaded. */
+export interface OlderMessages {
+  /** None, there to be loaded, on their way, or asked for in vain. */
+  state: "none" | "there" | "busy" | "failed";
+  error: unknown;
+  /** Loads a page more of them; after a failure, what failed. */
+  load: () => void;
+}
+
+/** Where a page of messages is, the newest first. */
+export const pageUrl = (
+  executionId: string,
+  query?: { cursor: string; limit?: number; stepId?: string | undefined; search?: string | undefined },
+) => `/api/v1/executions/${executionId}/messages${queryString({ limit: 100, order: "desc", ...query })}`;
+/** As many as the API gives at once: a link may mean one far back. */
 const olderPageSize = 200;
 
 /**
@@ -87,5 +99,7 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
     setOlderBusy(false);
   }, [client, cursor, olderBusy, executionId, merge]);
 
-  return { ...query, loadOlder, olderBusy, olderError };
+  const state = !cursor ? "none" : olderBusy ? "busy" : olderError ? "failed" : "there";
+  const older: OlderMessages = { state, error: olderError, load: loadOlder };
+  return { ...query, older };
 }

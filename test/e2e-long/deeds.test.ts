@@ -4,9 +4,9 @@ import { after, before, test } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
 import type { SquadPage, TaskAnswer } from "#contracts";
 import { launchBrowser } from "../support/browser.ts";
-import { type Call, claim, desk, openContext, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
-import { type Samples, seedSamples } from "./support/samples.ts";
+import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
+import { type Samples, seedSamples } from "../e2e/support/samples.ts";
 
 let muster: RunningMuster;
 let browser: Browser;

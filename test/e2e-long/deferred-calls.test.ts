@@ -5,8 +5,8 @@ import type { BrowserContext } from "playwright-core";
 import type { DeferredCallAnswer } from "#contracts";
 import { launchBrowser } from "../support/browser.ts";
 import { lastUserText, startOpenAiServer, type WireServer } from "../support/llm/index.ts";
-import { type Call, claim, desk, openContext, phone, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+import { type Call, claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 
 // Calls that were deferred one by one, as the Batches page shows them.
 

@@ -20,9 +20,9 @@ import type {
   TaskPage,
 } from "#contracts";
 import { launchBrowser } from "../support/browser.ts";
-import { ben, type Call, callerOf, claim, desk, openContext, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
-import { type Samples, seedSamples } from "./support/samples.ts";
+import { ben, type Call, callerOf, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
+import { type Samples, seedSamples } from "../e2e/support/samples.ts";
 
 /** Something that takes away what a person has, and the state of it, which must hold until they have said yes. */
 interface Deed {

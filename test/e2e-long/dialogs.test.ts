@@ -3,8 +3,8 @@ import { after, before, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { ProjectAnswer, TaskAnswer } from "#contracts";
 import { launchBrowser } from "../support/browser.ts";
-import { type Call, claim, desk, openContext, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 
 let muster: RunningMuster;
 let browser: Browser;

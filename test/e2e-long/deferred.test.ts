@@ -5,8 +5,8 @@ import type { BatchJobPage, ModelList, ProjectAnswer, SquadAnswer, TaskAnswer } 
 import { launchBrowser } from "../support/browser.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
-import { claim, desk, openContext, phone, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
+import { claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 
 let database: TestDatabase;
 let server: WireServer;

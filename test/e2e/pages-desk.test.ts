@@ -1,4 +1,0 @@
-import { desk } from "./support/people.ts";
-import { testPages } from "./support/test-pages.ts";
-
-testPages(1280, desk);
