@@ -1,7 +1,6 @@
 // `npm test`: brings what the tests need (Node 24, Redis, Chromium, the built web UI, one shared PostgreSQL), runs them
 // with node:test and ends with the line "N passed, N failed". Arguments: paths to run only those (`npm run test:e2e`
-// names all browser tests, those that take long too); --long for the
-// long form of the crash and load tests.
+// names all browser tests, those that take long too); --long for the long form of the crash and load tests.
 import { spawnSync } from "node:child_process";
 import { findNode, isNewEnough } from "./find-node.js";
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { BrowserContext, Page } from "playwright-core";
 import type { ProviderAccountList } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
-import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
 import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
+import { launchBrowser } from "../support/browser.ts";
+import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
 
 // Provider accounts as a person sets them up, and what their calls cost and save.
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
 import type { ConversationPage, ModelList } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
 import { type PacedProvider, startPacedProvider } from "../e2e/support/paced-provider.ts";
 import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 const turns = 30;
 const lines = 400;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
-import { launchBrowser } from "../support/browser.ts";
 import { assertFocused, keyboardOf } from "../e2e/support/keyboard.ts";
 import { claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
 import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 // Controls that serve people who use them in different ways: keys that can be turned off, messages that wait, drag or keyboard.
 

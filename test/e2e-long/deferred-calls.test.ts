@@ -3,10 +3,10 @@ import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { BrowserContext } from "playwright-core";
 import type { DeferredCallAnswer } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
-import { lastUserText, startOpenAiServer, type WireServer } from "../support/llm/index.ts";
 import { type Call, claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
+import { launchBrowser } from "../support/browser.ts";
+import { lastUserText, startOpenAiServer, type WireServer } from "../support/llm/index.ts";
 
 // Calls that were deferred one by one, as the Batches page shows them.
 

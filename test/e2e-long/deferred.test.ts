@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { BatchJobPage, ModelList, ProjectAnswer, SquadAnswer, TaskAnswer } from "#contracts";
+import { claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
-import { claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 
 let database: TestDatabase;
 let server: WireServer;

@@ -19,10 +19,10 @@ import type {
   TaskAnswer,
   TaskPage,
 } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
 import { ben, type Call, callerOf, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 /** Something that takes away what a person has, and the state of it, which must hold until they have said yes. */
 interface Deed {

@@ -3,10 +3,10 @@ import { after, before, test } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
 import sharp from "sharp";
 import type { ExecutionFileList, ExecutionStateAnswer, SquadAnswer, TaskAnswer, ToolCallPage } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
 import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 let muster: RunningMuster;
 let browser: Browser;

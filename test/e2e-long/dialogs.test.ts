@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { ProjectAnswer, TaskAnswer } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
 import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 let muster: RunningMuster;
 let browser: Browser;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import type { CreatedInvitation, SquadAnswer } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
 import { ben, type Call, callerOf, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 let muster: RunningMuster;
 let browser: Browser;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
-import { launchBrowser } from "../support/browser.ts";
 import { callerOf, claim, desk, openContext, phone } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
 import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 // What the server draws into a document is what React puts there: a reader must not see the page change when it is taken over.
 

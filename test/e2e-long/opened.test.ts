@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { launchBrowser } from "../support/browser.ts";
 import { axeFindings } from "../e2e/support/axe.ts";
 import { claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
 import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 // What a page shows after a press: dialogs, menus, questions, errors, messages that come and go.
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
-import { launchBrowser } from "../support/browser.ts";
 import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
 import { seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
 
 let muster: RunningMuster;
 let browser: Browser;

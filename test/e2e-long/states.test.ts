@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import type { ModelList, ProjectAnswer, SquadAnswer, TaskAnswer } from "#contracts";
-import { launchBrowser } from "../support/browser.ts";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { type Call, claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
 import { runTask, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
 // What pages show when something is wrong, missing, or much longer than usual.
 

@@ -217,12 +217,12 @@ async function watchOlder(page: Page): Promise<{ count: number; failing: boolean
 test("a search or a step with a few matches among 10,000 messages asks the server once", async () => {
   const { page, troubles } = await open();
   const asked = await watchOlder(page);
-  await page.keyboard.press("/");
-  await page.keyboard.type("lighthouse");
+  const field = page.getByLabel("Search the messages");
+  await field.fill("lighthouse");
   await page.getByText("2 matches", { exact: true }).waitFor();
   for (const number of [10, 9990]) await page.locator("article", { hasText: `Message ${number}:` }).waitFor();
   assert.equal(asked.count, 1);
-  await page.keyboard.type(" on the moon");
+  await field.fill("lighthouse on the moon");
   await page.getByText("No message says that").waitFor();
   await page.getByText("0 matches", { exact: true }).waitFor();
   assert.equal(asked.count, 2);
@@ -249,10 +249,9 @@ test("older messages that cannot be loaded are asked for once, and again when on
   const older = await watchOlder(page);
   older.failing = true;
   const retry = page.getByRole("button", { name: /try again/i });
-  await page.keyboard.press("/");
   for (const search of ["lighthouse", "Message 9700:"]) {
     // The first has one match here already, the second none.
-    await page.keyboard.type(search);
+    await page.getByLabel("Search the messages").fill(search);
     await retry.waitFor();
     await page.evaluate(frames(30));
     assert.equal(older.count, 1, `${search}: asked again without being told to`);
@@ -261,9 +260,7 @@ test("older messages that cannot be loaded are asked for once, and again when on
       await retry.waitFor();
       await page.evaluate(frames(30));
       assert.equal(older.count, 2, "one press, one request");
-      older.count = 1;
-      await page.getByLabel("Search the messages").fill("");
-      await page.getByLabel("Search the messages").focus();
+      older.count = 0;
     }
   }
 

@@ -31,7 +31,9 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 /** Those that hot-queries.test.ts explains; it checks that it did. */
 export const plannedInHotQueries = words(`
   api_key_find budget_read events_after execution_detail executions_list_ executions_list_sx executions_list_w
-  executions_list_x executions_newest llm_calls_page messages_page_asc messages_page_desc notifications_list notifications_unread
+  executions_list_x executions_newest llm_calls_page messages_page_asc
+  messages_page_asc_step messages_page_asc_step_words messages_page_asc_words messages_page_desc messages_page_desc_step
+  messages_page_desc_step_words messages_page_desc_words notifications_list notifications_unread
   projects_list projects_list_search session_find squad_read squads_list squads_list_search
   squads_list_status task_read tasks_list_project_id_status_priority tasks_list_squad_id_status
   usage_by_day usage_by_member usage_by_model usage_by_squad usage_list usage_list_after usage_spend usage_total user_read`);
