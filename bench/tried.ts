@@ -98,6 +98,12 @@ export const tried: readonly Tried[] = [
     decisions: ["0048-no-pretenuring", "0039-a-small-young-generation"],
   },
   {
+    groups: ["Start and weight", "Executions"],
+    metric: /^(ready, (warm|first run)|kill -9 in a call, restart.*)$/,
+    text: "compiled code is kept between starts, also for threads and API processes; an ORM that nothing called is gone (Node parsed its package.json of 179 KB for each import: reading the code 1.55 → 0.73 s); worker and API start side by side; starting PostgreSQL while the code is still read would save some 0.2 s more and was not done",
+    decisions: ["0078-compiled-code-is-kept", "0096-without-an-orm"],
+  },
+  {
     groups: ["Start and weight"],
     metric: /^idle CPU$/,
     text: "the event loop's lag is sampled every 50 ms instead of 10: 90 → 29 wake-ups a second, 12.0 → 7.3 ms CPU a second; the rest was left: overload is noticed by a sample every 100 ms, leases and sweeps are promises of the execution engine",

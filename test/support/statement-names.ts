@@ -30,7 +30,7 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /** Those that hot-queries.test.ts explains; it checks that it did. */
 export const plannedInHotQueries = words(`
-  api_key_find budget_read events_after execution_detail executions_list_ executions_list_sx executions_list_w
+  api_key_find budget_read events_after execution_detail execution_owned executions_list_ executions_list_sx executions_list_w
   executions_list_x executions_newest llm_calls_page messages_page_asc
   messages_page_asc_step messages_page_asc_step_words messages_page_asc_words messages_page_desc messages_page_desc_step
   messages_page_desc_step_words messages_page_desc_words notifications_list notifications_unread
