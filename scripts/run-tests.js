@@ -22,6 +22,8 @@ const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow
 
 /** Several processes each, and times that count: one file after the other, or they wait for each other. */
 const isAlone = (path) => /^test\/(crash|many-processes)\//.test(path);
+/** They wait for real minutes to pass and need no core for it: beside the others instead of in the place of one. */
+const isWaiting = (path) => /\/(rate-governor|http-slow-clients)\.test\.ts$/.test(path);
 /** A browser beside everything else. */
 const isInBrowser = (path) => path.startsWith("test/e2e");
 /** Browser tests that are played only when they are named: docs/decisions/0098. */
@@ -102,10 +104,13 @@ async function execute(files, { fileMs, testMs }) {
     );
     for await (const _ of stream);
   };
-  await play(
-    files.filter((file) => !isAlone(file)),
-    2,
-  );
+  await Promise.all([
+    play(
+      files.filter((file) => !isAlone(file) && !isWaiting(file)),
+      2,
+    ),
+    play(files.filter(isWaiting), 1),
+  ]);
   await play(files.filter(isAlone), 1);
   const onlyAgain = [];
   for (const [file, before] of [...broken]) {
