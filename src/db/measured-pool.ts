@@ -62,7 +62,7 @@ export function isStatementError(error: unknown): boolean {
 }
 
 /**
- * A pg pool whose every query and wait for a connection is measured, whoever makes it (this module, Drizzle, whoever is handed the pool).
+ * A pg pool whose every query and wait for a connection is measured, whoever makes it (this module, or whoever is handed the pool).
  * Other than pg's own it keeps a connection after a statement the server refused, and survives broken connections that
  * are in use. It opens connections beyond the first few only when waiting for one takes time: each is a process of the server with
  * its own memory (docs/decisions/0066-connections-when-they-are-missed.md).
