@@ -24,8 +24,6 @@ const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow
 const isAlone = (path) => /^test\/(crash|many-processes)\//.test(path);
 /** They wait for real minutes to pass and need no core for it: beside the others instead of in the place of one. */
 const isWaiting = (path) => /\/(rate-governor|http-slow-clients)\.test\.ts$/.test(path);
-/** A third of two cores idles while two files run: starts of processes, delays and disks are waited for. */
-const together = 3;
 /** A browser beside everything else. */
 const isInBrowser = (path) => path.startsWith("test/e2e");
 /** Browser tests that are played only when they are named: docs/decisions/0098. */
@@ -109,7 +107,7 @@ async function execute(files, { fileMs, testMs }) {
   await Promise.all([
     play(
       files.filter((file) => !isAlone(file) && !isWaiting(file)),
-      together,
+      2,
     ),
     play(files.filter(isWaiting), 1),
   ]);

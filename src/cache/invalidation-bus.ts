@@ -43,6 +43,8 @@ export interface InvalidationBus {
   /** False while this process may have missed something. */
   usable(): boolean;
   publish(tags: readonly string[]): Promise<void>;
+  /** The same where nobody waits for the others: they hear it and do not confirm. */
+  tell(tags: readonly string[]): void;
   /** Ids of the other processes, for tests and `muster doctor`. */
   peers(): string[];
   /** Begins an era of the history: what was stamped before is not accepted any more. */
@@ -65,7 +67,7 @@ type Message =
   | { type: "here" | "quit"; serves: boolean }
   | { type: "hello" | "era"; serves: boolean; era: string }
   | { type: "beat"; serves: boolean; at: number }
-  | { type: "drop"; serves: boolean; number: number; id: string; tags: string[] }
+  | { type: "drop"; serves: boolean; number: number; id: string; tags: string[]; told?: true }
   | { type: "done"; serves: boolean; to: string; number: number };
 
 interface Peer {
@@ -138,10 +140,19 @@ class NotifyBus implements InvalidationBus {
     // While the connection is down nobody's confirmation is heard: only time helps, so it waits for itself.
     if (!this.#connected) left.add(this.#options.processId);
     const confirmed = left.size === 0 ? Promise.resolve() : this.#confirmed(number, left);
+    this.#drop(number, tags);
+    await confirmed;
+  }
+
+  tell(tags: readonly string[]): void {
+    if (!this.#closed && tags.length > 0) this.#drop(++this.#number, tags, true);
+  }
+
+  #drop(number: number, tags: readonly string[], told?: true): void {
     const { history, processId, serves } = this.#options;
     if (history) this.#sent.set(number, { tags, mark: history.mark() });
-    void this.#post({ type: "drop", serves, number, id: `${processId}:${number}`, tags: [...tags] });
-    await confirmed;
+    const message: Message = { type: "drop", serves, number, id: `${processId}:${number}`, tags: [...tags] };
+    void this.#post(told ? { ...message, told } : message);
   }
 
   beginEra(): void {
@@ -256,7 +267,7 @@ class NotifyBus implements InvalidationBus {
       case "drop":
         this.#options.onInvalidate(message.tags);
         this.#options.history?.heard(message.tags, message.id);
-        if (this.#options.serves && message.number > 0) {
+        if (this.#options.serves && message.number > 0 && !message.told) {
           void this.#post({ type: "done", serves: true, to: from, number: message.number });
         }
         break;

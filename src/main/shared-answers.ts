@@ -61,7 +61,7 @@ export function createSharedAnswers(options: {
     timer = undefined;
     const tags = [...pending];
     pending = new Set();
-    bus?.publish(tags).catch((error: unknown) => options.logger.warn({ err: error }, notSent));
+    bus?.tell(tags);
   }
 
   return {

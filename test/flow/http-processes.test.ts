@@ -192,6 +192,33 @@ test("what a worker commits in one process drops the answers of all", async () =
   for (const api of apis) assert.deepEqual(await statusOf(api), { one: "running", list: "running", filtered: 1 });
 });
 
+test("what a worker tells is heard by all and confirmed by nobody", async () => {
+  const [first, second, third] = apis as [TestApi, TestApi, TestApi];
+  const confirmations: string[] = [];
+  for (const { database } of [first, second]) {
+    const pool = database.db.pool as { query: (...all: unknown[]) => unknown };
+    const query = pool.query.bind(pool);
+    pool.query = (statement, values, ...rest) => {
+      confirmations.push(...((values as [string[]] | undefined)?.[0] ?? []).filter((text) => text.includes('"done"')));
+      return query(statement, values, ...rest);
+    };
+  }
+  const heard = [first, second].map(
+    (api) =>
+      new Promise<void>((resolve) => {
+        api.deps.cache.onInvalidated((tags) => tags.includes("told") && resolve());
+      }),
+  );
+  third.bus.tell(["told"]);
+  await Promise.all(heard);
+  // Confirmed and in the same order: whatever the other would have sent was sent before.
+  await third.bus.publish(["asked"]);
+  assert.deepEqual(
+    confirmations.map((text) => text.match(/"done"/g)?.length),
+    [1, 1],
+  );
+});
+
 test("a process that falls silent is not waited for twice, and the others forget what it may have changed", async () => {
   const third = apis[2] as TestApi;
   // It stops hearing and saying anything, as one that was stopped by SIGSTOP.
