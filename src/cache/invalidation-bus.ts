@@ -99,6 +99,7 @@ class NotifyBus implements InvalidationBus {
   readonly #stops: (() => void)[];
   #outbox: { message: Message; resolve: () => void }[] = [];
   #sending: Promise<void> | null = null;
+  #beatenAt = Number.NEGATIVE_INFINITY;
   #number = 0;
   #eras = 0;
   readonly #sent = new Map<number, Sent>();
@@ -302,11 +303,17 @@ class NotifyBus implements InvalidationBus {
         this.#timer = null;
         return;
       }
-      void this.#post({ type: "beat", serves: this.#options.serves, at: this.#now() });
+      // Where much is said, a heartbeat has gone with it.
+      if (this.#now() - this.#beatenAt >= beatMs / 2) void this.#post(this.#beat());
     };
     this.#timer = setInterval(beat, beatMs);
     this.#timer.unref();
     beat();
+  }
+
+  #beat(): Message {
+    this.#beatenAt = this.#now();
+    return { type: "beat", serves: this.#options.serves, at: this.#beatenAt };
   }
 
   #buryTheSilent(): void {
@@ -333,6 +340,8 @@ class NotifyBus implements InvalidationBus {
     while (this.#outbox.length > 0) {
       const batch = this.#outbox;
       this.#outbox = [];
+      if (this.#timer && this.#now() - this.#beatenAt >= beatMs / 2)
+        batch.push({ message: this.#beat(), resolve: () => undefined });
       const payloads = pack(batch.map(({ message }) => message)).map((part) => `${this.#options.processId}\n${part}`);
       try {
         await this.#options.query(`SELECT pg_notify('${channel}', p) FROM unnest($1::text[]) p`, [payloads]);
