@@ -127,9 +127,11 @@ class DatabaseEventHub implements EventHub {
     if (!last || !this.#open) return;
     const startedMs = performance.now();
     channel.known = Math.max(channel.known, last.seq);
-    for (const one of [...channel.subscriptions]) {
-      deliver(one, events);
-      if (last.type === "execution-end" && one.next === last.seq + 1) this.#finish(channel, one);
+    const served = [...channel.subscriptions];
+    for (const one of served) deliver(one, events);
+    // Only then, or the last of a crowd would wait until the first have gone.
+    if (last.type === "execution-end") {
+      for (const one of served) if (one.next === last.seq + 1) this.#finish(channel, one);
     }
     const nowMs = performance.now();
     if (channel.subscriptions.size >= crowd) channel.freeAtMs = nowMs + (nowMs - startedMs);

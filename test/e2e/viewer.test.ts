@@ -6,6 +6,15 @@ import { startWaitingExecution } from "../../bench/web/seed-pages.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { insertBilledCalls } from "../support/executions.ts";
+import {
+  frames,
+  isInView,
+  place,
+  shownNumbers,
+  showsNewest,
+  watchForFlicker,
+  watchOlder,
+} from "./support/message-view.ts";
 import { type PacedProvider, startPacedProvider } from "./support/paced-provider.ts";
 import { claim, desk, openContext, watchedPage } from "./support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
@@ -72,31 +81,6 @@ async function open(): Promise<{ page: Page; troubles: string[] }> {
   await watched.page.getByText("Live", { exact: true }).first().waitFor();
   await watched.page.locator("article").nth(2).waitFor();
   return watched;
-}
-
-/** How far the view is from its end, and the number in the text of the lowest message. */
-function place(page: Page): Promise<{ behind: number; top: number; newest: number }> {
-  return page.getByRole("log").evaluate((log) => ({
-    behind: log.scrollHeight - log.scrollTop - log.clientHeight,
-    top: log.scrollTop,
-    newest: Math.max(
-      ...[...log.querySelectorAll("article")].map((row) =>
-        Number(/Message (\d+):/.exec(row.textContent ?? "")?.[1] ?? -1),
-      ),
-    ),
-  }));
-}
-
-async function showsNewest(page: Page, least: number): Promise<void> {
-  let now = await place(page);
-  await waitUntil(
-    10_000,
-    () => `Shows message ${now.newest}, ${now.behind} px from its end, instead of ${least}`,
-    async () => {
-      now = await place(page);
-      return now.newest >= least && now.behind < 90;
-    },
-  );
 }
 
 test("follows what is said, lets go when scrolled up, and follows again from End", async () => {
@@ -188,30 +172,89 @@ test("searches beyond what is loaded; a link to an old message opens at it", asy
 
   const other = await watchedPage(context, muster);
   await other.page.goto(link);
-  const target = other.page.locator("article", { hasText: "Message 9700:" });
-  await target.waitFor();
-  await waitUntil(
-    10_000,
-    () => "The message of the link is not in view",
-    () =>
-      target.evaluate((row) => {
-        const log = row.closest("[role=log]")?.getBoundingClientRect();
-        const { top, bottom } = row.getBoundingClientRect();
-        return log !== undefined && bottom > log.top && top < log.bottom;
-      }),
-  );
+  await isInView(other.page, 9700);
   assert.deepEqual([...troubles, ...other.troubles], []);
   await other.page.close();
 });
 
-/** Notes the requests for older messages, and has them fail while `failing.now` is true. */
-async function watchOlder(page: Page): Promise<{ count: number; failing: boolean }> {
-  const older = { count: 0, failing: false };
-  await page.route(/\/messages\?.*cursor=/, async (route) => {
-    older.count += 1;
-    await (older.failing ? route.fulfill({ status: 500, body: "" }) : route.continue());
+test("a link far back opens with the messages around it alone, and leads on to both sides and to the newest", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const requests: string[] = [];
+  page.on("request", (request) => {
+    if (/\/messages\?/.test(request.url())) requests.push(request.url());
   });
-  return older;
+  await page.goto(`${address}#message-${await idOf(5000)}`);
+  await isInView(page, 5000);
+  await page.evaluate(frames(30));
+  const around = requests.filter((url) => url.includes("from="));
+  assert.equal(around.length, 2);
+  assert.equal(requests.filter((url) => url.includes("cursor=")).length, 0, "nothing else is loaded until it is read");
+  const log = page.locator("[role=log]");
+  await log.hover();
+
+  // Downwards and upwards, each beyond what came with the message itself.
+  for (const [wheel, until] of [
+    [2_500, 5090],
+    [-2_500, 4900],
+  ] as const) {
+    await waitUntil(
+      30_000,
+      () => `Message ${until} was not reached`,
+      async () => {
+        await page.mouse.wheel(0, wheel);
+        await page.evaluate(frames(5));
+        const numbers = await shownNumbers(page);
+        numbers.forEach((number, at) => {
+          if (at > 0) assert.equal(number, (numbers[at - 1] ?? 0) + 1, "a message is missing or stands twice");
+        });
+        return wheel > 0 ? Math.max(...numbers) >= until : Math.min(...numbers) <= until;
+      },
+    );
+  }
+  const read = requests.filter((url) => url.includes("cursor=")).length;
+  assert.ok(read >= 2 && read < 10, `${read} further pages were loaded`);
+
+  await page.getByRole("button", { name: "Newest" }).click();
+  await showsNewest(page, await newestNumber());
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("a passage becomes part of the list where it meets the newest messages, and nothing moves", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${address}#message-${await idOf(9800)}`);
+  await isInView(page, 9800);
+  const log = page.locator("[role=log]");
+  const top = () =>
+    page.locator("article", { hasText: "Message 9800:" }).evaluate((row) => row.getBoundingClientRect().top);
+  await page.evaluate(frames(30));
+  const before = await top();
+  // By the keyboard's click alone, without a scroll event.
+  await page
+    .getByRole("button", { name: "Newer messages below" })
+    .evaluate((button) => (button as unknown as { click(): void }).click());
+  await page.getByRole("button", { name: "Newer messages below" }).waitFor({ state: "detached" });
+  await page.evaluate(frames(30));
+  assert.ok(Math.abs((await top()) - before) < 2, "the message of the link moved");
+  await log.hover();
+  await page.keyboard.press("End");
+  await showsNewest(page, await newestNumber());
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+async function newestNumber(): Promise<number> {
+  const { rows } = await database.db.pool.query(
+    "SELECT content FROM agent_messages WHERE role = 'assistant' ORDER BY id DESC LIMIT 1",
+  );
+  return Number(/Message (\d+):/.exec(String(rows[0]?.content))?.[1]);
+}
+
+async function idOf(number: number): Promise<string> {
+  const { rows } = await database.db.pool.query("SELECT id FROM agent_messages WHERE content LIKE $1", [
+    `Message ${number}:%`,
+  ]);
+  return String(rows[0]?.id);
 }
 
 test("a search or a step with a few matches among 10,000 messages asks the server once", async () => {
@@ -291,8 +334,7 @@ test("the line above the first message is a button that loads older ones", async
 });
 
 test("a link to a message that is not there says so, and nothing is loaded to find that out", async () => {
-  const { rows } = await database.db.pool.query("SELECT id FROM agent_messages WHERE content LIKE 'Message 5000:%'");
-  const near = String(rows[0]?.id).replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+  const near = (await idOf(5000)).replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
   for (const id of [near, "00000000-0000-7000-8000-000000000000", "nonsense"]) {
     const { page, troubles } = await watchedPage(context, muster);
     const older = await watchOlder(page);
@@ -306,47 +348,10 @@ test("a link to a message that is not there says so, and nothing is loaded to fi
   }
 });
 
-/** A script that ends after so many drawn frames: what an effect would have begun by itself is on its way by then. */
-function frames(count: number): string {
-  return `new Promise((resolve) => {
-    let left = ${count};
-    const next = () => (left-- > 0 ? requestAnimationFrame(next) : resolve());
-    next();
-  })`;
-}
-
 test("a dropped stream resumes without a flicker and without a gap; two tabs agree", async () => {
   const [one, other] = [await open(), await open()];
   await one.page.bringToFront();
-  // Whatever a reader could see as a flicker: nothing drawn, a skeleton, a row gone that was there, a jump away from the end.
-  await one.page.evaluate(`(() => {
-    globalThis.flickers = [];
-    globalThis.frames = 0;
-    globalThis.rowsSeen = 0;
-    let plan = 0, newest = -1;
-    const look = () => {
-      const log = document.querySelector("[role=log]");
-      // The list is virtual: rows leave it above, never below, and what was the newest is passed only by newer ones.
-      const numbers = [...document.querySelectorAll("article")]
-        .map((row) => Number(/Message (\\d+):/.exec(row.textContent)?.[1] ?? -1));
-      const now = Math.max(-1, ...numbers);
-      if (now < newest) globalThis.flickers.push("a row is gone that was there");
-      const known = numbers.filter((number) => number >= 0);
-      if (known.some((number, at) => at > 0 && number !== known[at - 1] + 1)) globalThis.flickers.push("a row between others is missing");
-      newest = Math.max(newest, now);
-      globalThis.rowsSeen = Math.max(globalThis.rowsSeen, known.length);
-      const steps = document.querySelectorAll("main ol button[aria-pressed]").length;
-      if (steps < plan) globalThis.flickers.push("a row of the plan is gone");
-      plan = Math.max(plan, steps);
-      globalThis.frames += 1;
-      if (!log || log.querySelectorAll("article").length < 2) globalThis.flickers.push("the list is empty");
-      else if (log.scrollHeight - log.scrollTop - log.clientHeight > 400) globalThis.flickers.push("the view jumps");
-      if (document.querySelector("[aria-label^=Loading]")) globalThis.flickers.push("a skeleton");
-      if (document.querySelector("main [role=alert]")) globalThis.flickers.push("an error");
-      requestAnimationFrame(look);
-    };
-    look();
-  })()`);
+  await watchForFlicker(one.page);
   live.start(50);
   let said = 0;
   try {
@@ -364,10 +369,7 @@ test("a dropped stream resumes without a flicker and without a gap; two tabs agr
     said = await live.stop();
   }
   assert.ok(said > 50, "something was said meanwhile");
-  const { rows } = await database.db.pool.query(
-    "SELECT content FROM agent_messages WHERE role = 'assistant' ORDER BY id DESC LIMIT 1",
-  );
-  const newest = Number(/Message (\d+):/.exec(String(rows[0]?.content))?.[1]);
+  const newest = await newestNumber();
   await showsNewest(one.page, newest);
   assert.deepEqual(await one.page.evaluate("[...new Set(globalThis.flickers)]"), []);
   assert.ok(Number(await one.page.evaluate("globalThis.rowsSeen")) > 1, "no row was watched");

@@ -9,7 +9,7 @@ const event = (body: ExecutionEventBody): ExecutionEvent => {
   seq += 1;
   return { ...body, executionId, seq, at: "2026-11-23T10:00:00.000Z" };
 };
-const empty: LiveMessages = { messages: [], olderCursor: null, lastSeq: 0, waitUntilMs: null };
+const empty: LiveMessages = { messages: [], olderCursor: null, oldestId: null, lastSeq: 0, waitUntilMs: null };
 const start = (messageId: string, stepId = "s1") =>
   event({ type: "message-start", messageId, stepId, memberId: "m1", model: "muster/offline" });
 const delta = (messageId: string, text: string) => event({ type: "message-delta", messageId, text });

@@ -20,6 +20,11 @@ export interface LiveMessages {
   messages: LiveMessage[];
   /** Where older messages go on; null when the first one is here. */
   olderCursor: string | null;
+  /**
+   * The oldest from which on all are loaded; null when that is not known to be any. What is being written is there
+   * from the beginning, and may have begun long before.
+   */
+  oldestId: string | null;
   /** Number of the last event taken in. */
   lastSeq: number;
   /** Execution waits for the provider's rate limit until then. */
@@ -205,7 +210,7 @@ export function toLiveMessage(message: AgentMessage): LiveMessage {
  * Takes a page of stored messages into those at hand: what is stored as ended wins over what was streamed, what is
  * being written here is kept. The result is in the order of ids, which is the order in which messages began.
  */
-export function mergeMessages(present: LiveMessage[], stored: AgentMessage[]): LiveMessage[] {
+export function mergeMessages(present: LiveMessage[], stored: readonly AgentMessage[]): LiveMessage[] {
   const byId = new Map(present.map((message) => [message.id, message]));
   let grown = false;
   for (const message of stored) {

@@ -9,6 +9,7 @@ import { isTyping } from "../../lib/shortcuts.ts";
 import type { LiveMessage } from "./apply-events.ts";
 import { layoutLater } from "./layout-later.ts";
 import { MessageRow } from "./message-row.tsx";
+import type { MoreMessages } from "./use-messages.ts";
 import { usePlace } from "./use-place.ts";
 
 interface MessageListProps {
@@ -17,30 +18,39 @@ interface MessageListProps {
   search: string;
   /** Only what matches is in the list: it may be short though there is more. */
   narrowed: boolean;
-  /** Messages older than the first one: none, there to be loaded, on their way, or asked for in vain. */
-  older: "none" | "there" | "busy" | "failed";
+  /** Messages older than the first one. */
+  older: MoreMessages["state"];
   onOlder: () => void;
+  /** Messages newer than the last one: with such the list is a passage far back, and does not follow. */
+  newer: MoreMessages["state"];
+  onNewer: (() => void) | undefined;
+  /** Leaves the passage for the newest messages. */
+  onNewest: () => void;
   /** Id of the message a link points at. */
   target: string | null;
 }
 
 const endThresholdPx = 90;
-/** Older ones are asked for this near to the top. */
-const nearTopPx = 600;
+/** Further ones are asked for this near to the top or, in a passage, to the end. */
+const nearEdgePx = 600;
 /** A narrower window has about half as many letters in a line. */
 const phonePx = 640;
 
 /**
  * The messages as a virtual list that starts at the newest, follows while one reads there, lets go when one scrolls up,
- * and asks for older ones near the top; where it is narrowed to what matches it asks until that is more than the view, for
+ * and asks for older ones near the top (in a passage for newer ones near its end); where it is narrowed to what matches it asks until that is more than the view, for
  * what does not fill the view can not be scrolled.
  */
-export function MessageList({ messages, execution, search, narrowed, older, onOlder, target }: MessageListProps) {
+export function MessageList(props: MessageListProps) {
+  const { messages, execution, search, narrowed, older, onOlder, newer, onNewer, onNewest, target } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   // Kept while the messages are: with a new one the virtualizer lays out all rows anew, at each step of a scroll.
   const keyOf = useCallback((index: number) => messages[index]?.id ?? index, [messages]);
   const [layout] = useState(layoutLater);
+  const isPassage = newer !== "none";
+  // Nor with what ends a passage: it comes below what is read.
+  const follows = !usePrevious(isPassage) && !isPassage;
   const lettersInLine = window.innerWidth < phonePx ? 45 : 95;
   const virtualizer = useVirtualizer({
     ...layout.options,
@@ -49,11 +59,12 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
     estimateSize: (index) => estimateHeight(messages[index], lettersInLine),
     getItemKey: keyOf,
     anchorTo: "end",
-    followOnAppend: true,
+    followOnAppend: follows,
     scrollEndThreshold: endThresholdPx,
     overscan: 3,
     paddingStart: older === "none" ? 8 : 32,
-    paddingEnd: 24,
+    // In a passage there is a line below, above the button that leads to the newest.
+    paddingEnd: isPassage ? 80 : 24,
     // Where rows stand is written to them at once, React draws again where others come into the window: within the scroll
     // event, or a jump to the newest would show nothing for a frame. Not while somebody scrolls by hand: then a few rows
     // beyond the view are there already, and frames count.
@@ -75,19 +86,27 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
   const onScroll = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
-    setAtEnd(element.scrollHeight - element.scrollTop - element.clientHeight < endThresholdPx);
-    if (element.scrollTop < nearTopPx && settled.current && older === "there") onOlder();
-  }, [older, onOlder, settled]);
+    const left = element.scrollHeight - element.scrollTop - element.clientHeight;
+    setAtEnd(left < endThresholdPx);
+    if (!settled.current) return;
+    if (element.scrollTop < nearEdgePx && older === "there") onOlder();
+    if (left < nearEdgePx && newer === "there") onNewer?.();
+  }, [older, onOlder, newer, onNewer, settled]);
   useEffect(() => {
     if (!narrowed || older !== "there") return;
     // In its first frame a list comes to its end; before that it stands at its top, however long it is.
     const frame = requestAnimationFrame(() => {
-      if ((scroller.current?.scrollTop ?? nearTopPx) < nearTopPx) onOlder();
+      if ((scroller.current?.scrollTop ?? nearEdgePx) < nearEdgePx) onOlder();
     });
     return () => cancelAnimationFrame(frame);
   }, [narrowed, older, onOlder]);
 
-  useEndKeys(virtualizer, release);
+  const toNewest = useCallback(() => {
+    release();
+    if (isPassage) onNewest();
+    else virtualizer.scrollToEnd();
+  }, [release, isPassage, onNewest, virtualizer]);
+  useEndKeys(virtualizer, release, toNewest);
 
   return (
     <div className="relative min-h-0 flex-1">
@@ -105,7 +124,7 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
         aria-live="off"
         className="absolute inset-0 overflow-y-auto overscroll-contain -outline-offset-2 [contain:strict] [overflow-anchor:none]"
       >
-        <OlderMessages older={older} onOlder={onOlder} />
+        <More side="older" state={older} load={onOlder} />
         <div ref={virtualizer.containerRef} className="relative w-full">
           {virtualizer.getVirtualItems().map((item) => {
             const message = messages[item.index];
@@ -128,56 +147,76 @@ export function MessageList({ messages, execution, search, narrowed, older, onOl
             );
           })}
         </div>
+        <More side="newer" state={newer} load={onNewer} />
       </div>
-      {!atEnd && (
-        <button
-          type="button"
-          onClick={() => {
-            release();
-            virtualizer.scrollToEnd();
-          }}
-          className="absolute bottom-3 left-1/2 flex h-8 -translate-x-1/2 animate-rise items-center gap-1.5 rounded-full bg-ink px-3 font-medium text-inverse text-xs shadow-pop"
-        >
-          <ArrowDown aria-hidden className="size-3.5" />
-          Newest
-        </button>
-      )}
+      {(!atEnd || isPassage) && <NewestButton onClick={toNewest} />}
     </div>
   );
 }
 
+function NewestButton({ onClick }: { onClick: () => void }) {
+  return (
+    <button
+      type="button"
+      onClick={onClick}
+      className="absolute bottom-3 left-1/2 flex h-8 -translate-x-1/2 animate-rise items-center gap-1.5 rounded-full bg-ink px-3 font-medium text-inverse text-xs shadow-pop"
+    >
+      <ArrowDown aria-hidden className="size-3.5" />
+      Newest
+    </button>
+  );
+}
+
+/** What a value was at the last drawing. */
+function usePrevious<Value>(value: Value): Value {
+  const previous = useRef(value);
+  useEffect(() => {
+    previous.current = value;
+  });
+  return previous.current;
+}
+
 /** End and Home lead to the newest message and to the oldest that is loaded. */
-function useEndKeys(virtualizer: Virtualizer<HTMLDivElement, Element>, release: () => void) {
+function useEndKeys(virtualizer: Virtualizer<HTMLDivElement, Element>, release: () => void, toNewest: () => void) {
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (isTyping(event.target) || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey) return;
-      release();
-      if (event.key === "End") virtualizer.scrollToEnd();
-      else if (event.key === "Home") virtualizer.scrollToOffset(0);
-      else return;
+      if (event.key === "End") toNewest();
+      else if (event.key === "Home") {
+        release();
+        virtualizer.scrollToOffset(0);
+      } else return;
       event.preventDefault();
     };
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
-  }, [virtualizer, release]);
+  }, [virtualizer, release, toNewest]);
 }
 
-/** Above the first message: that there are older ones, and the way to them for who does not scroll. */
-function OlderMessages({ older, onOlder }: Pick<MessageListProps, "older" | "onOlder">) {
-  if (older === "none") return null;
+interface MoreProps {
+  side: "older" | "newer";
+  state: MoreMessages["state"];
+  load: (() => void) | undefined;
+}
+
+/** Above the first message and, in a passage, below the last: that there are more, and the way to them for who does not scroll. */
+function More({ side, state, load }: MoreProps) {
+  if (state === "none") return null;
   return (
     <button
       type="button"
-      aria-busy={older === "busy" || undefined}
-      onClick={older === "busy" ? undefined : onOlder}
+      aria-busy={state === "busy" || undefined}
+      onClick={state === "busy" ? undefined : load}
       className={clsx(
-        "absolute top-1 left-1/2 z-10 flex h-6 -translate-x-1/2 items-center whitespace-nowrap rounded-md px-2 text-xs hover:bg-hover",
-        older === "failed" ? "text-bad" : "text-muted",
+        "absolute left-1/2 z-10 flex h-6 -translate-x-1/2 items-center whitespace-nowrap rounded-md px-2 text-xs hover:bg-hover",
+        side === "older" && "top-1",
+        side === "newer" && "-mt-18",
+        state === "failed" ? "text-bad" : "text-muted",
       )}
     >
-      {older === "busy" && <LoaderCircle aria-label="Loading older messages" className="size-3.5 animate-spin" />}
-      {older === "there" && "Older messages above"}
-      {older === "failed" && "Older messages could not be loaded: try again"}
+      {state === "busy" && <LoaderCircle aria-label={`Loading ${side} messages`} className="size-3.5 animate-spin" />}
+      {state === "there" && (side === "older" ? "Older messages above" : "Newer messages below")}
+      {state === "failed" && `${side === "older" ? "Older" : "Newer"} messages could not be loaded: try again`}
     </button>
   );
 }

@@ -11,7 +11,7 @@ import { hasCharacterKeys, isCharacterKey } from "../../lib/shortcuts.ts";
 import { MessageList } from "./message-list.tsx";
 import { useNarrowed } from "./use-found-messages.ts";
 import { useMessages } from "./use-messages.ts";
-import { useTargetMessage } from "./use-target-message.ts";
+import { type Target, useTarget } from "./use-target.ts";
 
 interface MessagesTabProps {
   execution: Execution;
@@ -26,10 +26,13 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
   const { data, error, refetch, isPending } = live;
   const [search, setSearch] = useState("");
   const wanted = useDeferredValue(search.trim());
-  const target = useTargetMessage(execution.id, data);
+  const target = useTarget(execution.id, data, live.adopt);
   const field = useRef<HTMLInputElement>(null);
   const narrowing = useMemo(() => ({ words: wanted, stepId: step?.id ?? null }), [wanted, step?.id]);
-  const { messages, older } = useNarrowed(execution.id, narrowing, live);
+  const narrowed = wanted !== "" || step !== null;
+  const all = useNarrowed(execution.id, narrowing, live);
+  const passage = narrowed ? null : target.passage;
+  const { messages, older } = passage ?? all;
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
@@ -40,13 +43,6 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
     window.addEventListener("keydown", onKey);
     return () => window.removeEventListener("keydown", onKey);
   }, []);
-
-  // A link may mean a message that is not loaded yet.
-  const { load, state } = live.older;
-  const missing = target.state === "older" && state === "there";
-  useEffect(() => {
-    if (missing) void load();
-  }, [missing, load]);
 
   return (
     <>
@@ -108,13 +104,16 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
         <Empty icon={MessagesSquare} title={emptyTitle(execution, wanted, step, older.state !== "none")} />
       ) : (
         <MessageList
-          key={`${step?.id ?? "all"}:${wanted}`}
+          key={`${step?.id ?? "all"}:${wanted}:${narrowed ? "" : target.place}`}
           messages={messages}
           execution={execution}
           search={wanted}
-          narrowed={wanted !== "" || step !== null}
+          narrowed={narrowed}
           older={older.state}
           onOlder={older.load}
+          newer={passage?.newer.state ?? "none"}
+          onNewer={passage?.newer.load}
+          onNewest={target.leave}
           target={target.id}
         />
       )}
@@ -123,8 +122,8 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
 }
 
 /** What has become of the message that the address points at, while it is not in the list. */
-function TargetNote({ state, retry }: { state: ReturnType<typeof useTargetMessage>["state"]; retry: () => void }) {
-  if (state === "none" || state === "loaded") return null;
+function TargetNote({ state, retry }: Pick<Target, "state" | "retry">) {
+  if (state === "none" || state === "loaded" || state === "apart") return null;
   return (
     <div
       role="status"
@@ -139,7 +138,7 @@ function TargetNote({ state, retry }: { state: ReturnType<typeof useTargetMessag
           </Button>
         </>
       )}
-      {(state === "asking" || state === "older") && "The message of this link is older: it is being fetched."}
+      {state === "asking" && "The message of this link is older: it is being fetched."}
     </div>
   );
 }

@@ -1,12 +1,10 @@
 "use client";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useCallback, useMemo } from "react";
-import type { AgentMessagePage } from "#contracts";
-import { apiGet } from "../../lib/api.ts";
 import { useSettled } from "../../lib/use-settled.ts";
 import { type LiveMessage, type LiveMessages, mergeMessages } from "./apply-events.ts";
 import { messagesKey } from "./follow-into-cache.ts";
-import { type OlderMessages, pageUrl } from "./use-messages.ts";
+import { type MoreMessages, readMessages } from "./use-messages.ts";
 
 /** What narrows the list: words that a message must have ("" for all), the step it must be of. */
 export interface Narrowing {
@@ -17,7 +15,7 @@ export interface Narrowing {
 interface Listed {
   /** Oldest first. */
   messages: LiveMessage[];
-  older: OlderMessages;
+  older: MoreMessages;
 }
 
 const typingPauseMs = 200;
@@ -30,7 +28,7 @@ const none: LiveMessage[] = [];
 export function useNarrowed(
   executionId: string,
   narrowing: Narrowing,
-  { data, older }: { data: LiveMessages | undefined; older: OlderMessages },
+  { data, older }: { data: LiveMessages | undefined; older: MoreMessages },
 ): Listed {
   const { words, stepId } = narrowing;
   const isNarrowed = words !== "" || stepId !== null;
@@ -60,10 +58,7 @@ function useFoundMessages(executionId: string, narrowing: Narrowing, before: str
     queryKey: [...messagesKey(executionId), "found", words, stepId, before],
     enabled: before !== null && isSettled,
     queryFn: ({ pageParam, signal }) =>
-      apiGet<AgentMessagePage>(
-        pageUrl(executionId, { cursor: pageParam, stepId: stepId ?? undefined, search: words || undefined }),
-        signal,
-      ),
+      readMessages(executionId, { cursor: pageParam, stepId: stepId ?? undefined, search: words || undefined }, signal),
     initialPageParam: before ?? "",
     getNextPageParam: (page) => page.nextCursor,
     staleTime: Number.POSITIVE_INFINITY,

@@ -1,15 +1,15 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useState } from "react";
-import type { AgentMessagePage, ExecutionAnswer } from "#contracts";
+import type { AgentMessage, AgentMessagePage, ExecutionAnswer } from "#contracts";
 import { apiGet, queryString } from "../../lib/api.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { beginningOf, queries } from "../../lib/queries.ts";
 import { type LiveMessages, mergeMessages } from "./apply-events.ts";
 import { messagesKey } from "./follow-into-cache.ts";
 
-/** The messages before those that are loaded. */
-export interface OlderMessages {
+/** The messages beyond those that are loaded, at one end of them. */
+export interface MoreMessages {
   /** None, there to be loaded, on their way, or asked for in vain. */
   state: "none" | "there" | "busy" | "failed";
   error: unknown;
@@ -17,13 +17,32 @@ export interface OlderMessages {
   load: () => void;
 }
 
-/** Where a page of messages is, the newest first. */
-export const pageUrl = (
+interface MessageQuery {
+  cursor?: string;
+  /** Id of the first message, in place of a cursor. */
+  from?: string;
+  limit?: number;
+  order?: "asc" | "desc";
+  stepId?: string | undefined;
+  search?: string | undefined;
+}
+
+const pageUrl = (executionId: string, query?: MessageQuery) =>
+  `/api/v1/executions/${executionId}/messages${queryString({ limit: 100, order: "desc", ...query })}`;
+
+/** Ids sort by time. */
+function oldestOf(messages: readonly AgentMessage[]): string | null {
+  return messages.reduce<string | null>((oldest, { id }) => (oldest === null || id < oldest ? id : oldest), null);
+}
+
+/** A page of messages, the newest first where nothing else is said. */
+export function readMessages(
   executionId: string,
-  query?: { cursor: string; limit?: number; stepId?: string | undefined; search?: string | undefined },
-) => `/api/v1/executions/${executionId}/messages${queryString({ limit: 100, order: "desc", ...query })}`;
-/** As many as the API gives at once: a link may mean one far back. */
-const olderPageSize = 200;
+  query?: MessageQuery,
+  signal?: AbortSignal,
+): Promise<AgentMessagePage> {
+  return apiGet<AgentMessagePage>(pageUrl(executionId, query), signal);
+}
 
 /**
  * The messages of an execution: the newest hundred, what is being written, and older ones on request. Live events are
@@ -40,6 +59,7 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
     return {
       messages: mergeMessages(mergeMessages([], page.data), execution?.streaming ?? []),
       olderCursor: page.nextCursor,
+      oldestId: oldestOf(page.data),
       lastSeq: execution?.lastSeq ?? 0,
       waitUntilMs: null,
     };
@@ -53,16 +73,17 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
       const beginning = beginningOf<AgentMessagePage>(client, pageUrl(executionId));
       return beginning && begin(beginning.value);
     },
-    queryFn: async ({ signal }) => begin(await apiGet<AgentMessagePage>(pageUrl(executionId), signal)),
+    queryFn: async ({ signal }) => begin(await readMessages(executionId, {}, signal)),
   });
-  const merge = useCallback(
-    (page: AgentMessagePage, older: boolean) =>
+  /** Takes in messages; with a cursor those before which it leads on. */
+  const adopt = useCallback(
+    (messages: readonly AgentMessage[], olderCursor?: string | null) =>
       client.setQueryData<LiveMessages>(messagesKey(executionId), (live) =>
         live
           ? {
               ...live,
-              messages: mergeMessages(live.messages, page.data),
-              ...(older ? { olderCursor: page.nextCursor } : {}),
+              messages: mergeMessages(live.messages, messages),
+              ...(olderCursor === undefined ? {} : { olderCursor, oldestId: oldestOf(messages) ?? live.oldestId }),
             }
           : live,
       ),
@@ -73,12 +94,12 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
   useEffect(() => {
     if (!loaded || (connection !== "live" && connection !== "ended")) return;
     const stop = new AbortController();
-    apiGet<AgentMessagePage>(pageUrl(executionId), stop.signal)
-      .then((page) => merge(page, false))
+    readMessages(executionId, {}, stop.signal)
+      .then((page) => adopt(page.data))
       // The stream has what matters; the next opening tries again.
       .catch(() => undefined);
     return () => stop.abort();
-  }, [loaded, connection, executionId, merge]);
+  }, [loaded, connection, executionId, adopt]);
 
   const cursor = query.data?.olderCursor ?? null;
   const loadOlder = useCallback(async () => {
@@ -89,17 +110,17 @@ export function useMessages(executionId: string, ready: boolean, connection: Con
       // Through the client, for its patience with a server that is restarting or overloaded.
       const page = await client.fetchQuery({
         queryKey: [...messagesKey(executionId), "older", cursor],
-        queryFn: () => apiGet<AgentMessagePage>(pageUrl(executionId, { cursor, limit: olderPageSize })),
+        queryFn: () => readMessages(executionId, { cursor }),
         gcTime: 0,
       });
-      merge(page, true);
+      adopt(page.data, page.nextCursor);
     } catch (error) {
       setOlderError(error);
     }
     setOlderBusy(false);
-  }, [client, cursor, olderBusy, executionId, merge]);
+  }, [client, cursor, olderBusy, executionId, adopt]);
 
   const state = !cursor ? "none" : olderBusy ? "busy" : olderError ? "failed" : "there";
-  const older: OlderMessages = { state, error: olderError, load: loadOlder };
-  return { ...query, older };
+  const older: MoreMessages = { state, error: olderError, load: loadOlder };
+  return { ...query, older, adopt };
 }
