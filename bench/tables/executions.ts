@@ -332,31 +332,34 @@ async function crashRow(how: "restart" | "other process"): Promise<BenchRow> {
   }
 }
 
-/** The same execution on an empty database and on one with a million messages. */
+/** The same execution on an empty database and on one with a million messages, in turn: neighbours of the machine meet both. */
 async function growthRow(options: Options): Promise<BenchRow> {
   const upstream = await startUpstream(0);
-  const medianAlone = (seed: { messages: number } | null) =>
-    withMuster(
-      upstream,
-      async (muster, squadId) => {
-        await runExecutions({ muster, squadId, executions: 20, concurrency: 1 });
-        const results: ExecutionsResult[] = [];
-        for (let run = 0; run < options.runs; run++)
-          results.push(await runExecutions({ muster, squadId, executions: 40, concurrency: 1 }));
-        return middle(results, (result) => result.p50Ms);
-      },
-      { seed },
-    );
+  const alone = (muster: BenchMuster, squadId: string, executions: number) =>
+    runExecutions({ muster, squadId, executions, concurrency: 1 });
   try {
-    const empty = await medianAlone(null);
-    const filled = await medianAlone(fullSize);
+    const [empty, filled] = await withMuster(upstream, (bare, squadOfBare) =>
+      withMuster(
+        upstream,
+        async (full, squadOfFull) => {
+          const results: [empty: ExecutionsResult, filled: ExecutionsResult][] = [];
+          await alone(bare, squadOfBare, 20);
+          await alone(full, squadOfFull, 20);
+          for (let run = 0; run < options.runs; run++)
+            results.push([await alone(bare, squadOfBare, 40), await alone(full, squadOfFull, 40)]);
+          return ([0, 1] as const).map((which) => median(results.map((both) => both[which].p50Ms)));
+        },
+        { seed: fullSize },
+      ),
+    );
+    const times = (filled ?? Number.NaN) / (empty ?? Number.NaN);
     return row(
       "one execution as work grows, p50",
       "flat (≤ 1.2 ×)",
-      `${round(filled)} ms (${round(filled / empty)} ×)`,
-      "20,000 past executions and 1 M messages against none",
-      filled <= 1.2 * empty,
-      `${round(empty)} ms`,
+      `${round(filled ?? Number.NaN)} ms (${round(times)} ×)`,
+      "20,000 past executions and 1 M messages against none, in turn",
+      times <= 1.2,
+      `${round(empty ?? Number.NaN)} ms`,
     );
   } finally {
     upstream.close();
