@@ -23,7 +23,7 @@ const order = ["src/", "test/docs", "test/contract", "test/security", "test/flow
 /** Several processes each, and times that count: one file after the other, or they wait for each other. */
 const isAlone = (path) => /^test\/(crash|many-processes)\//.test(path);
 /** They wait for real minutes to pass and need no core for it: beside the others instead of in the place of one. */
-const isWaiting = (path) => /\/(rate-governor|http-slow-clients)\.test\.ts$/.test(path);
+const isWaiting = (path) => /\/(rate-governor|http-slow-clients|faults|read-replica)\.test\.ts$/.test(path);
 /** A browser beside everything else. */
 const isInBrowser = (path) => path.startsWith("test/e2e");
 /** Browser tests that are played only when they are named: docs/decisions/0098. */
