@@ -1,7 +1,7 @@
 "use client";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
-import type { AgentMessage } from "#contracts";
+import type { AgentMessage, AgentMessagePage } from "#contracts";
 import { type LiveMessage, type LiveMessages, mergeMessages } from "./apply-events.ts";
 import { messagesKey } from "./follow-into-cache.ts";
 import { type MoreMessages, readMessages } from "./use-messages.ts";
@@ -29,14 +29,15 @@ export interface Target {
   leave: () => void;
 }
 
-/** Some messages, and where those before and after them begin. */
+/** Ids (`around`, `from`) and cursors (`before`, `after`). */
+type Where = { around: string } | { from: string } | { before: string } | { after: string };
+
+/** Some messages, and where those before and after them are. */
 interface Stretch {
   messages: AgentMessage[];
   olderCursor: string | null;
-  newerCursor: string | null;
+  newer: Where | null;
 }
-
-type Where = { around: string } | { before: string } | { after: string };
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** As many to each side as fill the highest view. */
@@ -63,7 +64,7 @@ export function useTarget(
     initialPageParam: { around: id ?? "" } as Where,
     queryFn: ({ pageParam, signal }) => readStretch(executionId, pageParam, signal),
     getPreviousPageParam: ({ olderCursor }): Where | null => (olderCursor === null ? null : { before: olderCursor }),
-    getNextPageParam: ({ newerCursor }): Where | null => (newerCursor === null ? null : { after: newerCursor }),
+    getNextPageParam: ({ newer }) => newer,
     staleTime: Number.POSITIVE_INFINITY,
   });
   const { data, isError, refetch, hasPreviousPage, hasNextPage, fetchPreviousPage, fetchNextPage } = query;
@@ -122,23 +123,32 @@ function stateOfEnd(isMore: boolean, isBusy: boolean, hasFailed: boolean): MoreM
   return hasFailed ? "failed" : "there";
 }
 
-/** No messages when the one in the middle is not there. */
+/**
+ * No messages when the one in the middle is not there. What lies before others leads on to them again, for a query that is
+ * read anew goes from its first page to its last.
+ */
 async function readStretch(executionId: string, where: Where, signal: AbortSignal): Promise<Stretch> {
   if ("before" in where) {
     const page = await readMessages(executionId, { cursor: where.before }, signal);
-    return { messages: page.data, olderCursor: page.nextCursor, newerCursor: null };
+    const [newest] = page.data;
+    return { messages: page.data, olderCursor: page.nextCursor, newer: newest ? { from: newest.id } : null };
   }
-  if ("after" in where) {
-    const page = await readMessages(executionId, { cursor: where.after, order: "asc" }, signal);
-    return { messages: page.data, olderCursor: null, newerCursor: page.nextCursor };
+  if ("around" in where) {
+    const from = { from: where.around, limit: aroundSize };
+    const [before, after] = await Promise.all([
+      readMessages(executionId, from, signal),
+      readMessages(executionId, { ...from, order: "asc" }, signal),
+    ]);
+    if (before.data[0]?.id !== where.around.toLowerCase()) return { messages: [], olderCursor: null, newer: null };
+    return { messages: [...before.data, ...after.data], olderCursor: before.nextCursor, newer: newerThan(after) };
   }
-  const from = { from: where.around, limit: aroundSize };
-  const [before, after] = await Promise.all([
-    readMessages(executionId, from, signal),
-    readMessages(executionId, { ...from, order: "asc" }, signal),
-  ]);
-  if (before.data[0]?.id !== where.around.toLowerCase()) return { messages: [], olderCursor: null, newerCursor: null };
-  return { messages: [...before.data, ...after.data], olderCursor: before.nextCursor, newerCursor: after.nextCursor };
+  const from = "from" in where ? { from: where.from } : { cursor: where.after };
+  const page = await readMessages(executionId, { ...from, order: "asc" }, signal);
+  return { messages: page.data, olderCursor: null, newer: newerThan(page) };
+}
+
+function newerThan({ nextCursor }: AgentMessagePage): Where | null {
+  return nextCursor === null ? null : { after: nextCursor };
 }
 
 function listen(notify: () => void): () => void {

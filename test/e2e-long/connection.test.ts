@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Page } from "playwright-core";
 import type { ExecutionStateAnswer, ProjectAnswer, SquadAnswer, TaskAnswer } from "#contracts";
+import { ada, type Call, claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { ada, type Call, claim, desk, openContext, phone, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster } from "./support/running-muster.ts";
 
 // What pages say and do while the server is away, and when it is back.
 
