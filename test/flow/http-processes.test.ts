@@ -196,11 +196,12 @@ test("what a worker tells is heard by all and confirmed by nobody", async () => 
   const [first, second, third] = apis as [TestApi, TestApi, TestApi];
   const confirmations: string[] = [];
   for (const { database } of [first, second]) {
-    const pool = database.db.pool as { query: (...all: unknown[]) => unknown };
+    const pool = database.db.pool as { query: (statement: { name?: string; values?: unknown[] }) => unknown };
     const query = pool.query.bind(pool);
-    pool.query = (statement, values, ...rest) => {
-      confirmations.push(...((values as [string[]] | undefined)?.[0] ?? []).filter((text) => text.includes('"done"')));
-      return query(statement, values, ...rest);
+    pool.query = (statement) => {
+      const [payloads = []] = statement.name === "cache_notify" ? (statement.values as [string[]]) : [];
+      confirmations.push(...payloads.filter((text) => text.includes('"done"')));
+      return query(statement);
     };
   }
   const heard = [first, second].map(

@@ -156,7 +156,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       bus = createInvalidationBus({
         processId,
         listener,
-        query: (text, values) => database.db.pool.query(text, values),
+        query: (text, values) => database.db.query("cache_notify", text, values),
         serves: true,
         history,
         onError: (error) => void errors.push(error),
