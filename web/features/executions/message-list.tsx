@@ -38,8 +38,8 @@ const phonePx = 640;
 
 /**
  * The messages as a virtual list that starts at the newest, follows while one reads there, lets go when one scrolls up,
- * and asks for older ones near the top (in a passage for newer ones near its end); where it is narrowed to what matches it asks until that is more than the view, for
- * what does not fill the view can not be scrolled.
+ * and asks for older ones near the top (in a passage for newer ones near its end); where it is narrowed to what matches
+ * it asks until that is more than the view, for what does not fill the view can not be scrolled.
  */
 export function MessageList(props: MessageListProps) {
   const { messages, execution, search, narrowed, older, onOlder, newer, onNewer, onNewest, target } = props;
@@ -199,7 +199,10 @@ interface MoreProps {
   load: (() => void) | undefined;
 }
 
-/** Above the first message and, in a passage, below the last: that there are more, and the way to them for who does not scroll. */
+/**
+ * Above the first message and, in a passage, below the last: that there are more, and the way to them for who does not
+ * scroll.
+ */
 function More({ side, state, load }: MoreProps) {
   if (state === "none") return null;
   return (
