@@ -9,7 +9,9 @@ import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { insertBilledCalls } from "../support/executions.ts";
 import {
   frames,
+  idOf,
   isInView,
+  newestNumber,
   place,
   shownNumbers,
   showsNewest,
@@ -184,7 +186,7 @@ test("a link far back opens with the messages around it alone, and leads on to b
   page.on("request", (request) => {
     if (/\/messages\?/.test(request.url())) requests.push(request.url());
   });
-  await page.goto(`${address}#message-${await idOf(5000)}`);
+  await page.goto(`${address}#message-${await idOf(database, 5000)}`);
   await isInView(page, 5000);
   await page.evaluate(frames(30));
   const around = requests.filter((url) => url.includes("from="));
@@ -216,14 +218,14 @@ test("a link far back opens with the messages around it alone, and leads on to b
   assert.ok(read >= 2 && read < 10, `${read} further pages were loaded`);
 
   await page.getByRole("button", { name: "Newest" }).click();
-  await showsNewest(page, await newestNumber());
+  await showsNewest(page, await newestNumber(database));
   assert.deepEqual(troubles, []);
   await page.close();
 });
 
 test("a passage becomes part of the list where it meets the newest messages, and nothing moves", async () => {
   const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${address}#message-${await idOf(9800)}`);
+  await page.goto(`${address}#message-${await idOf(database, 9800)}`);
   await isInView(page, 9800);
   const log = page.locator("[role=log]");
   const top = () =>
@@ -235,28 +237,17 @@ test("a passage becomes part of the list where it meets the newest messages, and
     .getByRole("button", { name: "Newer messages below" })
     .evaluate((button) => (button as unknown as { click(): void }).click());
   await page.getByRole("button", { name: "Newer messages below" }).waitFor({ state: "detached" });
+  // There would be a button again if the two had not met.
+  await page.getByLabel("Loading newer messages").waitFor({ state: "detached" });
   await page.evaluate(frames(30));
+  assert.equal(await page.getByRole("button", { name: "Newer messages below" }).count(), 0);
   assert.ok(Math.abs((await top()) - before) < 2, "the message of the link moved");
   await log.hover();
   await page.keyboard.press("End");
-  await showsNewest(page, await newestNumber());
+  await showsNewest(page, await newestNumber(database));
   assert.deepEqual(troubles, []);
   await page.close();
 });
-
-async function newestNumber(): Promise<number> {
-  const { rows } = await database.db.pool.query(
-    "SELECT content FROM agent_messages WHERE role = 'assistant' ORDER BY id DESC LIMIT 1",
-  );
-  return Number(/Message (\d+):/.exec(String(rows[0]?.content))?.[1]);
-}
-
-async function idOf(number: number): Promise<string> {
-  const { rows } = await database.db.pool.query("SELECT id FROM agent_messages WHERE content LIKE $1", [
-    `Message ${number}:%`,
-  ]);
-  return String(rows[0]?.id);
-}
 
 test("a search or a step with a few matches among 10,000 messages asks the server once", async () => {
   const { page, troubles } = await open();
@@ -335,7 +326,7 @@ test("the line above the first message is a button that loads older ones", async
 });
 
 test("a link to a message that is not there says so, and nothing is loaded to find that out", async () => {
-  const near = (await idOf(5000)).replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
+  const near = (await idOf(database, 5000)).replace(/.$/, (digit) => (digit === "0" ? "1" : "0"));
   for (const id of [near, "00000000-0000-7000-8000-000000000000", "nonsense"]) {
     const { page, troubles } = await watchedPage(context, muster);
     const older = await watchOlder(page);
@@ -370,7 +361,7 @@ test("a dropped stream resumes without a flicker and without a gap; two tabs agr
     said = await live.stop();
   }
   assert.ok(said > 50, "something was said meanwhile");
-  const newest = await newestNumber();
+  const newest = await newestNumber(database);
   await showsNewest(one.page, newest);
   assert.deepEqual(await one.page.evaluate("[...new Set(globalThis.flickers)]"), []);
   assert.ok(Number(await one.page.evaluate("globalThis.rowsSeen")) > 1, "no row was watched");
@@ -380,10 +371,11 @@ test("a dropped stream resumes without a flicker and without a gap; two tabs agr
   const withoutTimes = (all: string[]) => all.slice(-4).map((text) => text.replace(/\b(now|\d+m ago)\b/g, ""));
   const last = async (page: Page) => withoutTimes(await texts(page));
   // What happens meanwhile (the call of the step is made again) may reach one a moment before the other.
-  for (const endsAt = Date.now() + 10_000; Date.now() < endsAt; await other.page.evaluate(frames(5))) {
-    if (isDeepStrictEqual(await last(one.page), await last(other.page))) break;
-  }
-  assert.deepEqual(await last(one.page), await last(other.page));
+  await waitUntil(
+    10_000,
+    () => "The two tabs do not agree",
+    async () => isDeepStrictEqual(await last(one.page), await last(other.page)),
+  );
   const frame = async (page: Page) => ({
     plan: await page.locator("main ol li:has(> button[aria-pressed])").allTextContents(),
     // All but the time, which ticks.

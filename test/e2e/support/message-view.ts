@@ -1,4 +1,5 @@
 import type { Page } from "playwright-core";
+import type { TestDatabase } from "../../support/database.ts";
 import { waitUntil } from "./running-muster.ts";
 
 // What is seen of a list of messages whose texts begin with "Message NUMBER:".
@@ -101,4 +102,18 @@ export function watchForFlicker(page: Page): Promise<void> {
     };
     look();
   })()`);
+}
+
+/** The number of the newest message that a model wrote. */
+export async function newestNumber({ db }: TestDatabase): Promise<number> {
+  const { rows } = await db.pool.query(
+    "SELECT content FROM agent_messages WHERE role = 'assistant' ORDER BY id DESC LIMIT 1",
+  );
+  return Number(/Message (\d+):/.exec(String(rows[0]?.content))?.[1]);
+}
+
+/** The id of the message with a number. */
+export async function idOf({ db }: TestDatabase, number: number): Promise<string> {
+  const { rows } = await db.pool.query("SELECT id FROM agent_messages WHERE content LIKE $1", [`Message ${number}:%`]);
+  return String(rows[0]?.id);
 }
