@@ -139,7 +139,7 @@ async function readStretch(executionId: string, where: Where, signal: AbortSigna
       readMessages(executionId, from, signal),
       readMessages(executionId, { ...from, order: "asc" }, signal),
     ]);
-    if (before.data[0]?.id !== where.around.toLowerCase()) return { messages: [], olderCursor: null, newer: null };
+    if (before.data[0]?.id !== where.around) return { messages: [], olderCursor: null, newer: null };
     return { messages: [...before.data, ...after.data], olderCursor: before.nextCursor, newer: newerThan(after) };
   }
   const from = "from" in where ? { from: where.from } : { cursor: where.after };
@@ -158,5 +158,6 @@ function listen(notify: () => void): () => void {
 
 function targetOfAddress(): string | null {
   const { hash } = window.location;
-  return hash.startsWith("#message-") ? hash.slice("#message-".length) : null;
+  // Ids are written in small letters, whoever passed the link on.
+  return hash.startsWith("#message-") ? hash.slice("#message-".length).toLowerCase() : null;
 }
