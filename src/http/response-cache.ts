@@ -185,8 +185,8 @@ function sizeOf({ identity, br, gzip }: StoredAnswer): number {
 }
 
 /** The plain bytes of a kept answer, unpacked where they are not there. */
-export async function plainOf({ identity, gzip }: StoredAnswer): Promise<Buffer> {
-  return identity ?? fromGzip(gzip as Buffer);
+export async function plainOf({ identity, gzip, length }: StoredAnswer): Promise<Buffer> {
+  return identity ?? fromGzip(gzip as Buffer, length);
 }
 
 /** Makes the gzip form where there is none yet; those who ask meanwhile share the work. */
