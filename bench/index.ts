@@ -11,7 +11,7 @@ import { unmeasured } from "./harness/row.ts";
 import { printTable, writeReport } from "./report.ts";
 import { fullSize, smallSize } from "./support/seed-data.ts";
 import { type BenchMuster, startBenchMuster } from "./support/start-bench-muster.ts";
-import { targetOf, topologyNames } from "./support/start-topology.ts";
+import { startTopology, targetOf, topologyNames } from "./support/start-topology.ts";
 import { apiTable } from "./tables/api.ts";
 import { executionsTable } from "./tables/executions.ts";
 import { growthTable } from "./tables/growth.ts";
@@ -20,7 +20,7 @@ import { profileTable } from "./tables/profile.ts";
 import { startTable } from "./tables/start.ts";
 
 export const benchUsage = `Usage: muster bench [options]
-  --full           every row with all runs and 1 M messages (about 50 minutes); the default one run of each (about 3 minutes), without overload, web and growth
+  --full           every row with all runs and 1 M messages (about 90 minutes); the default one run of each (about 3 minutes), without overload, web and growth
   --only NAMES     some of: ${benchTables.join(", ")} (comma-separated)
   --write          writes docs/performance.md and docs/performance.json
   --json           prints the rows as JSON
@@ -75,6 +75,9 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
       await muster.stop();
     }
   }
+  if (wanted.includes("profile") && options.full) {
+    await measure(topologyNames.mixed.many, () => profileOfMany(options));
+  }
   if (wanted.includes("executions")) await measure("Executions", () => executionsTable({ ...options, runs }));
   if (isWanted("growth")) {
     await measure("Cost as work grows", () => growthTable(options));
@@ -88,11 +91,21 @@ export async function runBench(options: BenchOptions): Promise<BenchRow[]> {
   return rows;
 }
 
-const profileGroup = ({ full }: BenchOptions): BenchGroup => (full ? topologyNames.single : "Load profile, short");
+const profileGroup = ({ full }: BenchOptions): BenchGroup =>
+  full ? topologyNames.mixed.single : "Load profile, short";
 
 function profileOf(muster: BenchMuster, options: BenchOptions): Promise<BenchRow[]> {
   const scale = options.full ? 1 : 0.0125;
   return profileTable({ target: targetOf(muster), group: profileGroup(options), scale, log: options.log });
+}
+
+async function profileOfMany({ log }: BenchOptions): Promise<BenchRow[]> {
+  const target = await startTopology("many", fullSize);
+  try {
+    return await profileTable({ target, group: topologyNames.mixed.many, scale: 1, log });
+  } finally {
+    await target.stop();
+  }
 }
 
 async function main(): Promise<void> {
@@ -111,9 +124,12 @@ async function main(): Promise<void> {
     return;
   }
   const only = values.only.split(",").filter(Boolean);
+  const began = performance.now();
   const rows = await runBench({ full: values.full, only, log: (line) => console.error(`… ${line}`) });
   if (values.json) console.log(JSON.stringify(rows, null, 2));
   else printTable(rows);
+  const seconds = Math.round((performance.now() - began) / 1000);
+  console.error(`The bench took ${Math.floor(seconds / 60)} min ${seconds % 60} s`);
   if (values.write) writeReport(rows, { full: values.full, only });
 }
 

@@ -5,6 +5,8 @@ export interface FloorResult {
   p50Ms: number;
   p95Ms: number;
   nodeMs: number;
+  /** Of the table and its index, for each execution. */
+  growthBytes: number;
 }
 
 /** One call with the platform's own `fetch`, its stream read to the end. */
@@ -60,6 +62,7 @@ export async function runExecutionFloor(options: {
   await Promise.all(Array.from({ length: options.concurrency }, lane));
   const seconds = (performance.now() - began) / 1000;
   const used = process.cpuUsage(cpu);
+  const { rows } = await pool.query<{ bytes: number }>("SELECT pg_total_relation_size('bench_floor')::int AS bytes");
   await pool.query("DROP TABLE bench_floor");
   await pool.end();
   durations.sort((a, b) => a - b);
@@ -69,5 +72,6 @@ export async function runExecutionFloor(options: {
     p50Ms: at(0.5),
     p95Ms: at(0.95),
     nodeMs: (used.user + used.system) / 1000 / options.executions,
+    growthBytes: (rows[0]?.bytes ?? Number.NaN) / options.executions,
   };
 }

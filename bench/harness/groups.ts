@@ -6,6 +6,8 @@ export const benchGroups = [
   "Load profile, short",
   "Load profile, 1 process with the embedded database",
   "Load profile, 2 APIs and 2 workers with PostgreSQL and Redis",
+  "Load profile of the seed, 1 process with the embedded database",
+  "Load profile of the seed, 2 APIs and 2 workers with PostgreSQL and Redis",
   "API and data",
   "Lists",
   "Overload",

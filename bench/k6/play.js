@@ -104,6 +104,7 @@ export function play(profile) {
     const response = send(request.method, path, body, request.name, request.stream ? "stream" : "api");
     const right = check(response, {
       "status is right": (r) => r.status === (request.status || 200),
+      "answer is in time": (r) => !request.withinMs || r.timings.duration < request.withinMs,
       "stream has its end": (r) => !request.stream || String(r.body).includes("execution-end"),
     });
     if (!right) break;

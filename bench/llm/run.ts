@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type BenchRow, judged, median, round } from "../harness/row.ts";
 import { nodeFlags } from "../support/node-flags.ts";
 import { type LoadResult, percentile, runLoad } from "./raw-load.ts";
+import { slidingWindowRow } from "./sliding-window.ts";
 
 /*
  * The LLM gateway's table (`node bench/llm/run.ts`): Muster's gateway with every policy on, beside the bare way (the load
@@ -318,6 +319,10 @@ export async function runLlmBench(options: { full: boolean; log: (line: string) 
     for (const table of [throughput, unloaded, burst, hits, streams, equal]) {
       options.log(`LLM gateway: ${table.name}`);
       rows.push(...(await table(bench)));
+    }
+    if (options.full) {
+      options.log("LLM gateway: four minutes of a shared rate limit");
+      rows.push(await slidingWindowRow());
     }
     return rows;
   } finally {

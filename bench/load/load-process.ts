@@ -50,14 +50,15 @@ async function play(plan: LoadPlan): Promise<LoadFigures> {
   const byName = new Map<string, RequestStatistics>();
   const problems: string[] = [];
   let iterations = 0;
-  const record = ({ name, kind, durationMs, ok, problem }: Sample) => {
+  const record = ({ name, kind, durationMs, ok, late: isLate, problem }: Sample) => {
     let statistics = byName.get(name);
     if (statistics === undefined) {
-      statistics = { name, kind, durations: [], failed: 0 };
+      statistics = { name, kind, durations: [], failed: 0, late: 0 };
       byName.set(name, statistics);
     }
     statistics.durations.push(durationMs);
     if (!ok) statistics.failed++;
+    if (isLate) statistics.late++;
     if (problem !== undefined && problems.length < keptProblems) problems.push(`${name}: ${problem}`);
   };
   const isFirst = takePriority();
@@ -75,7 +76,7 @@ async function play(plan: LoadPlan): Promise<LoadFigures> {
     try {
       await user.prepare();
     } catch (error) {
-      record({ name: "prepare", kind: "api", durationMs: 0, ok: false, problem: String(error) });
+      record({ name: "prepare", kind: "api", durationMs: 0, ok: false, late: false, problem: String(error) });
       return;
     }
     // Not all at the same moment: users do not act in step.

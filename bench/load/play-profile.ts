@@ -45,6 +45,7 @@ function merge(parts: readonly LoadFigures[]): RequestStatistics[] {
     else {
       for (const duration of each.durations) known.durations.push(duration);
       known.failed += each.failed;
+      known.late += each.late;
     }
   }
   return [...byName.values()];

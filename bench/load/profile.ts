@@ -10,6 +10,8 @@ export interface ProfileRequest {
   status?: number;
   /** Variable → path into the JSON answer (`task.id`). */
   save?: Record<string, string>;
+  /** A later answer is a failed check (of `checks`, not of `http_req_failed`); any time is right when absent. */
+  withinMs?: number;
   /** An event stream: read to its end, not part of the API's times. */
   stream?: boolean;
 }

@@ -9,7 +9,7 @@ import type { BenchRow } from "../harness/row.ts";
 import { printTable, writeReport } from "../report.ts";
 import { fullSize, smallSize } from "../support/seed-data.ts";
 import { type LoadTarget, startTopology, type Topology, topologies, topologyNames } from "../support/start-topology.ts";
-import { profileRows } from "../tables/profile.ts";
+import { profileRows, usageSince } from "../tables/profile.ts";
 import { type LoadResult, playProfile } from "./play-profile.ts";
 import { durationMs, type Profile, readProfile } from "./profile.ts";
 import { type RequestStatistics, requestTable } from "./summary.ts";
@@ -71,6 +71,7 @@ function print(result: LoadResult, statistics: readonly RequestStatistics[]): vo
   }
 }
 
+const profileNames = ["mixed", "seed"] as const;
 type Options = ReturnType<typeof readOptions>;
 
 /** Plays the profile against one target and prints what it found; false when a threshold failed. */
@@ -81,7 +82,7 @@ async function playOn(options: Options, profile: Profile, target: LoadTarget, gr
   console.log(
     `${profile.name}: ${profile.description}; ${(length / 1000).toFixed(0)} s against ${target.origins.join(", ")}`,
   );
-  const before = await target.cost?.();
+  const usage = await usageSince(target);
   const { result, statistics } = await playProfile({
     ...target,
     profile,
@@ -89,11 +90,9 @@ async function playOn(options: Options, profile: Profile, target: LoadTarget, gr
     processes: Number(options.processes),
     seed: Number(options.seed),
   });
-  const after = await target.cost?.();
+  const used = await usage();
   print(result, statistics);
-  const used = before &&
-    after && { nodeMs: after.nodeMs - before.nodeMs, postgresMs: after.postgresMs - before.postgresMs };
-  const rows = profileRows({ group, result, statistics, used: used ?? null });
+  const rows = profileRows({ group, result, statistics, used });
   printTable(rows);
   return { group, result, rows, passed: result.thresholds.every((threshold) => threshold.passed) };
 }
@@ -118,19 +117,27 @@ async function main(): Promise<void> {
     console.log(usage);
     return;
   }
-  const profile = readProfile(options.profile);
+  const profileName = profileNames.find((name) => name === options.profile);
+  if (profileName === undefined) throw new Error(`--profile is seed or mixed, not ${options.profile}`);
+  // What is written stands beside targets for the whole load.
+  if (options.write && (options.url !== undefined || options.data !== "full" || options.users !== "1"))
+    throw new Error(
+      "--write is for a Muster of its own with the full data and all users: leave out --url, --data, --users",
+    );
+  const profile = readProfile(profileName);
   const users = Number(options.users);
   profile.stages = profile.stages.map((stage) => ({ ...stage, target: Math.round(stage.target * users) }));
   const played: Awaited<ReturnType<typeof playOn>>[] = [];
   if (options.url !== undefined) {
     const origins = options.url.split(",");
-    const target = { origins, scrapeUrls: origins, apiKeys: keysOf(options), cost: null };
+    const elsewhere = { cost: null, databaseActiveMs: null };
+    const target = { origins, scrapeUrls: origins, apiKeys: keysOf(options), ...elsewhere };
     played.push(await playOn(options, profile, target, `Load profile at ${origins.join(", ")}`));
   } else {
     for (const topology of chosenTopologies(options.topology)) {
       const target = await startTopology(topology, options.data === "small" ? smallSize : fullSize);
       try {
-        played.push(await playOn(options, profile, target, topologyNames[topology]));
+        played.push(await playOn(options, profile, target, topologyNames[profileName][topology]));
       } finally {
         await target.stop();
       }
@@ -147,7 +154,7 @@ async function main(): Promise<void> {
     );
   }
   const rows: BenchRow[] = played.flatMap((one) => one.rows);
-  if (options.write && options.url === undefined) writeReport(rows, { full: options.scale === "1", only: ["load"] });
+  if (options.write) writeReport(rows, { full: options.scale === "1", only: ["load"] });
   console.log("\nThresholds");
   for (const { group, result } of played) {
     const failed = result.thresholds.filter(({ passed }) => !passed);

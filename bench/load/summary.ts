@@ -4,6 +4,8 @@ export interface RequestStatistics {
   kind: "api" | "stream";
   durations: number[];
   failed: number;
+  /** Right, but later than its check allows. */
+  late: number;
 }
 
 export interface ThresholdResult {
@@ -53,6 +55,7 @@ export function judge(
     const chosen = statistics.filter((each) => kind === undefined || each.kind === kind);
     const count = chosen.reduce((sum, each) => sum + each.durations.length, 0);
     const failed = chosen.reduce((sum, each) => sum + each.failed, 0);
+    const late = chosen.reduce((sum, each) => sum + each.late, 0);
     const durations = sortedDurations(chosen);
     return conditions.map((condition) => {
       const [, what = "", sign = "", limit = ""] =
@@ -62,7 +65,7 @@ export function judge(
       let figure: number;
       if (name === "http_req_duration") figure = aggregate(what, durations);
       else if (name === "http_req_failed") figure = count === 0 ? 1 : failed / count;
-      else if (name === "checks") figure = count === 0 ? 0 : 1 - failed / count;
+      else if (name === "checks") figure = count === 0 ? 0 : 1 - (failed + late) / count;
       else throw new Error(`${metric} is not measured`);
       return { metric, condition, figure, passed: count > 0 && compare(figure, Number(limit)) };
     });

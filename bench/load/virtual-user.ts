@@ -6,6 +6,8 @@ export interface Sample {
   kind: "api" | "stream";
   durationMs: number;
   ok: boolean;
+  /** Right, but later than the profile's check allows. */
+  late: boolean;
   /** What was wrong, for the first failures of a run. */
   problem?: string;
 }
@@ -123,8 +125,10 @@ export class VirtualUser {
     }
     const durationMs = performance.now() - started;
     const ok = problem === undefined;
-    this.#options.record({ name: request.name, kind, durationMs, ok, ...(ok ? {} : { problem: String(problem) }) });
-    return ok;
+    const late = ok && durationMs >= (request.withinMs ?? Number.POSITIVE_INFINITY);
+    const wrong = ok ? {} : { problem: String(problem) };
+    this.#options.record({ name: request.name, kind, durationMs, ok, late, ...wrong });
+    return ok && !late;
   }
 
   #nextOrigin(): string {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { startEmbeddedPostgres } from "#db";
 import { freePort } from "../../test/support/free-port.ts";
@@ -24,18 +25,32 @@ export interface LoadTarget {
   apiKeys: string[];
   /** CPU so far of all of Muster and of PostgreSQL; null for a server elsewhere. */
   cost: (() => Promise<Cost>) | null;
+  /** Milliseconds that PostgreSQL has worked at statements so far, by its own count; null for a server elsewhere. */
+  databaseActiveMs: (() => Promise<number>) | null;
 }
 
-/** Names of the groups in docs/performance.md. */
-export const topologyNames: Record<Topology, BenchGroup> = {
-  single: "Load profile, 1 process with the embedded database",
-  many: "Load profile, 2 APIs and 2 workers with PostgreSQL and Redis",
+/** Names of the groups in docs/performance.md, by profile. */
+export const topologyNames: Record<"mixed" | "seed", Record<Topology, BenchGroup>> = {
+  mixed: {
+    single: "Load profile, 1 process with the embedded database",
+    many: "Load profile, 2 APIs and 2 workers with PostgreSQL and Redis",
+  },
+  seed: {
+    single: "Load profile of the seed, 1 process with the embedded database",
+    many: "Load profile of the seed, 2 APIs and 2 workers with PostgreSQL and Redis",
+  },
 };
 
 /** One process as the target of a load. */
 export function targetOf(muster: BenchMuster): LoadTarget {
   const url = muster.url ?? "";
-  return { origins: [url], scrapeUrls: [url], apiKeys: muster.seeded?.apiKeys ?? [], cost: muster.cost };
+  return {
+    origins: [url],
+    scrapeUrls: [url],
+    apiKeys: muster.seeded?.apiKeys ?? [],
+    cost: muster.cost,
+    databaseActiveMs: () => activeMs(muster.databaseUrl),
+  };
 }
 
 /** Starts a topology on data of its own, on this machine. */
@@ -87,12 +102,27 @@ async function startMany(seed: SeedSize): Promise<LoadTarget & { stop(): Promise
         const costs = await Promise.all(all.map((one) => one.cost()));
         return { nodeMs: costs.reduce((sum, { nodeMs }) => sum + nodeMs, 0), postgresMs: cpuOfFamily(postmaster) };
       },
+      databaseActiveMs: () => activeMs(postgres.url),
       stop,
     };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** Backends tell what they worked at when they rest, once a second at most. */
+const statisticsLateMs = 1_500;
+
+async function activeMs(databaseUrl: string): Promise<number> {
+  await delay(statisticsLateMs);
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  const { rows } = await client.query<{ ms: number }>(
+    "SELECT active_time AS ms FROM pg_stat_database WHERE datname = current_database()",
+  );
+  await client.end();
+  return rows[0]?.ms ?? Number.NaN;
 }
 
 async function postmasterOf(url: string): Promise<number> {

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { runExecutionFloor } from "../floors/execution-floor.ts";
+import { notifyFloor } from "../floors/notify-floor.ts";
 import { faultText, noFaults } from "../harness/read-stream.ts";
 import { type BenchRow, judged, median, round, unmeasured } from "../harness/row.ts";
 import {
@@ -12,6 +13,7 @@ import {
   startExecution,
 } from "../harness/run-executions.ts";
 import { streamDelays } from "../harness/stream-delay.ts";
+import { addPastExecutions } from "../support/past-executions.ts";
 import { cpuOfFamily, openFilesLimit } from "../support/process-cost.ts";
 import { fullSize } from "../support/seed-data.ts";
 import { type BenchMuster, startBenchMuster } from "../support/start-bench-muster.ts";
@@ -57,11 +59,13 @@ function row(
 interface ThroughputFigures {
   many: ExecutionsResult[];
   single: ExecutionsResult[];
-  floors: { perSecond: number; nodeMs: number; postgresMs: number; p50Ms: number }[];
+  floors: { perSecond: number; nodeMs: number; postgresMs: number; p50Ms: number; growthBytes: number }[];
+  /** A NOTIFY from one connection to another. */
+  notified: { p50Ms: number; p99Ms: number };
   executions: number;
 }
 
-function judgeThroughput({ many, single, floors, executions }: ThroughputFigures): BenchRow[] {
+function judgeThroughput({ many, single, floors, notified, executions }: ThroughputFigures): BenchRow[] {
   const failed = [...many, ...single].reduce((sum, result) => sum + result.failed, 0);
   const perSecond = middle(many, (result) => result.perSecond);
   const [node, postgres] = [middle(many, (r) => r.cost.nodeMs), middle(many, (r) => r.cost.postgresMs)];
@@ -104,6 +108,7 @@ function judgeThroughput({ many, single, floors, executions }: ThroughputFigures
       `${round(growth)} KB`,
       "tables and indexes, before any vacuum",
       growth <= 15,
+      `${round(floor((f) => f.growthBytes) / 1024)} KB`,
     ),
     row(
       "peak memory",
@@ -118,6 +123,7 @@ function judgeThroughput({ many, single, floors, executions }: ThroughputFigures
       `${round(first50)} / ${round(first99)} ms`,
       "one at a time; p99 is the worst of the runs",
       first50 <= 20 && first99 <= 100,
+      `${round(notified.p50Ms)} / ${round(notified.p99Ms)} ms (a NOTIFY)`,
     ),
   ];
 }
@@ -150,7 +156,8 @@ async function throughputRows(options: Options): Promise<BenchRow[]> {
         many.push(await runExecutions({ muster, squadId, executions, concurrency: 32 }));
         single.push(await runExecutions({ muster, squadId, executions: 40, concurrency: 1 }));
       }
-      return judgeThroughput({ many, single, floors, executions: executions * options.runs });
+      const notified = await notifyFloor(muster.databaseUrl);
+      return judgeThroughput({ many, single, floors, notified, executions: executions * options.runs });
     });
   } finally {
     upstream.close();
@@ -342,6 +349,7 @@ async function growthRow(options: Options): Promise<BenchRow> {
       withMuster(
         upstream,
         async (full, squadOfFull) => {
+          await addPastExecutions(full.databaseUrl, 100_000);
           const results: [empty: ExecutionsResult, filled: ExecutionsResult][] = [];
           await alone(bare, squadOfBare, 20);
           await alone(full, squadOfFull, 20);
@@ -357,7 +365,7 @@ async function growthRow(options: Options): Promise<BenchRow> {
       "one execution as work grows, p50",
       "flat (≤ 1.2 ×)",
       `${round(filled ?? Number.NaN)} ms (${round(times)} ×)`,
-      "20,000 past executions and 1 M messages against none, in turn",
+      "100,000 past executions and 1 M messages against none, in turn",
       times <= 1.2,
       `${round(empty ?? Number.NaN)} ms`,
     );

@@ -17,12 +17,32 @@ export async function profileTable(options: {
 }): Promise<BenchRow[]> {
   const { target, group, scale } = options;
   options.log(`${group}: ${round(scale * 960)} s, up to 200 users`);
-  const before = await target.cost?.();
+  const usage = await usageSince(target);
   const played = await playProfile({ ...target, profile: readProfile("mixed"), scale, processes: 1, seed: 1 });
-  const after = await target.cost?.();
-  const used =
-    before && after ? { nodeMs: after.nodeMs - before.nodeMs, postgresMs: after.postgresMs - before.postgresMs } : null;
-  return profileRows({ group, ...played, used });
+  return profileRows({ group, ...played, used: await usage() });
+}
+
+/** What the target used since: CPU, and the time that PostgreSQL worked at statements. */
+export interface Usage extends Cost {
+  databaseActiveMs: number;
+}
+
+/** Starts to count; the function it gives tells what was used since. Null for a server elsewhere. */
+export async function usageSince(target: LoadTarget): Promise<() => Promise<Usage | null>> {
+  const read = async () => {
+    const [cost, databaseActiveMs] = await Promise.all([target.cost?.(), target.databaseActiveMs?.()]);
+    return cost && databaseActiveMs !== undefined ? { ...cost, databaseActiveMs } : null;
+  };
+  const before = await read();
+  return async () => {
+    const after = await read();
+    if (before === null || after === null) return null;
+    return {
+      nodeMs: after.nodeMs - before.nodeMs,
+      postgresMs: after.postgresMs - before.postgresMs,
+      databaseActiveMs: after.databaseActiveMs - before.databaseActiveMs,
+    };
+  };
 }
 
 /** The rows of one played profile. */
@@ -30,8 +50,8 @@ export function profileRows(options: {
   group: RowGroup;
   result: LoadResult;
   statistics: readonly RequestStatistics[];
-  /** CPU of all processes meanwhile; null where it is not known. */
-  used: Cost | null;
+  /** By all processes meanwhile; null where it is not known. */
+  used: Usage | null;
 }): BenchRow[] {
   const { group, result, statistics, used } = options;
   const api = sortedDurations(statistics.filter((each) => each.kind === "api"));
@@ -75,6 +95,7 @@ export function profileRows(options: {
       ratio > 90,
     ),
     ...agreementRows(group, { p95, p99, failed, requests: api.length }, server),
+    ...(used === null ? [] : [queryAgreementRow(group, used.databaseActiveMs, server)]),
   ];
 }
 
@@ -93,6 +114,30 @@ const withinFactor = 1.5;
 const withinMs = 5;
 /** Health checks, the scrapes themselves and what users read before they begin are counted by the server alone. */
 const requestsWithin = 0.15;
+
+/** Muster counts a statement from its sending to its last row: the way there and back and the wait for its own CPU come on top. */
+const queryWithinMs = 1;
+
+/** Whether Muster's average of a statement and PostgreSQL's own count of the time it worked tell the same. */
+export function queryAgreementRow(
+  group: RowGroup,
+  activeMs: number,
+  server: Pick<ServerFigures, "queries" | "queryAverageMs">,
+): BenchRow {
+  const own = server.queryAverageMs ?? Number.NaN;
+  const seen = activeMs / server.queries;
+  return judged(
+    {
+      group,
+      metric: "agreement: query average",
+      floor: null,
+      target: `≤ ${withinFactor} × + ${queryWithinMs} ms apart, either way`,
+      figure: `${round(own)} ms by /metrics, ${round(seen)} ms by PostgreSQL`,
+      note: "PostgreSQL's: active_time of pg_stat_database for each statement",
+    },
+    own <= seen * withinFactor + queryWithinMs && seen <= own * withinFactor + queryWithinMs,
+  );
+}
 
 /** Whether the load tool and Muster's own `/metrics` tell the same. */
 export function agreementRows(

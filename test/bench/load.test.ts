@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
@@ -6,13 +7,16 @@ import { type LoadHookContext, registerHooks } from "node:module";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { metricDefinitions } from "#metrics";
 import { playProfile } from "../../bench/load/play-profile.ts";
 import { durationMs, fill, type Profile, pick, readProfile, usersAt } from "../../bench/load/profile.ts";
 import { serverFigures, slowQueryMs } from "../../bench/load/server-figures.ts";
 import { judge } from "../../bench/load/summary.ts";
-import { agreementRows, slowQueriesRow } from "../../bench/tables/profile.ts";
+import { agreementRows, queryAgreementRow, slowQueriesRow } from "../../bench/tables/profile.ts";
+
+const root = new URL("../../", import.meta.url);
 
 test("the bound of slow queries is one of the histogram's", () => {
   assert.ok(metricDefinitions.db_query_duration_seconds.buckets.some((bound) => bound * 1_000 === slowQueryMs));
@@ -59,8 +63,8 @@ describe("profiles", () => {
 test("thresholds are judged as k6 does", () => {
   const durations = Array.from({ length: 100 }, (_, index) => index + 1);
   const statistics = [
-    { name: "a", kind: "api" as const, durations, failed: 1 },
-    { name: "s", kind: "stream" as const, durations: [9_000], failed: 0 },
+    { name: "a", kind: "api" as const, durations, failed: 1, late: 2 },
+    { name: "s", kind: "stream" as const, durations: [9_000], failed: 0, late: 0 },
   ];
   const passed = (metric: string, condition: string) => judge({ [metric]: [condition] }, statistics)[0]?.passed;
   assert.equal(passed("http_req_duration{kind:api}", "p(95)<96"), true);
@@ -69,6 +73,8 @@ test("thresholds are judged as k6 does", () => {
   assert.equal(passed("http_req_duration", "max<100"), false);
   assert.equal(passed("http_req_failed", "rate<0.01"), true);
   assert.equal(passed("http_req_failed", "rate==0"), false);
+  assert.equal(passed("checks", "rate>0.97"), true, "98 of 101: one failed, two were late");
+  assert.equal(passed("checks", "rate>0.98"), false);
   assert.equal(judge({ http_req_failed: ["rate==0"] }, [])[0]?.passed, false, "nothing measured is no pass");
   assert.throws(() => judge({ nonsense: ["rate<1"] }, statistics));
 });
@@ -117,6 +123,9 @@ test("what the load tool and /metrics tell agrees within a tolerance, or does no
     agreementRows("Load profile, short", client, server).map(({ verdict }) => verdict);
   const same = { p95Ms: 18, p99Ms: 44, errors: 0, requests: 1_080 };
   assert.deepEqual(verdicts(same), ["met", "met", "met", "met"]);
+  const queries = { queries: 1_000, queryAverageMs: 2 };
+  const row = (activeMs: number) => queryAgreementRow("Load profile, short", activeMs, queries).verdict;
+  assert.deepEqual([row(1_500), row(200), row(6_000)], ["met", "missed", "missed"]);
   assert.deepEqual(verdicts({ ...same, p95Ms: 8 }), ["missed", "met", "met", "met"], "far below counts as well");
   assert.deepEqual(verdicts({ ...same, p99Ms: null, errors: 1, requests: 700 }), ["met", "missed", "missed", "missed"]);
 });
@@ -190,6 +199,37 @@ test("the Node runner plays every scenario and fails the thresholds that are not
   assert.ok(failed.result.problems.some((problem) => problem.includes("500")));
 });
 
+test("npm run bench:load exits with 1 when a threshold fails, and with 0 when all hold", async (t) => {
+  const answers = await startAnswers(false);
+  t.after(() => answers.server.close());
+  const runner = new URL("bench/load/run.ts", root).pathname;
+  // The seed's thresholds, which leave a busy machine room.
+  const options = ["--profile", "seed", "--url", answers.origin, "--scale", "0.003", "--users", "0.1"];
+  for (const [key, expected, line] of [
+    ["key", 0, /^PASS {2}http_req_failed rate<0.01/m],
+    ["a key that is not known", 1, /^FAIL {2}http_req_failed rate<0.01/m],
+  ] as const) {
+    const child = spawn(process.execPath, [runner, ...options, "--key", key], { stdio: ["ignore", "pipe", "inherit"] });
+    const [printed, [code]] = await Promise.all([text(child.stdout), once(child, "exit")]);
+    assert.equal(code, expected, printed);
+    assert.match(printed, line);
+  }
+});
+
+test("figures of less than the whole load are not written beside its targets", async () => {
+  const runner = new URL("bench/load/run.ts", root).pathname;
+  for (const option of [
+    ["--users", "0.5"],
+    ["--data", "small"],
+    ["--url", "http://127.0.0.1:9"],
+  ]) {
+    const child = spawn(process.execPath, [runner, "--write", ...option], { stdio: ["ignore", "ignore", "pipe"] });
+    const [said, [code]] = await Promise.all([text(child.stderr), once(child, "exit")]);
+    assert.equal(code, 1);
+    assert.match(said, /leave out --url, --data, --users/);
+  }
+});
+
 /**
  * k6 is a program of its own and is not here: its three modules are replaced by ones that note what they are asked, so that
  * at least syntax, imports, options and the requests of an iteration are checked.
@@ -197,7 +237,6 @@ test("the Node runner plays every scenario and fails the thresholds that are not
 test("the k6 scripts load, carry stages and thresholds, and play the profile", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "muster-k6-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  const root = new URL("../../", import.meta.url);
   const asked: { method: string; url: string; key: string }[] = [];
   const answer = (method: string, url: string) => {
     const body =
@@ -213,7 +252,7 @@ test("the k6 scripts load, carry stages and thresholds, and play the profile", a
       path === undefined
         ? body
         : path.split(".").reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], body);
-    return { status, body: "execution-end", json };
+    return { status, body: "execution-end", json, timings: { duration: 1 } };
   };
   const k6 = {
     request: (method: string, url: string, _body: unknown, options: { headers: Record<string, string> }) => {
