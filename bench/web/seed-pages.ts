@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import type { ExecutionStateAnswer, ModelList, ProjectAnswer, SquadAnswer, SquadPage, TaskAnswer } from "#contracts";
 import type { PacedProvider } from "../../test/e2e/support/paced-provider.ts";
 import type { Call } from "../../test/e2e/support/people.ts";
@@ -9,6 +10,8 @@ export interface BenchPage {
   name: string;
   path: string;
   ready: string;
+  /** What somebody does there who works with the page, beside the palette that every page has. */
+  use?: (tab: Page) => Promise<void>;
 }
 
 /** The running execution, while it is written to. */
@@ -21,16 +24,34 @@ export async function growSquads(call: Call, wanted: number): Promise<void> {
     await call("POST", "/squads", { template: "research-report", name: `Squad ${count}` });
 }
 
+const typeIntoSearch = (tab: Page) => tab.getByRole("main").getByRole("searchbox").first().pressSequentially("re");
+const typeIntoMessages = (tab: Page) => tab.getByLabel("Search the messages").pressSequentially("re");
+const openMember = (tab: Page) => tab.locator("main [aria-expanded=false]").first().click();
+const chooseStep = (tab: Page) => tab.locator("ol button[aria-pressed]").first().click();
+const groupByModel = (tab: Page) => tab.getByRole("tab", { name: "Model" }).click();
+async function liftCard(tab: Page): Promise<void> {
+  await tab.locator("main [aria-roledescription]").first().focus();
+  for (const key of ["Space", "ArrowRight", "Escape"]) await tab.keyboard.press(key);
+}
+
+/** The squads of one who has so many. */
+export const squadsPage = (count: number): BenchPage => ({
+  name: `squads, ${count}`,
+  path: "/squads",
+  ready: `main li >> nth=${Math.min(count, 24) - 1}`,
+  use: typeIntoSearch,
+});
+
 /** The pages, once everything they show is there. */
 export function benchPages({ squadId, projectId, executionId }: Samples, liveId: string): BenchPage[] {
   return [
     { name: "dashboard", path: "/", ready: "text=Recent executions" },
-    { name: "squads, 100", path: "/squads", ready: "main li >> nth=23" },
-    { name: "squad", path: `/squads/${squadId}`, ready: "text=All changes are saved" },
-    { name: "board", path: `/projects/${projectId}`, ready: "h2:has-text('Pending')" },
-    { name: "execution", path: `/executions/${executionId}`, ready: "article" },
-    { name: livePage, path: `/executions/${liveId}`, ready: "article >> nth=3" },
-    { name: "usage", path: "/usage", ready: "table" },
+    squadsPage(100),
+    { name: "squad", path: `/squads/${squadId}`, ready: "text=All changes are saved", use: openMember },
+    { name: "board", path: `/projects/${projectId}`, ready: "h2:has-text('Pending')", use: liftCard },
+    { name: "execution", path: `/executions/${executionId}`, ready: "article", use: chooseStep },
+    { name: livePage, path: `/executions/${liveId}`, ready: "article >> nth=3", use: typeIntoMessages },
+    { name: "usage", path: "/usage", ready: "table", use: groupByModel },
     { name: "performance", path: "/performance", ready: "table" },
   ];
 }

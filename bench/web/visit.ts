@@ -42,7 +42,7 @@ export async function visit<Value>(
   }
 }
 
-/** Measures one visit: the load, and an input (the palette opens, takes a letter and closes). */
+/** Measures one visit: the load, and input (the palette opens, takes a letter and closes; then what the page is used for). */
 export function measureVisit(visitor: Visitor, page: BenchPage, cpu: Slowdown): Promise<Figures> {
   return visit(visitor, page, cpu, async (tab, bytes) => {
     // The largest paint is final with the first input: let the page come to rest before it, unless it never does.
@@ -53,6 +53,7 @@ export function measureVisit(visitor: Visitor, page: BenchPage, cpu: Slowdown): 
     await tab.getByRole("dialog").waitFor();
     await tab.keyboard.type("s");
     await tab.keyboard.press("Escape");
+    await page.use?.(tab);
     return { ...(await readFigures(tab)), bytes: loaded };
   });
 }
