@@ -19,11 +19,17 @@ let browser: Browser;
 let provider: PacedProvider;
 /** What a squad says stands still until this comes: nothing ends before somebody looks on, however slow the machine. */
 let watched = Promise.withResolvers<void>();
+/** Which of its texts do. */
+let held = /./;
 before(async () => {
   [muster, browser, provider] = await Promise.all([
     runMuster({}, "embedded"),
     launchBrowser(),
-    startPacedProvider({ latencyMs: 150, wordsPerSecond: 60, hold: () => watched.promise }),
+    startPacedProvider({
+      latencyMs: 150,
+      wordsPerSecond: 60,
+      hold: (text) => (held.test(text) ? watched.promise : undefined),
+    }),
   ]);
 });
 after(async () => {
@@ -33,7 +39,7 @@ after(async () => {
 });
 
 /** Starts a squad on the paced provider, on a text of its own so that no kept answer shortens it; returns the execution's id. */
-async function startSlowExecution(call: Call, subject: string): Promise<string> {
+async function startSlowExecution(call: Call, subject: string, parts = 40): Promise<string> {
   await call("POST", "/provider-accounts", {
     kind: "openai",
     name: `Paced ${subject}`,
@@ -48,7 +54,7 @@ async function startSlowExecution(call: Call, subject: string): Promise<string> 
   const { squad } = await call<SquadAnswer>("POST", "/squads", { template: "research-report", model });
   const { project } = await call<ProjectAnswer>("POST", "/projects", { name: `Live ${subject}` });
   const text = Array.from(
-    { length: 40 },
+    { length: parts },
     (_, line) => `## ${subject} ${line}\n\n${subject} ${line} says that ${line + 3} of ${line + 9} copies are checked.`,
   );
   const { task } = await call<TaskAnswer>("POST", "/tasks", {
@@ -159,14 +165,18 @@ test("an execution that is watched while the server crashes and comes back ends 
   await context.close();
 });
 
-test("a cancel from the page ends the work and offers a retry", async () => {
+test("a file is listed while the work goes on; a cancel from the page ends it and offers a retry", async () => {
   const context = await openContext(browser, "light", desk);
   const call = callerOf(context, muster);
   await call("POST", "/auth/sign-in", { email: "ada@example.org", password: "correct horse battery" });
   watched = Promise.withResolvers<void>();
-  const executionId = await startSlowExecution(call, "Clause");
+  held = /Wrote report/;
+  const executionId = await startSlowExecution(call, "Clause", 2);
   const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/executions/${executionId}`);
+  await page.goto(`${muster.url}/executions/${executionId}?tab=files`);
+  const files = page.getByRole("list", { name: "Files" });
+  await files.getByText("rules.md").waitFor();
+  await files.getByText("report.md").waitFor();
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel the execution" }).click();
   await page.getByText("Cancelled").first().waitFor();

@@ -29,7 +29,7 @@ export async function startPacedProvider(options: {
   /** What to say to a last user message; null leaves it to the offline model. */
   answer?: (message: string) => string | null;
   /** Awaited in the middle of each streamed text: so long as it does not come, the text stands still and the squad waits. */
-  hold?: () => Promise<void>;
+  hold?: (text: string) => Promise<void> | undefined;
 }): Promise<PacedProvider> {
   const offline = createOfflineProvider({ latencyMs: 0, tokensPerSecond: null });
   const server = createServer((request, response) => {
@@ -89,7 +89,7 @@ export async function startPacedProvider(options: {
         `data: ${JSON.stringify({ id: "paced", object: "chat.completion.chunk", model: "paced", choices, ...extra })}\n\n`,
       );
     for (const [index, word] of (text.match(/\s*\S+\s*/g) ?? []).entries()) {
-      if (index === heldAfterWords) await options.hold?.();
+      if (index === heldAfterWords) await options.hold?.(text);
       if (response.destroyed) return;
       send([{ index: 0, delta: { content: word }, finish_reason: null }]);
       await pause(1000 / options.wordsPerSecond);

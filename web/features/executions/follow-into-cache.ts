@@ -16,8 +16,24 @@ function patchExecution(client: QueryClient, executionId: string, events: Execut
   client.setQueryData<LiveMessages>(messagesKey(executionId), (live) => (live ? applyToMessages(live, events) : live));
 }
 
-/** The list of calls is read anew this often at most, while calls begin and end. */
-const callsRefreshMs = 2000;
+/** The lists of calls and of files are read anew this often at most, while calls begin and end. */
+const listsRefreshMs = 2000;
+
+/** Tools that change no file: every other one, known here or not, may have. */
+const readingTools = new Set(["list_files", "read_file", "search_files"]);
+
+/** Tells for a run of events whether a tool call ended that may have written a file; calls may begin in an earlier run. */
+function createFileWatch() {
+  const reading = new Set<string>();
+  return (events: ExecutionEvent[]): boolean => {
+    let written = false;
+    for (const event of events) {
+      if (event.type === "tool-start" && readingTools.has(event.tool)) reading.add(event.toolCallId);
+      else if (event.type === "tool-end" && !reading.delete(event.toolCallId)) written = true;
+    }
+    return written;
+  };
+}
 
 /** Runs something now, and again at most once per interval, the last wish never lost. */
 function createThrottle(work: () => unknown, everyMs: number) {
@@ -47,8 +63,10 @@ export function followIntoCache(
   onState: (state: ConnectionState) => void,
 ): void {
   const key = queries.execution(executionId).queryKey;
-  const calls = createThrottle(() => invalidate(client, `/executions/${executionId}/llm-calls`), callsRefreshMs);
-  signal.addEventListener("abort", calls.cancel, { once: true });
+  const calls = createThrottle(() => invalidate(client, `/executions/${executionId}/llm-calls`), listsRefreshMs);
+  const files = createThrottle(() => invalidate(client, `/executions/${executionId}/files`), listsRefreshMs);
+  const mayHaveWritten = createFileWatch();
+  for (const { cancel } of [calls, files]) signal.addEventListener("abort", cancel, { once: true });
   void followExecution({
     executionId,
     after: client.getQueryData<ExecutionAnswer>(key)?.execution.lastSeq ?? 0,
@@ -57,6 +75,7 @@ export function followIntoCache(
     onEvents: (events) => {
       patchExecution(client, executionId, events);
       if (events.some((event) => event.type === "usage" || event.type === "message-start")) calls.run();
+      if (mayHaveWritten(events)) files.run();
       if (!events.some((event) => event.type === "execution-end")) return;
       void client.invalidateQueries({ queryKey: key });
       void invalidate(
