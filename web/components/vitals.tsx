@@ -1,6 +1,7 @@
 "use client";
+import { usePathname } from "next/navigation";
 import { useReportWebVitals } from "next/web-vitals";
-import { useEffect } from "react";
+import { useEffect, useLayoutEffect } from "react";
 import { keepFonts } from "../lib/keep-fonts.ts";
 import { createVitalsReporter } from "../lib/vitals.ts";
 
@@ -14,6 +15,9 @@ const quietMs = 4000;
  * one feel better: see `keepFonts`.
  */
 export default function Vitals() {
+  const path = usePathname();
+  // Before the page is painted: what shifts in it is its own.
+  useLayoutEffect(() => reporter.visit(path, performance.now()), [path]);
   useReportWebVitals(reporter.add);
   useEffect(() => {
     const flush = () => {
