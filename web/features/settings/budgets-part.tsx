@@ -5,15 +5,14 @@ import type { Budget } from "#contracts";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Field, Input } from "../../components/ui/field.tsx";
-import { Meter } from "../../components/ui/meter.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { Failure, Skeleton } from "../../components/ui/states.tsx";
 import { messageOf } from "../../lib/api.ts";
-import { formatMoney } from "../../lib/format.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone, toastError } from "../../lib/toast.ts";
 import { budgetPath, removeBudget, setBudget } from "../budgets/budget-api.ts";
+import { BudgetLine } from "../budgets/budget-line.tsx";
 
 const NANO_USD = 1_000_000_000;
 
@@ -50,24 +49,6 @@ export default function BudgetsPart() {
         )}
       </Panel>
     </div>
-  );
-}
-
-function BudgetLine({ budget, name }: { budget: Budget; name: string }) {
-  const used = budget.spentNanoUsd + budget.reservedNanoUsd;
-  return (
-    <>
-      <span className="flex items-center justify-between gap-3">
-        <span className="truncate font-medium">{name}</span>
-        <span className="tabular shrink-0 text-muted text-xs">
-          {formatMoney(budget.spentNanoUsd)} spent
-          {budget.reservedNanoUsd > 0 && `, ${formatMoney(budget.reservedNanoUsd)} reserved`} of{" "}
-          {formatMoney(budget.limitNanoUsd)}
-          {budget.period === "total" ? " in total" : " this month"}
-        </span>
-      </span>
-      <Meter label={`Budget of ${name} used`} value={used} limit={budget.limitNanoUsd} className="mt-1.5" />
-    </>
   );
 }
 

@@ -13,6 +13,7 @@ import { formatCost, formatCount, formatMoney, formatPercent, plural } from "../
 import { queries } from "../../lib/queries.ts";
 import { useHydrated } from "../../lib/use-hydrated.ts";
 import { useSearchState } from "../../lib/use-route.ts";
+import { MonthBudget } from "../budgets/month-budget.tsx";
 import { DayChart } from "./day-chart.tsx";
 import { type RangeName, rangeDates, ranges } from "./range.ts";
 import { UsageTable } from "./usage-table.tsx";
@@ -72,12 +73,14 @@ export function UsagePage() {
       ) : !byDay.data ? (
         <Loading label="Loading the usage" className="flex flex-col gap-4">
           <Skeleton className="h-[14.375rem] rounded-lg sm:h-[9.375rem] lg:h-[5.625rem]" />
+          <Skeleton className="h-14 rounded-lg" />
           <Skeleton className="h-[19.125rem] rounded-lg sm:h-[18.625rem]" />
           <Skeleton className="h-72 rounded-lg" />
         </Loading>
       ) : (
         <div className="flex flex-col gap-4">
           <Totals summary={byDay.data} />
+          <MonthBudget />
           {byDay.data.total.calls === 0 ? (
             <Panel>
               <Empty icon={ChartNoAxesColumn} title="No call in this time">
