@@ -10,11 +10,16 @@ export async function toAttachment(file: File): Promise<NewAttachment> {
   return { name: file.name, ...(mediaType ? { mediaType } : {}), contentBase64: await toBase64(file) };
 }
 
+/** Why this file cannot be attached to anything, or null when it can. */
+export function fileProblem(file: { name: string; size: number }): string | null {
+  return file.size > attachmentLimits.bytes ? `“${file.name}” is larger than 5 MB.` : null;
+}
+
 /** Why these files cannot be attached together, or null when they can. */
 export function attachmentProblem(files: { name: string; size: number }[], present = 0): string | null {
   if (files.length + present > attachmentLimits.count) return `A task takes ${attachmentLimits.count} files at most.`;
-  const large = files.find((file) => file.size > attachmentLimits.bytes);
-  if (large) return `“${large.name}” is larger than 5 MB.`;
+  const large = files.map(fileProblem).find((problem) => problem !== null);
+  if (large) return large;
   const names = files.map((file) => file.name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   return twice ? `Two files are named “${twice}”.` : null;

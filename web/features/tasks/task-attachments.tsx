@@ -2,13 +2,14 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Download, FilePlus2, FileText, Trash2 } from "lucide-react";
 import { useRef, useState } from "react";
-import type { AddAttachmentsBody, Attachment, Task } from "#contracts";
+import type { Attachment, Task } from "#contracts";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import { apiSend, unwrap } from "../../lib/api.ts";
 import { formatBytes } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastError } from "../../lib/toast.ts";
-import { attachmentProblem, toAttachment } from "./attachments.ts";
+import { RefusedFiles } from "./refused-files.tsx";
+import { useUploads } from "./use-uploads.ts";
 
 interface Removed {
   name: string;
@@ -19,28 +20,12 @@ interface Removed {
 export function TaskAttachments({ task }: { task: Task }) {
   const client = useQueryClient();
   const input = useRef<HTMLInputElement>(null);
-  const [busy, setBusy] = useState(false);
   const [removed, setRemoved] = useState<Removed | null>(null);
   const refresh = () => {
     void client.invalidateQueries({ queryKey: queries.task(task.id).queryKey });
     void client.invalidateQueries({ queryKey: ["/tasks"] });
   };
-  const add = async (files: File[]) => {
-    const problem = attachmentProblem(files, task.attachments.length);
-    if (problem || files.length === 0) {
-      if (problem) toastError("Not attached", new Error(problem));
-      return;
-    }
-    setBusy(true);
-    try {
-      const body: AddAttachmentsBody = { attachments: await Promise.all(files.map(toAttachment)) };
-      await apiSend("POST", `/api/v1/tasks/${task.id}/attachments`, body);
-      refresh();
-    } catch (error) {
-      toastError("Not attached", error);
-    }
-    setBusy(false);
-  };
+  const { add, adding, refused, drop } = useUploads(task, refresh);
   const remove = async (attachment: Attachment) => {
     const path = `/api/v1/tasks/${task.id}/attachments/${attachment.id}`;
     try {
@@ -64,11 +49,11 @@ export function TaskAttachments({ task }: { task: Task }) {
         <Button
           small
           look="ghost"
-          busy={busy}
+          busy={adding !== null}
           icon={<FilePlus2 aria-hidden className="size-3.5" />}
           onClick={() => input.current?.click()}
         >
-          Add files
+          {adding ? `Adding ${adding.number} of ${adding.total}` : "Add files"}
         </Button>
         <input
           ref={input}
@@ -106,6 +91,7 @@ export function TaskAttachments({ task }: { task: Task }) {
           ))}
         </ul>
       )}
+      <RefusedFiles refused={refused} busy={adding !== null} again={add} drop={drop} />
       {removed && (
         <p role="status" className="mt-1 flex items-center gap-2 text-xs">
           <span className="min-w-0 truncate">{removed.name} removed</span>
