@@ -2,10 +2,17 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
 import sharp from "sharp";
-import type { ExecutionFileList, ExecutionStateAnswer, SquadAnswer, TaskAnswer, ToolCallPage } from "#contracts";
+import type {
+  ExecutionFileList,
+  ExecutionStateAnswer,
+  NewAttachment,
+  SquadAnswer,
+  TaskAnswer,
+  ToolCallPage,
+} from "#contracts";
 import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { runTask, type Samples, seedSamples } from "../e2e/support/samples.ts";
 import { launchBrowser } from "../support/browser.ts";
 
 let muster: RunningMuster;
@@ -88,6 +95,100 @@ test("after a reload, tool calls show what came of them; a file shows what was c
   await page.getByRole("region", { name: `Changes of ${made.path}` }).waitFor();
   assert.ok((await page.locator("tr:has-text('added: ')").count()) > 0);
   assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+/** An SVG that would run a script if it were opened as a page of ours. */
+const livelySvg = `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><script>globalThis.harmed = true</script></svg>`;
+
+test("pictures among the files are shown, each as its own type; an SVG, or what only has the name of a picture, is not", async () => {
+  const points = sharp({ create: { width: 64, height: 48, channels: 3, background: "#7a3b2e" } });
+  const contents: [name: string, content: Buffer | string, mediaType: string, shown: boolean][] = [
+    ["a.png", await points.clone().png().toBuffer(), "image/png", true],
+    ["b.jpg", await points.clone().jpeg().toBuffer(), "image/jpeg", true],
+    ["c.webp", await points.clone().webp().toBuffer(), "image/webp", true],
+    ["d.gif", await points.clone().gif().toBuffer(), "image/gif", true],
+    ["e.svg", livelySvg, "application/octet-stream", false],
+    ["f.png", livelySvg, "image/png", false],
+  ];
+  const attachments: NewAttachment[] = contents.map(([name, content]) => ({
+    name,
+    contentBase64: Buffer.from(content).toString("base64"),
+  }));
+  const { task } = await call<TaskAnswer>("POST", "/tasks", {
+    projectId: samples.projectId,
+    squadId: samples.squadId,
+    title: "Look at these",
+    description: "Say what is known.",
+    attachments,
+  });
+  const executionId = await runTask(call, task.id);
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/executions/${executionId}?tab=files`);
+  for (const [name, , mediaType, shown] of contents) {
+    const path = `attachments/${name}`;
+    const { headers } = await context.request
+      .get(`${muster.url}/api/v1/executions/${executionId}/files/${path}`)
+      .then((answer) => ({ headers: answer.headers() }));
+    assert.equal(headers["content-type"], mediaType, name);
+    assert.equal(headers["x-content-type-options"], "nosniff", name);
+    assert.match(headers["content-security-policy"] ?? "", /default-src 'none'.*sandbox/, name);
+    await page.getByRole("list", { name: "Files" }).getByText(path).click();
+    if (shown) {
+      const picture = page.getByRole("img", { name: path, exact: true });
+      const wide = await picture.evaluate(async (image: { decode(): Promise<void>; naturalWidth: number }) => {
+        await image.decode();
+        return image.naturalWidth;
+      });
+      assert.equal(wide, 64, name);
+    } else await page.getByText(mediaType === "image/png" ? "Not a picture" : "No preview for this kind").waitFor();
+  }
+  assert.equal(await page.evaluate("globalThis.harmed"), undefined);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("files are attached one by one, in sight; what is refused says why, and is tried again without being chosen again", async () => {
+  const { page } = await watchedPage(context, muster);
+  const { task } = await call<TaskAnswer>("POST", "/tasks", { projectId: samples.projectId, title: "Collect papers" });
+  await page.goto(`${muster.url}/projects/${samples.projectId}?task=${task.id}`);
+  const dialog = page.getByRole("dialog");
+  const names = ["one.txt", "two.txt", "three.txt", "four.txt"];
+  let refusing = true;
+  const third = Promise.withResolvers<void>();
+  await page.route(`**/api/v1/tasks/${task.id}/attachments`, async (route) => {
+    const body = route.request().postDataJSON() as { attachments: NewAttachment[] };
+    const [{ name } = { name: "" }] = body.attachments;
+    if (name === "three.txt") await third.promise;
+    if (name === "two.txt" && refusing) {
+      const problem = { status: 503, code: "unavailable", title: "Too busy", detail: "Try in a minute." };
+      await route.fulfill({ status: 503, contentType: "application/problem+json", body: JSON.stringify(problem) });
+    } else await route.continue();
+  });
+  const chooseFiles = async (chosen: string[], content: Buffer) =>
+    dialog
+      .getByLabel("Add files")
+      .last()
+      .setInputFiles(chosen.map((name) => ({ name, mimeType: "text/plain", buffer: content })));
+  await chooseFiles(names, Buffer.from("Paper"));
+  await dialog.getByRole("button", { name: "Adding 3 of 4" }).waitFor();
+  third.resolve();
+  const refused = dialog.getByRole("list", { name: "Not attached" });
+  await refused.getByText("two.txt").waitFor();
+  await refused.getByText("Try in a minute.").waitFor();
+  for (const name of ["one.txt", "three.txt", "four.txt"])
+    await dialog.getByRole("link", { name: `Download ${name}` }).waitFor();
+  refusing = false;
+  await dialog.getByRole("button", { name: "Try again" }).click();
+  await dialog.getByRole("link", { name: "Download two.txt" }).waitFor();
+  await refused.waitFor({ state: "detached" });
+
+  await chooseFiles(["five.txt"], Buffer.alloc(5_242_881, "x"));
+  await refused.getByText("larger than 5 MB").waitFor();
+  await dialog.getByRole("button", { name: "Leave them out" }).click();
+  await refused.waitFor({ state: "detached" });
+  const stored = (await call<TaskAnswer>("GET", `/tasks/${task.id}`)).task.attachments;
+  assert.deepEqual(stored.map(({ name }) => name).sort(), [...names].sort());
   await page.close();
 });
 

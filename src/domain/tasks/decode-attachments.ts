@@ -9,6 +9,7 @@ export interface DecodedAttachment {
 
 const mediaTypes: Record<string, string> = {
   csv: "text/csv",
+  gif: "image/gif",
   html: "text/html",
   jpeg: "image/jpeg",
   jpg: "image/jpeg",
@@ -17,6 +18,7 @@ const mediaTypes: Record<string, string> = {
   pdf: "application/pdf",
   png: "image/png",
   txt: "text/plain",
+  webp: "image/webp",
   xml: "application/xml",
   yaml: "application/yaml",
   yml: "application/yaml",

@@ -63,7 +63,7 @@ export function CallsTab({ execution, step, onClearStep }: CallsTabProps) {
               <th className="whitespace-nowrap text-right">Tokens in / out</th>
               <th className="text-right">Cost</th>
               <th>Cache</th>
-              <th className="w-40">Wait, first token, whole</th>
+              <th className="w-44">Time</th>
             </tr>
           </thead>
           <tbody className="[&>tr>td]:border-line [&>tr>td]:border-b [&>tr>td]:px-3 [&>tr>td]:py-1.5">
@@ -81,6 +81,14 @@ export function CallsTab({ execution, step, onClearStep }: CallsTabProps) {
     </ScrollRegion>
   );
 }
+
+/** A call that is done is the usual case and says nothing. */
+const stateLabels: Record<Exclude<LlmCallView["state"], "done">, string> = {
+  started: "Under way",
+  failed: "Failed",
+  lost: "Answer lost",
+  cancelled: "Cancelled",
+};
 
 const cacheLabels: Record<NonNullable<LlmCallView["cacheResult"]>, string> = {
   hit: "Hit",
@@ -100,7 +108,7 @@ function CallRow({ call, execution, longest }: { call: LlmCallView; execution: E
         <span className="text-faint">{call.model}</span>
         {call.state !== "done" && (
           <Badge tone={call.state === "failed" || call.state === "lost" ? "bad" : "neutral"} className="ml-1.5">
-            {call.state}
+            {stateLabels[call.state]}
           </Badge>
         )}
         {call.attempts > 1 && <span className="block text-attention">{call.attempts} attempts</span>}
@@ -137,6 +145,11 @@ function TimeBar({ call, longest }: { call: LlmCallView; longest: number }) {
   const whole = call.latencyMs ?? 0;
   const first = Math.min(whole, call.timeToFirstTokenMs ?? 0);
   const share = (milliseconds: number) => `${(milliseconds / longest) * 100}%`;
+  const times: string[] = [
+    wait > 0 && `waited ${formatDuration(wait)}`,
+    call.timeToFirstTokenMs !== null && `first token ${formatDuration(call.timeToFirstTokenMs)}`,
+    call.latencyMs !== null && `whole ${formatDuration(call.latencyMs)}`,
+  ].filter((time) => time !== false);
   return (
     <div>
       <div aria-hidden className="flex h-1.5 overflow-hidden rounded-full bg-hover">
@@ -145,9 +158,12 @@ function TimeBar({ call, longest }: { call: LlmCallView; longest: number }) {
         <span className="bg-accent" style={{ width: share(whole - first) }} />
       </div>
       <span className="mt-0.5 block text-faint">
-        {wait > 0 && `waited ${formatDuration(wait)}, `}
-        {call.timeToFirstTokenMs !== null && `${formatDuration(call.timeToFirstTokenMs)}, `}
-        {call.latencyMs === null ? "under way" : formatDuration(call.latencyMs)}
+        {times.map((time, index) => (
+          <span key={time} className="whitespace-nowrap">
+            {time}
+            {index < times.length - 1 && " · "}
+          </span>
+        ))}
       </span>
     </div>
   );
