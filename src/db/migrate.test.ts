@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createTestDatabase, type TestDatabase, withDatabase } from "../../test/support/database.ts";
 import { insertExecution, insertTask } from "../../test/support/executions.ts";
-import { type Database, migrate, openDatabase } from "./index.ts";
+import { type Database, migrate, openDatabase, uuidv7 } from "./index.ts";
 
 let home: TestDatabase;
 before(async () => {
@@ -84,4 +84,34 @@ test("events that were stored one by one are still read, in their order, as what
     await migrate(db.pool);
     const { rows: after } = await db.pool.query("SELECT * FROM execution_events ORDER BY seq");
     assert.deepEqual(after, before);
+  }));
+
+test("notifications with random ids take the place of their moment among the others", () =>
+  withEmptyDatabase("migrate_notifications", async (db) => {
+    await migrate(db.pool, { upTo: "0019_zzzz.sql" });
+    const { userId } = await insertTask(db);
+    const version = "substring(id::text FROM 15 FOR 1)";
+    await db.pool.query(
+      `INSERT INTO notifications (id, user_id, kind, title, created_at)
+       SELECT gen_random_uuid(), $1, 'budget_warning', n::text, timestamptz '2026-01-01' + interval '1 minute' * n FROM generate_series(1, 20) n`,
+      [userId],
+    );
+    const made = uuidv7();
+    await db.pool.query("INSERT INTO notifications (id, user_id, kind, title) VALUES ($1, $2, 'system', 'made')", [
+      made,
+      userId,
+    ]);
+    await migrate(db.pool);
+    const { rows } = await db.pool.query(`SELECT id, title, ${version} AS version FROM notifications ORDER BY id`);
+    assert.deepEqual(
+      rows.map(({ title, version }) => `${title} ${version}`),
+      [...Array.from({ length: 20 }, (_, n) => `${n + 1} 7`), "made 7"],
+    );
+    assert.equal(rows.at(-1)?.id, made);
+    const before = Date.now();
+    const { rows: one } = await db.pool.query<{ id: string }>("SELECT muster_uuidv7() AS id");
+    const id = one[0]?.id ?? "";
+    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    const at = Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16);
+    assert.ok(at >= before - 1 && at <= Date.now() + 1, `${at} is not now`);
   }));

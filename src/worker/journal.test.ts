@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Database, uuidv7 } from "#db";
+import { listNotifications } from "#domain";
 import { EventPacker, type UnpackedEvent } from "#events";
 import { claimOrphans, claimQueued } from "#queue";
 import { createTestDatabase, type TestDatabase } from "../../test/support/database.ts";
@@ -285,6 +287,37 @@ describe("the journal", () => {
       [id],
     );
     assert.deepEqual(rows[0], { status: "completed", task: "completed", notifications: 1 });
+  });
+
+  it("lists a warning of the budget below what came after it", async () => {
+    const own = await insertTask(db);
+    const first = beginCall({ inputCostNanoUsd: 0, outputNanoUsdPerToken: 10 });
+    const expected: string[] = [];
+    for (let nth = 0; nth < 4; nth++) {
+      const id = await insertExecution(db, own, 1_000);
+      const { epoch = 0 } = (await claimQueued(db, uuidv7(), 100)).find((claim) => claim.id === id) ?? {};
+      const begin = { ...first, id: uuidv7(), messageId: uuidv7() };
+      await commit({ executionId: id, epoch, commitNo: 1, begin: [begin] });
+      const ended = await commit({
+        executionId: id,
+        epoch,
+        commitNo: 2,
+        ends: [endCall(begin, { costNanoUsd: 900, reserved: true })],
+      });
+      assert.equal(ended.outcome === "ok" && ended.extra[0]?.type, "budget-warning");
+      // Ids of one millisecond have no order.
+      await delay(2);
+      const notification = { id: uuidv7(), kind: "execution_completed" as const, title: "Done", body: "" };
+      const close = { status: "completed" as const, endReason: "done" as const, error: null, resultMessageId: null };
+      await commit({ executionId: id, epoch, commitNo: 3, close: { ...close, packed: pack([]), notification } });
+      await delay(2);
+      expected.unshift("execution_completed", "budget_warning");
+    }
+    const { data } = await listNotifications(db, { userId: own.userId }, {});
+    assert.deepEqual(
+      data.map(({ kind }) => kind),
+      expected,
+    );
   });
 });
 

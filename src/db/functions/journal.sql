@@ -352,7 +352,7 @@ BEGIN
         v_extra := v_extra || (SELECT jsonb_agg(jsonb_build_object('type', 'budget-warning', 'data', w))
                                FROM jsonb_array_elements(v_warnings) w);
         INSERT INTO notifications (id, user_id, kind, title, body, execution_id)
-        SELECT gen_random_uuid(), a_user[i], 'budget_warning', 'The budget of the ' || (w->>'level') || ' is 80 % used',
+        SELECT muster_uuidv7(), a_user[i], 'budget_warning', 'The budget of the ' || (w->>'level') || ' is 80 % used',
           'Raise it before it stops the work: calls that it does not cover are not made.', a_id[i]
         FROM jsonb_array_elements(v_warnings) w;
       END LOOP;
@@ -592,7 +592,7 @@ BEGIN
     ON CONFLICT (id) DO NOTHING;
     INSERT INTO llm_usage (id, user_id, squad_id, execution_id, llm_call_id, provider, model, lane, outcome, cache_result,
       input_tokens, output_tokens, estimated, cost_nano_usd)
-    VALUES (gen_random_uuid(), c.user_id, c.squad_id, p_execution, c.id, c.provider, c.model, c.lane, 'lost', 'bypass',
+    VALUES (muster_uuidv7(), c.user_id, c.squad_id, p_execution, c.id, c.provider, c.model, c.lane, 'lost', 'bypass',
       c.input_tokens, 0, true, c.reserved_nano_usd);
     UPDATE task_executions SET input_tokens = input_tokens + c.input_tokens,
       cost_nano_usd = cost_nano_usd + COALESCE(c.reserved_nano_usd, 0),

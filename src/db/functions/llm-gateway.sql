@@ -93,7 +93,7 @@ BEGIN
     RETURNING b.user_id, b.level, b.spent_nano_usd, b.limit_nano_usd, b.warned_at >= now() AS warn
   )
   INSERT INTO notifications (id, user_id, kind, title, body)
-  SELECT gen_random_uuid(), user_id, 'budget_warning', 'The budget of the ' || level || ' is 80 % used',
+  SELECT muster_uuidv7(), user_id, 'budget_warning', 'The budget of the ' || level || ' is 80 % used',
     format('%s of %s US dollars are spent.', round(spent_nano_usd / 1e9, 2), round(limit_nano_usd / 1e9, 2))
   FROM settled WHERE warn;
 END $$;
@@ -357,7 +357,7 @@ BEGIN
     UPDATE llm_economy_calls SET live_at = NULL WHERE call_id = p_call AND live_at IS NOT NULL;
     INSERT INTO llm_usage (id, user_id, provider, model, account_id, lane, outcome, cache_result, input_tokens, output_tokens,
       estimated, cost_nano_usd)
-    VALUES (gen_random_uuid(), p_user, COALESCE(p_lost->>'provider', 'unknown'), p_lost->>'model', (p_lost->>'accountId')::uuid,
+    VALUES (muster_uuidv7(), p_user, COALESCE(p_lost->>'provider', 'unknown'), p_lost->>'model', (p_lost->>'accountId')::uuid,
       'economy', 'lost', 'bypass', COALESCE((p_lost->>'inputTokens')::integer, 0), 0, true, left_open);
   END IF;
   PERFORM muster_settle(p_call, CASE WHEN was_live THEN NULL ELSE 0 END);
