@@ -39,6 +39,14 @@ export function executionTag(executionId: string): string {
 }
 
 /**
+ * The tag of no answer: it says whose reads may not come from a replica for a while. What carries the tag of an area of theirs says
+ * so already.
+ */
+function replicaTag(userId: string): string {
+  return `replica:${userId}`;
+}
+
+/**
  * The tags of what a worker's commit changes. `coarse`: more than text was added (a status, a step, a call, a bill), so
  * that lists and totals of the user change too.
  */
@@ -49,7 +57,7 @@ export function executionChangeTags(change: {
   coarse: boolean;
 }): string[] {
   const own = executionTag(change.executionId);
-  if (!change.coarse) return [own];
+  if (!change.coarse) return [own, replicaTag(change.userId)];
   const areas = ["tasks", "executions", "notifications"] as const;
   return [own, ...areas.map((area) => areaTag(change.userId, area)), ...spendTags(change.userId, change.squadId)];
 }

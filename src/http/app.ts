@@ -39,7 +39,8 @@ const drainMs = 2_000;
 /** The HTTP server of Muster, ready for `listen` or `inject`. */
 export async function createApp(deps: HttpDependencies): Promise<FastifyInstance> {
   const limits: AdmissionLimits = { ...admissionDefaults, ...deps.limits };
-  const authenticator = createAuthenticator(deps.db, { hearsAll: () => deps.cache.usable() });
+  const hearsAll = (): boolean => deps.cache.usable();
+  const authenticator = createAuthenticator(deps.db, { hearsAll });
   const shedder = createLoadShedder(limits, () => deps.db.poolState().waiting);
   const admission = createAdmission(deps, authenticator, shedder, limits, (url, route) => lane.remember(url, route));
   const lane = createExpressLane(admission, createEarlyRefusal(shedder.overloaded, deps));
@@ -81,9 +82,10 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
   });
   app.setErrorHandler(createErrorHandler(deps));
   app.setNotFoundHandler((request, reply) => handleNotFound({ deps, routes, ui }, request, reply));
-  const reads = createReadStores(deps.db, (error) =>
-    deps.logger.warn({ err: error }, "the replica does not answer; reading from the primary"),
-  );
+  const reads = createReadStores(deps.db, {
+    hearsAll,
+    onError: (error) => deps.logger.warn({ err: error }, "the replica does not answer; reading from the primary"),
+  });
   const unsubscribe = deps.cache.onInvalidated((tags) => noteChanges(tags, authenticator, reads));
   registerRoutes(app, routes, { deps, admission, reads }, createValidation());
   ui?.inlineWith(
@@ -112,12 +114,13 @@ function noteChanges(tags: readonly string[], authenticator: Authenticator, read
   for (const tag of tags) {
     if (tag === anythingTag) {
       authenticator.forget("all");
+      reads.changed("all");
       continue;
     }
     const [owner = "", rest] = tag.split(":", 2);
     if (owner === "credential" && rest !== undefined) authenticator.forget({ credentialId: rest });
     else if (owner === "user" && rest !== undefined) authenticator.forget({ userId: rest });
-    else if (rest !== undefined) reads.changed(owner);
+    else if (rest !== undefined) reads.changed(owner === "replica" ? rest : owner);
   }
 }
 

@@ -12,9 +12,15 @@ const sameEverywhere = /^(22|23|42)/;
 /** Chooses where reads go: a replica when there is one and it cannot be behind what its reader knows of. */
 export interface ReadStores {
   for(userId: string | null): Store;
-  /** Something of these users changed, in any process. */
-  changed(userId: string): void;
+  /** Something of this user's changed, or of all users' (what was said may have been missed), in any process. */
+  changed(userId: string | "all"): void;
   close(): void;
+}
+
+export interface ReadStoresOptions {
+  /** False while a change in another process may not be heard of here: nobody knows then who may read from a replica. */
+  hearsAll: () => boolean;
+  onError: (error: unknown) => void;
 }
 
 /** Where the primary was at a moment of this process's clock. */
@@ -28,9 +34,10 @@ interface Mark {
  * everything. So the primary's position is noted, and the replica is as fresh as the last note that it has reached. What
  * the replica cannot answer (it stopped, or cancels reads in favour of replay) is asked of the primary.
  */
-export function createReadStores(db: Database, onError: (error: unknown) => void): ReadStores {
+export function createReadStores(db: Database, { hearsAll, onError }: ReadStoresOptions): ReadStores {
   const primary: Store = db;
   const changedAt = new Map<string, number>();
+  let allChangedAt = Number.NEGATIVE_INFINITY;
   let marks: Mark[] = [];
   /** The replica has everything that was committed before this moment. */
   let provenAt = Number.NEGATIVE_INFINITY;
@@ -77,12 +84,17 @@ export function createReadStores(db: Database, onError: (error: unknown) => void
       if (!watched) return primary;
       const at = performance.now();
       if (!checking && at - checkedAt > checkIntervalMs) void check();
-      if (at - provenAt > maxLagMs) return primary;
+      if (at - provenAt > maxLagMs || at - allChangedAt < settleMs || !hearsAll()) return primary;
       const changed = userId === null ? undefined : changedAt.get(userId);
       return changed !== undefined && at - changed < settleMs ? primary : replica;
     },
     changed(userId) {
       if (!watched) return;
+      if (userId === "all") {
+        changedAt.clear();
+        allChangedAt = performance.now();
+        return;
+      }
       changedAt.delete(userId);
       if (changedAt.size >= maxUsers) {
         const oldest = changedAt.keys().next();

@@ -1,18 +1,21 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Database, migrate, openDatabase } from "#db";
-import { createAnswerCache } from "#http";
+import { type Database, migrate, openDatabase, uuidv7 } from "#db";
+import { executionChangeTags } from "#domain";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, type TestUser } from "../support/api-client.ts";
+import { insertExecution } from "../support/executions.ts";
 import { type ReplicatedPostgres, startReplicatedPostgres } from "../support/replicated-postgres.ts";
 
-// A real streaming replica. Reads go there while it is proven to be near; a caller's own writes are never missed; what it
-// cannot answer is asked of the primary.
+// A real streaming replica. Reads go there while it is proven to be near and this process hears of every change; a caller's own
+// writes are never missed; what it cannot answer is asked of the primary.
 
 let servers: ReplicatedPostgres;
 let db: Database;
 let api: TestApi;
+/** Another process on the primary. */
+let other: TestApi;
 let user: TestUser;
 let squadUrl: string;
 const atReplica: string[] = [];
@@ -40,13 +43,15 @@ before(async () => {
       },
     },
   };
-  // Nothing is kept: each read asks a database.
-  const cache = { ...createAnswerCache(), usable: () => false };
-  api = await startTestApi({ deps: { db: counted, cache } });
+  // Nothing finds room: each read asks a database, as a first one does.
+  const shared = { url: servers.primaryUrl, db: counted, drop: async () => undefined };
+  api = await startTestApi({ database: shared, cacheBytes: 0 });
+  other = await startTestApi({ beside: api });
   user = await createUser(api.app, db);
   squadUrl = `/api/v1/squads/${(await user.call("POST", "/api/v1/squads", { template: "pair" })).body.squad.id}`;
 });
 after(async () => {
+  await other?.close();
   await api?.close();
   await db?.close();
   await servers?.stop();
@@ -101,6 +106,56 @@ test("a replica that stops costs no answer; back again, it is read from", async 
   assert.deepEqual((await readGoal()).goal, "three");
   await servers.startReplica();
   await untilReadAt("replica", "three");
+});
+
+test("while another process's writes may not be heard of, no read goes to a replica that may not have them", async () => {
+  await untilReadAt("replica", "three");
+  await servers.pauseReplay();
+  await db.pool.query("SELECT pg_terminate_backend($1)", [api.listenerPid]);
+  while (api.deps.cache.usable()) await delay(1);
+  // Of another process, that says so while nobody hears it here.
+  await db.pool.query("UPDATE squads SET goal = 'four'");
+  // Deaf at first; then it hears again, but not what was said meanwhile, and the replica is still believed to be near.
+  const until = performance.now() + 2_500;
+  while (performance.now() < until) {
+    assert.deepEqual(await readGoal(), { goal: "four", place: "primary" });
+    await delay(20);
+  }
+  assert.ok(api.deps.cache.usable(), "it hears again");
+  await servers.resumeReplay();
+  await untilReadAt("replica", "four");
+});
+
+test("text that a worker adds is read at once, though nothing else changed", async () => {
+  const squadId = squadUrl.split("/").at(-1) ?? "";
+  const { body: project } = await user.call("POST", "/api/v1/projects", { name: "P" });
+  const projectId = project.project.id;
+  const { body: made } = await user.call("POST", "/api/v1/tasks", { projectId, squadId, title: "T" });
+  const executionId = await insertExecution(db, {
+    userId: user.id,
+    squadId,
+    projectId,
+    taskId: made.task.id,
+    memberIds: [],
+  });
+  const url = `/api/v1/executions/${executionId}/messages`;
+  await untilReadAt("replica", "four");
+  atReplica.length = 0;
+  assert.deepEqual((await user.call("GET", url)).body.data, []);
+  assert.ok(atReplica.length > 0, "messages too are read there");
+  await servers.pauseReplay();
+  await db.pool.query(
+    "INSERT INTO agent_messages (id, task_execution_id, role, status, content) VALUES ($1, $2, 'assistant', 'completed', 'new')",
+    [uuidv7(), executionId],
+  );
+  const change = { userId: user.id, executionId, squadId, coarse: false };
+  await other.bus.publish(executionChangeTags(change));
+  const { data } = (await user.call("GET", url)).body;
+  assert.deepEqual(
+    data.map(({ content }: { content: string }) => content),
+    ["new"],
+  );
+  await servers.resumeReplay();
 });
 
 test("Muster starts without its replica", async () => {

@@ -29,6 +29,8 @@ export interface TestApi {
 export interface TestApiOptions {
   deps?: Partial<HttpDependencies>;
   beside?: TestApi;
+  /** A database that is there; absent: one of its own. */
+  database?: TestDatabase;
   /** Room for kept answers, in bytes. */
   cacheBytes?: number;
   /** Answers are kept there too. */
@@ -141,7 +143,8 @@ function openTestRedis(url: string | undefined) {
 
 /** Starts the API on a database of its own, or beside another API on the same one. Call `close` in `after`. */
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
-  const database = options.beside ? await joinTestDatabase(options.beside) : await createTestDatabase();
+  const database =
+    options.database ?? (options.beside ? await joinTestDatabase(options.beside) : await createTestDatabase());
   const listener = await openListener(database.url, () => undefined);
   const notifier = createNotifier(database.db, () => undefined);
   const processId = randomBytes(8).toString("hex");
