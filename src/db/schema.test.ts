@@ -104,6 +104,27 @@ test("what a column lets in is the closed set of the contract", async () => {
   assert.deepEqual(Object.fromEntries(found), Object.fromEntries(wanted));
 });
 
+/** Deleting what these refer to may read them as a whole, and why that does not matter. */
+const withoutIndex: Record<string, string> = {
+  "invitations.invited_by": "a handful of rows",
+  "task_executions.squad_snapshot_id": "snapshots are never deleted",
+};
+
+test("whoever deletes a row finds those that refer to it by an index", async () => {
+  const { rows } = await database.db.pool.query<{ column: string }>(
+    `SELECT c.conrelid::regclass || '.' || a.attname AS column
+     FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+     WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace AND NOT EXISTS (
+       SELECT FROM pg_index i WHERE i.indrelid = c.conrelid AND i.indkey[0] = c.conkey[1]
+         AND (i.indpred IS NULL OR pg_get_expr(i.indpred, i.indrelid) = format('(%I IS NOT NULL)', a.attname)))
+     ORDER BY 1`,
+  );
+  assert.deepEqual(
+    rows.map(({ column }) => column),
+    Object.keys(withoutIndex),
+  );
+});
+
 for (const folder of systemPostgresFolders()) {
   test(`the same tables on PostgreSQL in ${folder}`, async (t) => {
     const server = await startSystemPostgres(folder);

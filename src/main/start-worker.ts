@@ -87,8 +87,10 @@ export async function startWorkerPart(core: Core, options: { only?: string } = {
     return { worker, lease };
   }
 
+  const ending = new AbortController();
+  let round: Promise<unknown> = Promise.resolve();
   const housekeeping = setInterval(() => {
-    maintain(db).catch((error: unknown) =>
+    round = maintain(db, { signal: ending.signal }).catch((error: unknown) =>
       logger.warn({ err: error }, "housekeeping failed; the next round tries again"),
     );
   }, housekeepingIntervalMs);
@@ -99,8 +101,10 @@ export async function startWorkerPart(core: Core, options: { only?: string } = {
     async stop(graceMs) {
       stopped = true;
       clearInterval(housekeeping);
+      ending.abort();
       await current.worker.stop(graceMs);
       await current.lease.release();
+      await round;
     },
   };
 }

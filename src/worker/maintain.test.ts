@@ -76,4 +76,53 @@ describe("housekeeping", () => {
       [calls.fresh, calls.waiting],
     );
   });
+
+  it("clears in one round what piled up, and within its time", async () => {
+    const { db } = test;
+    const { userId, taskId, squadId } = await insertTask(db);
+    const task = await insertExecution(db, { userId, taskId, squadId, projectId: "", memberIds: [] });
+    const fill = async () => {
+      await db.pool.query("UPDATE installation SET maintained_at = NULL");
+      await db.pool.query(
+        `INSERT INTO web_vitals (user_id, name, value, page, rating, at) SELECT $1, 'LCP', 1, '/', 'good', now() - interval '31 days'
+         FROM generate_series(1, 1500)`,
+        [userId],
+      );
+      await db.pool.query(
+        `INSERT INTO sessions (id, user_id, token_hash, expires_at)
+         SELECT gen_random_uuid(), $1, decode(md5(random()::text), 'hex'), now() - interval '1 minute' FROM generate_series(1, 1500)`,
+        [userId],
+      );
+      await db.pool.query(
+        `INSERT INTO idempotency_keys (user_id, key, request_hash, created_at)
+         SELECT $1, random()::text, '\\x00', now() - interval '2 days' FROM generate_series(1, 1500)`,
+        [userId],
+      );
+      await db.pool.query(
+        `INSERT INTO task_executions (id, user_id, task_id, status, end_reason, squad_snapshot_id, task, ended_at)
+         SELECT gen_random_uuid(), user_id, task_id, 'completed', 'done', squad_snapshot_id, task, now() - interval '40 days'
+         FROM task_executions, generate_series(1, 250) WHERE id = $1`,
+        [task],
+      );
+    };
+    const left = async () => {
+      const { rows } = await db.pool.query<{ left: number[] }>(
+        `SELECT ARRAY[(SELECT count(*) FROM web_vitals)::int, (SELECT count(*) FROM sessions)::int,
+           (SELECT count(*) FROM idempotency_keys)::int,
+           (SELECT count(*) FROM task_executions WHERE ended_at IS NOT NULL AND compacted_at IS NULL)::int] AS left`,
+      );
+      return rows[0]?.left;
+    };
+    await fill();
+    assert.deepEqual(await maintain(db, { roundMs: 0 }), { deletedRows: 2_000, compactedExecutions: 200 });
+    assert.deepEqual(await left(), [500, 500, 500, 50], "no time: one slice of each");
+    await db.pool.query("UPDATE installation SET maintained_at = NULL");
+    assert.deepEqual(await maintain(db, { signal: AbortSignal.abort() }), {
+      deletedRows: 1_000,
+      compactedExecutions: 50,
+    });
+    await fill();
+    assert.deepEqual(await maintain(db), { deletedRows: 3_000, compactedExecutions: 250 });
+    assert.deepEqual(await left(), [0, 0, 0, 0]);
+  });
 });

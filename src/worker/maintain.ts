@@ -1,4 +1,4 @@
-import type { Database } from "#db";
+import type { Database, Queryable } from "#db";
 import { rollUpUsage, sweepIdempotencyKeys } from "#domain";
 import { EventPacker } from "#events";
 
@@ -9,13 +9,23 @@ export interface MaintenanceReport {
 }
 
 const intervalMinutes = 10;
-const executionsPerRound = 200;
+/** A round begins no further slice after this time: the next one goes on. */
+const roundMs = 120_000;
+const sliceRows = 1_000;
+const sliceExecutions = 200;
+
+export interface MaintenanceOptions {
+  /** Ends the round after the slice that is under way. */
+  signal?: AbortSignal;
+  roundMs?: number;
+}
 
 /**
  * Housekeeping, by one process for all: forgets what has expired and compacts the journals of executions that ended long
- * ago. Null when another process did it within the last ten minutes.
+ * ago, in slices, so that no transaction is long and what piled up is gone after one round. Null when another process did it
+ * within the last ten minutes.
  */
-export async function maintain(db: Database): Promise<MaintenanceReport | null> {
+export async function maintain(db: Database, options: MaintenanceOptions = {}): Promise<MaintenanceReport | null> {
   const { rows } = await db.query<{ journal_days: number }>(
     "maintenance_turn",
     `UPDATE installation SET maintained_at = clock_timestamp()
@@ -24,29 +34,57 @@ export async function maintain(db: Database): Promise<MaintenanceReport | null> 
   );
   const turn = rows[0];
   if (!turn) return null;
+  const until = performance.now() + (options.roundMs ?? roundMs);
+  const goesOn = (): boolean => performance.now() < until && options.signal?.aborted !== true;
   await rollUpUsage(db);
-  const deletedRows = await forgetExpired(db);
-  return { deletedRows, compactedExecutions: await compactJournals(db, turn.journal_days) };
+  await inSlices(sliceRows, goesOn, () => sweepIdempotencyKeys(db));
+  let deletedRows = 0;
+  for (const kind of expiring) deletedRows += await inSlices(sliceRows, goesOn, () => forgetExpired(db, kind));
+  const compact = () => compactJournals(db, turn.journal_days);
+  return { deletedRows, compactedExecutions: await inSlices(sliceExecutions, goesOn, compact) };
 }
 
-/** Answers to idempotency keys live 24 h, web vitals and deferred calls that have ended 30 days, sessions, invitations and cached answers until they expire. */
-async function forgetExpired(db: Database): Promise<number> {
-  const statements: [string, string][] = [
-    ["maintenance_vitals", "DELETE FROM web_vitals WHERE at < now() - interval '30 days'"],
-    ["maintenance_sessions", "DELETE FROM sessions WHERE expires_at < now()"],
-    ["maintenance_invitations", "DELETE FROM invitations WHERE expires_at < now() - interval '30 days'"],
-    ["maintenance_sign_in_tries", "DELETE FROM sign_in_tries WHERE at < now() - interval '1 hour'"],
-    ["maintenance_deferred_calls", "DELETE FROM deferred_calls WHERE ended_at < now() - interval '30 days'"],
-    ["maintenance_llm_cache", "DELETE FROM llm_cache WHERE expires_at < now()"],
-  ];
-  await sweepIdempotencyKeys(db);
-  let deleted = 0;
-  for (const [name, text] of statements) deleted += (await db.query(name, text)).rowCount ?? 0;
-  return deleted;
+/** Works slice after slice until one is not full or the time is up, at least one; returns what they add up to. */
+async function inSlices(full: number, goesOn: () => boolean, work: () => Promise<number>): Promise<number> {
+  let sum = 0;
+  for (;;) {
+    const done = await work();
+    sum += done;
+    if (done < full || !goesOn()) return sum;
+  }
+}
+
+interface Expiring {
+  table: string;
+  key: string;
+  /** Where a row is over, and what finds such rows first (an index, where the table grows). */
+  expired: string;
+  by: string;
+}
+
+/** Beside answers to idempotency keys, which live 24 h. */
+export const expiring: readonly Expiring[] = [
+  { table: "web_vitals", key: "id", expired: "at < now() - interval '30 days'", by: "at" },
+  { table: "sessions", key: "id", expired: "expires_at < now()", by: "expires_at" },
+  { table: "invitations", key: "id", expired: "expires_at < now() - interval '30 days'", by: "expires_at" },
+  { table: "sign_in_tries", key: "address", expired: "at < now() - interval '1 hour'", by: "at" },
+  { table: "deferred_calls", key: "id", expired: "ended_at < now() - interval '30 days'", by: "ended_at" },
+  { table: "llm_cache", key: "key", expired: "expires_at < now()", by: "expires_at" },
+];
+
+/** Deletes a slice of what is over in a table; returns how many rows that was. */
+export async function forgetExpired(db: Queryable, { table, key, expired, by }: Expiring): Promise<number> {
+  // Asked again of the rows found: one may have been prolonged meanwhile.
+  const { rowCount } = await db.query(
+    `maintenance_expired_${table}`,
+    `DELETE FROM ${table} WHERE ${expired} AND ${key} = ANY (ARRAY(
+       SELECT ${key} FROM ${table} WHERE ${expired} ORDER BY ${by} LIMIT ${sliceRows}))`,
+  );
+  return rowCount ?? 0;
 }
 
 /**
- * Compacts executions that ended more than `days` ago: the text of a message then stands only in the message (deltas
+ * Compacts a slice of the executions that ended more than `days` ago and returns how many: the text of a message then stands only in the message (deltas
  * point into it), what models and tools answered is dropped from the journal. Messages, bills, steps and the numbering
  * of events stay, so a stream of an old execution can still be read from its first event.
  */
@@ -57,7 +95,7 @@ export async function compactJournals(db: Database, days: number): Promise<numbe
      WHERE ended_at IS NOT NULL AND compacted_at IS NULL AND ended_at < now() - make_interval(days => $1)
        AND status IN ('completed', 'failed', 'cancelled', 'budget_exceeded')
      ORDER BY ended_at LIMIT $2`,
-    [days, executionsPerRound],
+    [days, sliceExecutions],
   );
   for (const { id } of rows) await compactExecution(db, id);
   return rows.length;

@@ -24,8 +24,8 @@ export interface ExplainedDatabase {
 /** The node and all below it. */
 export const flatten = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flatten)];
 
-/** A pool whose connections tell the plan of every statement, nested ones too. */
-export async function openExplained(url: string): Promise<ExplainedDatabase> {
+/** A pool whose connections tell the plan of every statement, nested ones too; `more` are settings of theirs. */
+export async function openExplained(url: string, more: Record<string, string> = {}): Promise<ExplainedDatabase> {
   let told: Told[] = [];
   const names = new Set<string>();
   const explained = new URL(url);
@@ -36,6 +36,7 @@ export async function openExplained(url: string): Promise<ExplainedDatabase> {
     "auto_explain.log_format": "json",
     "auto_explain.log_level": "notice",
     client_min_messages: "notice",
+    ...more,
   };
   const options = Object.entries(settings).map(([key, value]) => `-c ${key}=${value}`);
   explained.searchParams.set("options", options.join(" "));
@@ -95,6 +96,10 @@ export const explainedRows = [
    FROM task_executions, generate_series(1, 5) n`,
   `INSERT INTO provider_accounts (id, user_id, kind, name)
    SELECT gen_random_uuid(), id, 'offline', 'own ' || n FROM users, generate_series(1, 3) n`,
+  `INSERT INTO web_vitals (user_id, name, value, page, rating, at)
+   SELECT id, 'LCP', 1, '/', 'good', now() - make_interval(days => n / 5) FROM users, generate_series(1, 200) n`,
+  `INSERT INTO sessions (id, user_id, token_hash, expires_at)
+   SELECT gen_random_uuid(), id, decode(md5(id::text || n), 'hex'), now() + make_interval(hours => n - 5) FROM users, generate_series(1, 20) n`,
   `INSERT INTO api_keys (id, user_id, name, prefix, token_hash)
    SELECT gen_random_uuid(), id, 'k', 'mst_', decode(md5(id::text || n), 'hex') FROM users, generate_series(1, 5) n`,
   `INSERT INTO deferred_calls (id, user_id, model, cache, request, state, deadline_at, ended_at)
