@@ -8,6 +8,9 @@ import {
   beginIdempotentWrite,
   claimDeferredCalls,
   countUnread,
+  createApiKey,
+  deleteProject,
+  deleteSquad,
   endDeferredCall,
   listApiKeys,
   listBatchJobs,
@@ -23,17 +26,27 @@ import {
   readDeferredCall,
   readExecutionItems,
   readUserSnapshot,
+  removePerson,
   renewDeferredCalls,
+  rollUpUsage,
   setBudget,
   storeIdempotentAnswer,
   sweepIdempotencyKeys,
 } from "#domain";
 import { postgresCacheStore, postgresLedgerStore, postgresLimitStore, type Query } from "#llm";
 import { claimOrphans, claimQueued, readControlFlags, readQueueDepth } from "#queue";
-import { compactJournals } from "#worker";
+import { compactJournals, expiring, forgetExpired } from "#worker";
+import { startTestApi } from "../support/api-app.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
-import { insertTask } from "../support/executions.ts";
-import { type ExplainedDatabase, explainedRows, flatten, openExplained } from "../support/explained-database.ts";
+import { everyRead, type Values } from "../support/every-read.ts";
+import { insertExecution, insertTask } from "../support/executions.ts";
+import {
+  type ExplainedDatabase,
+  explainedRows,
+  flatten,
+  openExplained,
+  type Told,
+} from "../support/explained-database.ts";
 import { coldStatements, plannedInHotQueries, statementNames } from "../support/statement-names.ts";
 import { replyOf, scriptedGateway, startTestWorker } from "../support/worker.ts";
 
@@ -51,6 +64,7 @@ before(async () => {
   database = await createTestDatabase({ poolMax: 4 });
   const owner = { email: "hot-statements@example.org", name: "Hot", passwordHash: "!" };
   ({ name, userId } = await seed(database.db, { owner, messages: 100_000 }));
+  await rollUpUsage(database.db);
   for (const statement of explainedRows) await database.db.pool.query(statement);
   await database.db.pool.query("ANALYZE");
   explained = await openExplained(database.url);
@@ -61,28 +75,29 @@ after(async () => {
   await database.drop();
 });
 
-/** Tables that stay small: one row, or one for each process. */
-const small = new Set(["installation", "workers"]);
+/** Tables that stay small: one row, or one for each process or invited person. */
+const small = new Set(["installation", "workers", "invitations"]);
+
+/** Fails when one of these statements read a table that grows as a whole. */
+function assertNothingWhole(told: Told[], what: string): void {
+  for (const { "Query Text": text, Plan } of told) {
+    const whole = flatten(Plan).find(
+      (node) => node["Node Type"] === "Seq Scan" && !small.has(node["Relation Name"] ?? ""),
+    );
+    const statement = `${what}: ${text.replace(/\s+/g, " ").slice(0, 400)}`;
+    assert.ok(whole === undefined, `${whole?.["Relation Name"]} is read as a whole: ${statement}`);
+  }
+}
 
 /** Runs it and returns the indexes that were used; fails when a table that grows was read as a whole. */
-async function indexesOf(work: () => Promise<unknown>): Promise<Set<string>> {
-  explained.take();
+async function indexesOf(work: () => Promise<unknown>, on = explained): Promise<Set<string>> {
+  on.take();
   await work();
-  const told = explained.take();
+  const told = on.take();
   lastTexts = told.map(({ "Query Text": text }) => text);
   assert.ok(told.length > 0, "nothing was told");
-  const used = new Set<string>();
-  for (const { "Query Text": text, Plan } of told) {
-    for (const node of flatten(Plan)) {
-      if (node["Index Name"]) used.add(node["Index Name"]);
-      const relation = node["Relation Name"] ?? "";
-      assert.ok(
-        node["Node Type"] !== "Seq Scan" || small.has(relation),
-        `${relation} is read as a whole: ${text.replace(/\s+/g, " ").slice(0, 400)}`,
-      );
-    }
-  }
-  return used;
+  assertNothingWhole(told, "here");
+  return new Set(told.flatMap(({ Plan }) => flatten(Plan).flatMap((node) => node["Index Name"] ?? [])));
 }
 
 const id = (kind: Parameters<typeof seedId>[1], number: number) => seedId(name, kind, number);
@@ -230,6 +245,19 @@ const cases: { what: string; indexes: string[]; run: () => Promise<unknown> }[] 
     indexes: ["tool_calls_execution_id_step_id_key_key"],
     run: () => listFileVersions(db, { userId }, id("execution", 0), "a.md"),
   },
+  ...Object.entries({
+    web_vitals: "idx_web_vitals_at",
+    deferred_calls: "idx_deferred_calls_ended_at",
+    llm_cache: "idx_llm_cache_expires_at",
+  }).map(([table, index]) => ({
+    what: `what has expired among ${table} is forgotten`,
+    indexes: [index],
+    run: async () => {
+      const kind = expiring.find((one) => one.table === table);
+      assert.ok(kind);
+      await forgetExpired(db, kind);
+    },
+  })),
   {
     what: "old journals are compacted",
     indexes: ["idx_executions_to_compact"],
@@ -278,6 +306,51 @@ test("a whole execution, from its acceptance to its last event: no statement of 
     "budgets_level_scope_id_key",
   ]) {
     assert.ok(used.has(index), `${index} is not among ${[...used].join(", ")}`);
+  }
+});
+
+test("every read of the API, with each choice of what it can be asked: no table is read as a whole", async () => {
+  const api = await startTestApi({ database: { url: database.url, db, drop: async () => undefined } });
+  try {
+    const { token } = await createApiKey(database.db, { userId }, "reader");
+    const execution = id("execution", 0);
+    const values: Values = { execution, squad: id("squad", 0), project: id("project", 0), task: id("task", 0) };
+    Object.assign(values, { step: execution, from: id("message", 9), search: "nothing is called this", path: "a.md" });
+    values.conversation = (await listConversations(db, { userId }, {})).data[0]?.id ?? "";
+    values.deferredCall = (await listDeferredCalls(db, { userId }, {})).data[0]?.id ?? "";
+    values.toolCall = (await listToolCalls(db, { userId }, execution, {}))?.data[0]?.id ?? "";
+    explained.take();
+    const count = await everyRead(api, token, values, (url) => assertNothingWhole(explained.take(), url));
+    assert.ok(count > 120, `${count} addresses`);
+  } finally {
+    await api.close();
+  }
+});
+
+test("a project, a squad and a user are deleted: an index finds all that goes with them", async () => {
+  // Some tables are empty here and would be read whole; this way that is only done where no index can help.
+  const strict = await openExplained(database.url, { enable_seqscan: "off" });
+  const removals = [
+    { remove: deleteProject, of: "projectId", index: "idx_notifications_execution_id" },
+    { remove: deleteSquad, of: "squadId", index: "idx_conversations_squad_member_id" },
+    {
+      remove: (store: Database, _: unknown, id: string) => removePerson(store, { userId }, id),
+      of: "userId",
+      index: "idx_web_vitals_user_id",
+    },
+  ] as const;
+  try {
+    for (const { remove, of, index } of removals) {
+      const own = await insertTask(database.db);
+      await insertExecution(database.db, own);
+      await database.db.pool.query("UPDATE task_executions SET status = 'completed' WHERE user_id = $1", [own.userId]);
+      const used = await indexesOf(async () => {
+        assert.deepEqual(await remove(strict.db, { userId: own.userId }, own[of]), { outcome: "ok" });
+      }, strict);
+      assert.ok(used.has(index), `${index} is not among ${[...used].join(", ")}`);
+    }
+  } finally {
+    await strict.db.close();
   }
 });
 
