@@ -38,7 +38,7 @@ function addressesOf(route: AnyRoute, values: Values): string[] {
   const fields = Object.entries((route.query?.properties ?? {}) as Record<string, Field>);
   for (const [name, schema] of fields) {
     const parts = waysOf(name, schema, values).map((value) => `${name}=${encodeURIComponent(value)}`);
-    const isNeeded = (route.query?.required ?? []).includes(name) && !("default" in schema);
+    const isNeeded = ((route.query?.required ?? []) as string[]).includes(name) && !("default" in schema);
     queries = queries.flatMap((query) => [...(isNeeded ? [] : [query]), ...parts.map((part) => `${query}&${part}`)]);
   }
   return queries.map((query) => path + query.replace("&", "?"));
