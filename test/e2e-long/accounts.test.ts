@@ -54,7 +54,7 @@ test("the format of an account is chosen, saved, and there again after a reload;
   await adding.getByLabel("Name").fill("Answers");
   await adding.getByLabel("API key").fill("sk-local-0000");
   await format.selectOption({ label: "Responses" });
-  await adding.getByRole("button", { name: "Add" }).click();
+  await adding.getByRole("button", { name: "Add", exact: true }).click();
   await page.getByText("Account added").waitFor();
   assert.equal(await wireOf("Answers"), "responses");
 
@@ -66,6 +66,50 @@ test("the format of an account is chosen, saved, and there again after a reload;
   assert.equal(await wireOf("Answers"), "chat");
   const again = await edit(page, "Answers");
   assert.equal(await again.getByLabel("Format").inputValue(), "chat");
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("prices are each model's own: saving something else keeps them, changing one keeps the others, half a price is refused", async () => {
+  const large = { inputNanoUsdPerToken: 2_300, outputNanoUsdPerToken: 9_200, cacheReadNanoUsdPerToken: 230 };
+  const small = { inputNanoUsdPerToken: 150, outputNanoUsdPerToken: 600 };
+  await call("POST", "/provider-accounts", {
+    kind: "openai",
+    name: "Two prices",
+    apiKey: "sk-local-0000",
+    priceOverrides: { large, small },
+  });
+  const pricesNow = async () =>
+    (await call<ProviderAccountList>("GET", "/provider-accounts")).data.find(({ name }) => name === "Two prices")
+      ?.priceOverrides;
+  const { page, troubles } = await watchedPage(context, muster);
+  const saved = async () => {
+    await page.getByText("Account saved").waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+  };
+  let dialog = await edit(page, "Two prices");
+  await dialog.getByLabel("Requests a minute").fill("60");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await saved();
+  assert.deepEqual(await pricesNow(), { large, small });
+
+  dialog = await edit(page, "Two prices");
+  const lines = dialog.getByRole("group", { name: "Own prices" }).getByRole("listitem").locator("input");
+  const shown = async () => Promise.all((await lines.all()).map((input) => input.inputValue()));
+  assert.deepEqual(await shown(), ["large", "2.3", "9.2", "small", "0.15", "0.6"]);
+  await dialog.getByLabel("In", { exact: true }).first().fill("2.5");
+  await dialog.getByRole("button", { name: "Add a price" }).click();
+  await dialog.getByLabel("Model", { exact: true }).last().fill("small");
+  await dialog.getByLabel("In", { exact: true }).last().fill("2,5");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByText("Write dollars such as 2.50.").waitFor();
+  await dialog.getByText("Write both prices; 0 where it costs nothing.").waitFor();
+  assert.equal(await dialog.getByText("This model has two prices.").count(), 2);
+  assert.deepEqual(await pricesNow(), { large, small }, "nothing is saved before it is right");
+  await dialog.getByRole("button", { name: "Remove the price of" }).last().click();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await saved();
+  assert.deepEqual(await pricesNow(), { large: { ...large, inputNanoUsdPerToken: 2_500 }, small });
   assert.deepEqual(troubles, []);
   await page.close();
 });

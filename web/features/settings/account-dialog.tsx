@@ -1,13 +1,7 @@
 "use client";
 import { useQueryClient } from "@tanstack/react-query";
 import { useForm } from "react-hook-form";
-import type {
-  CreateProviderAccountBody,
-  ProviderAccount,
-  ProviderKind,
-  ProviderWire,
-  UpdateProviderAccountBody,
-} from "#contracts";
+import type { CreateProviderAccountBody, ProviderAccount, ProviderKind } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Checkbox, Field, Input, Select } from "../../components/ui/field.tsx";
@@ -15,83 +9,28 @@ import { FormDialog } from "../../components/ui/form-dialog.tsx";
 import { apiSend, messageOf } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { toastDone } from "../../lib/toast.ts";
+import { type AccountForm, hasWire, toBody, toForm } from "./account-form.ts";
+import { PriceLines } from "./price-lines.tsx";
 import { providerNames } from "./provider-names.ts";
 
-interface AccountForm {
-  kind: ProviderKind;
-  wire: ProviderWire;
-  name: string;
-  baseUrl: string;
-  apiKey: string;
-  models: string;
-  requestsPerMinute: string;
-  priceIn: string;
-  priceOut: string;
-  allowPrivateAddress: boolean;
-}
-
 const kinds: ProviderKind[] = ["openai", "anthropic", "google", "ollama", "openai_compatible"];
-
-/** Others have one format only. */
-const hasWire = (kind: ProviderKind) => kind === "openai" || kind === "openai_compatible";
-
-function toBody(form: AccountForm): UpdateProviderAccountBody {
-  const models = form.models.split(/[\s,]+/).filter(Boolean);
-  return {
-    name: form.name.trim(),
-    ...(form.baseUrl.trim() ? { baseUrl: form.baseUrl.trim() } : {}),
-    ...(form.apiKey ? { apiKey: form.apiKey } : {}),
-    models: [...new Set(models)],
-    ...(hasWire(form.kind) ? { wire: form.wire } : {}),
-    ...pricesOf(form, models),
-    requestsPerMinute: form.requestsPerMinute.trim() ? Number(form.requestsPerMinute) : null,
-    allowPrivateAddress: form.allowPrivateAddress,
-  };
-}
-
-/** Dollars per million tokens are thousands of nano-USD per token. One price holds for all models named here. */
-function pricesOf(form: AccountForm, models: string[]): Pick<UpdateProviderAccountBody, "priceOverrides"> {
-  if (form.priceIn.trim() === "" || form.priceOut.trim() === "") return { priceOverrides: {} };
-  const price = {
-    inputNanoUsdPerToken: Number(form.priceIn) * NANO_USD_PER_TOKEN,
-    outputNanoUsdPerToken: Number(form.priceOut) * NANO_USD_PER_TOKEN,
-  };
-  return { priceOverrides: Object.fromEntries(models.map((model) => [model, price])) };
-}
-
-const NANO_USD_PER_TOKEN = 1000;
-const isPrice = (value: string) => value.trim() === "" || Number(value) >= 0 || "Write dollars such as 2.50.";
 
 /** Adds a provider account, or changes one. */
 export default function AccountDialog({ account, onClose }: { account: ProviderAccount | null; onClose: () => void }) {
   const client = useQueryClient();
-  const price = Object.values(account?.priceOverrides ?? {})[0];
-  const { register, handleSubmit, setError, formState, watch } = useForm<AccountForm>({
-    defaultValues: {
-      kind: account?.kind ?? "openai",
-      wire: account?.wire ?? "chat",
-      name: account?.name ?? "",
-      baseUrl: account?.baseUrl ?? "",
-      apiKey: "",
-      models: account?.models.join(", ") ?? "",
-      requestsPerMinute: account?.requestsPerMinute ? String(account.requestsPerMinute) : "",
-      priceIn: price ? String(price.inputNanoUsdPerToken / NANO_USD_PER_TOKEN) : "",
-      priceOut: price ? String(price.outputNanoUsdPerToken / NANO_USD_PER_TOKEN) : "",
-      allowPrivateAddress: account?.allowPrivateAddress ?? false,
-    },
-  });
+  const stored = account?.priceOverrides ?? {};
+  const form = useForm<AccountForm>({ defaultValues: toForm(account) });
+  const { register, handleSubmit, setError, formState, watch } = form;
   const { errors, isDirty } = formState;
   const title = account ? `Edit ${account.name}` : "Add a provider account";
   const kind = watch("kind");
   const needsAddress = kind === "openai_compatible" || kind === "ollama";
-  const submit = handleSubmit(async (form) => {
+  const submit = handleSubmit(async (values) => {
+    const body = toBody(values, account);
     try {
-      if (account) await apiSend("PATCH", `/api/v1/provider-accounts/${account.id}`, toBody(form));
+      if (account) await apiSend("PATCH", `/api/v1/provider-accounts/${account.id}`, body);
       else
-        await apiSend("POST", "/api/v1/provider-accounts", {
-          ...toBody(form),
-          kind: form.kind,
-        } as CreateProviderAccountBody);
+        await apiSend("POST", "/api/v1/provider-accounts", { ...body, kind: values.kind } as CreateProviderAccountBody);
       await invalidate(client, "/provider-accounts", "/models");
       toastDone(account ? "Account saved" : "Account added");
       onClose();
@@ -166,17 +105,6 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
               })}
             />
           </Field>
-          <Field
-            label="Price in, $ per million tokens"
-            htmlFor="account-price-in"
-            error={errors.priceIn?.message}
-            hint="Of the models named above. Empty: the kept price table."
-          >
-            <Input id="account-price-in" inputMode="decimal" {...register("priceIn", { validate: isPrice })} />
-          </Field>
-          <Field label="Price out, $ per million tokens" htmlFor="account-price-out" error={errors.priceOut?.message}>
-            <Input id="account-price-out" inputMode="decimal" {...register("priceOut", { validate: isPrice })} />
-          </Field>
           {hasWire(kind) && (
             <Field label="Format" htmlFor="account-wire" hint="What the provider speaks at this address.">
               <Select id="account-wire" {...register("wire")}>
@@ -185,6 +113,7 @@ export default function AccountDialog({ account, onClose }: { account: ProviderA
               </Select>
             </Field>
           )}
+          <PriceLines form={form} stored={stored} />
           <div className="sm:col-span-2">
             <Checkbox
               label="It may be on this machine or in this network"
