@@ -86,7 +86,10 @@ interface List {
 const lists: Record<string, List> = {
   squads: {
     url: "/api/v1/squads?pageSize=20",
-    fields: "budget createdAt goal id liveExecutions members name process slug status updatedAt".split(" "),
+    fields:
+      "budget createdAt goal id liveExecutions members name process slug spentMonthIncomplete spentMonthNanoUsd status updatedAt".split(
+        " ",
+      ),
     cut: true,
   },
   tasks: {

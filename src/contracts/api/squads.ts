@@ -84,6 +84,10 @@ export const SquadListItem = object({
   ...squadBase,
   goal: Type.String({ description: "The first 200 characters" }),
   liveExecutions: Type.Integer({ description: "Executions that are queued, running, paused or await approval" }),
+  spentMonthNanoUsd: Type.Integer({
+    description: "nano-USD: what its calls of this month (UTC) cost, as far as their price is known",
+  }),
+  spentMonthIncomplete: Type.Boolean({ description: "Some of these calls have no known price" }),
   budget: nullable(BudgetState),
   members: Type.Array(SquadMemberSummary),
 });

@@ -14,6 +14,7 @@ import {
 import { likeAnywhere, offsetOf, offsetPage, type Queryable } from "#db";
 import { budgetSpentSql } from "../budgets/budgets.queries.ts";
 import type { Scope } from "../store.ts";
+import { monthBySquadSql } from "../usage/roll-up-usage.ts";
 
 interface SquadBaseRow {
   id: string;
@@ -33,6 +34,8 @@ type MemberValues = [id: string, name: string, role: string, model: string, isLe
 interface SquadListRow extends SquadBaseRow {
   members: MemberValues[];
   live_executions: number;
+  spent_month_nano_usd: number;
+  spent_month_incomplete: boolean;
   total: number;
 }
 
@@ -47,8 +50,8 @@ const budgetJson = `(SELECT json_build_object('limitNanoUsd', b.limit_nano_usd, 
   'reservedNanoUsd', b.reserved_nano_usd, 'period', b.period) FROM budgets b WHERE b.level = 'squad' AND b.scope_id = s.id)`;
 
 /**
- * The list's statement: squads of the page with their members, live executions and budget, and the total. Live executions
- * are counted once for the user, not once for each squad.
+ * The list's statement: squads of the page with their members, live executions, spend and budget, and the total. Live executions
+ * and spend are summed up once for the user, not once for each squad.
  */
 function listText(filters: string): string {
   return `WITH page AS (
@@ -58,14 +61,15 @@ function listText(filters: string): string {
     ), live AS MATERIALIZED (
       SELECT e.squad_id, count(*)::integer AS executions FROM task_executions e
       WHERE e.user_id = $1 AND e.status IN ('queued', 'running', 'paused', 'awaiting_approval') GROUP BY e.squad_id
-    )
+    ), spend AS MATERIALIZED (${monthBySquadSql})
     SELECT s.id, s.slug, s.name, s.status, s.process, s.goal, s.created_at, s.updated_at, s.total,
       ${budgetJson} AS budget,
       (SELECT COALESCE(json_agg(json_build_array(m.id, m.name, m.role, m.model, m.is_lead, m.avatar_key)
          ORDER BY m.position, m.id), '[]'::json)
        FROM squad_members m WHERE m.squad_id = s.id) AS members,
-      COALESCE((SELECT live.executions FROM live WHERE live.squad_id = s.id), 0) AS live_executions
-    FROM page s ORDER BY s.id DESC`;
+      COALESCE((SELECT live.executions FROM live WHERE live.squad_id = s.id), 0) AS live_executions,
+      COALESCE(spend.cost_nano_usd, 0) AS spent_month_nano_usd, COALESCE(spend.unpriced_calls > 0, false) AS spent_month_incomplete
+    FROM page s LEFT JOIN spend ON spend.squad_id = s.id ORDER BY s.id DESC`;
 }
 
 function toMemberSummary([id, name, role, model, isLead, avatarKey]: MemberValues): SquadMemberSummary {
@@ -83,6 +87,8 @@ function toListItem(row: SquadListRow): SquadListItem {
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
     liveExecutions: row.live_executions,
+    spentMonthNanoUsd: row.spent_month_nano_usd,
+    spentMonthIncomplete: row.spent_month_incomplete,
     budget: row.budget,
     members: row.members.map(toMemberSummary),
   };

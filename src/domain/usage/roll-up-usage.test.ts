@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { seed } from "#db";
 import { createTestDatabase, type TestDatabase } from "../../../test/support/database.ts";
+import { listSquads } from "../squads/index.ts";
 import { rollUpUsage, wholeDays } from "./roll-up-usage.ts";
 import { readSpend, summarizeUsage } from "./usage.queries.ts";
 
@@ -20,6 +21,12 @@ before(async () => {
        n, n * 2, CASE WHEN n % 5 = 0 THEN NULL ELSE n * 1000 END, n,
        date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' - make_interval(days => n / 2) - make_interval(secs => (n % 2) * 0.000001)
      FROM generate_series(0, 199) n`,
+    [userId],
+  );
+  await database.db.pool.query(
+    `INSERT INTO llm_usage (id, user_id, squad_id, provider, model, lane, outcome, cache_result, input_tokens, output_tokens, cost_nano_usd, at)
+     SELECT gen_random_uuid(), $1, s.id, 'openai', 'm', 'interactive', 'done', 'miss', 1, 1, CASE WHEN d = 0 THEN NULL ELSE 7 END, now() - make_interval(days => d)
+     FROM (SELECT id FROM squads WHERE user_id = $1 ORDER BY id DESC LIMIT 1) s, generate_series(0, 40) d`,
     [userId],
   );
 });
@@ -62,7 +69,8 @@ async function everything() {
   for (const range of ranges) {
     for (const group of groups) summaries.push(await summarizeUsage(database.db, { userId }, range, group));
   }
-  return { summaries, spend: await readSpend(database.db, { userId }) };
+  const { data: squads } = await listSquads(database.db, { userId }, { pageSize: 100 });
+  return { summaries, spend: await readSpend(database.db, { userId }), squads };
 }
 
 test("sums of closed days are exactly those of the calls, in every range, by every group", async () => {
@@ -72,6 +80,17 @@ test("sums of closed days are exactly those of the calls, in every range, by eve
     const { cacheReadTokens: _, ...shown } = total;
     assert.deepEqual(shown, await rawTotals(range.from, range.to), JSON.stringify(range));
   }
+  const now = new Date();
+  const month = { from: new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth())), to: new Date(Date.now() + dayMs) };
+  const bySquad = await summarizeUsage(database.db, { userId }, month, "squad");
+  const spent = new Map(bySquad.rows.map((row) => [row.key, [row.costNanoUsd ?? 0, row.unpricedCalls > 0]]));
+  for (const squad of before.squads)
+    assert.deepEqual([squad.spentMonthNanoUsd, squad.spentMonthIncomplete], spent.get(squad.id) ?? [0, false]);
+  const spenders = before.squads.filter((squad) => squad.spentMonthNanoUsd > 0);
+  assert.ok(
+    spenders.length > 1 && before.squads.some((squad) => squad.spentMonthIncomplete),
+    `${spenders.length} spent`,
+  );
   const { rows: calls } = await database.db.pool.query(
     "SELECT count(*)::int AS n FROM llm_usage WHERE at < date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'",
   );

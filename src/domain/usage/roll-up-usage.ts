@@ -54,6 +54,20 @@ export const usageRowsSql = `(
     SELECT GREATEST($4::date, LEAST($5::date, COALESCE(usage_rolled_until, '-infinity')))::timestamp AT TIME ZONE 'UTC' FROM installation)
 )`;
 
+/**
+ * What one user's calls of this month (UTC) cost by squad, for `FROM` or `WITH`: sums of the days that were summed up and single
+ * calls of the one or two that were not. Needs the parameter user ($1). Columns: squad_id, cost_nano_usd, unpriced_calls.
+ */
+export const monthBySquadSql = `
+  SELECT u.squad_id, COALESCE(sum(u.cost_nano_usd), 0)::bigint AS cost_nano_usd, sum(u.unpriced_calls) AS unpriced_calls FROM (
+    SELECT squad_id, cost_nano_usd, unpriced_calls FROM usage_days
+    WHERE user_id = $1 AND day >= date_trunc('month', now() AT TIME ZONE 'UTC')::date
+    UNION ALL
+    SELECT squad_id, cost_nano_usd, (cost_nano_usd IS NULL)::integer FROM llm_usage
+    WHERE user_id = $1 AND at >= (SELECT GREATEST(date_trunc('month', now() AT TIME ZONE 'UTC')::date, usage_rolled_until)::timestamp
+      AT TIME ZONE 'UTC' FROM installation)
+  ) u WHERE u.squad_id IS NOT NULL GROUP BY u.squad_id`;
+
 const dayMs = 86_400_000;
 
 /** The whole days (UTC) of a range as dates: the first, and the one after the last. Equal when there is none. */

@@ -3,7 +3,7 @@ import { AppLink } from "../../components/ui/app-link.tsx";
 import { AvatarStack } from "../../components/ui/avatar.tsx";
 import { Meter } from "../../components/ui/meter.tsx";
 import { Badge, StatusBadge } from "../../components/ui/status.tsx";
-import { formatMoney, plural } from "../../lib/format.ts";
+import { formatCost, formatMoney, plural } from "../../lib/format.ts";
 
 export const processNames: Record<SquadProcess, string> = {
   lead: "Led",
@@ -11,9 +11,20 @@ export const processNames: Record<SquadProcess, string> = {
   parallel: "In parallel",
 };
 
-/** A squad at a glance: what for, who, how it works, what it may cost. */
+/** Whether it takes tasks, where it does not, and how much of its work is under way. */
+export function SquadState({ squad }: { squad: SquadListItem }) {
+  return (
+    <span className="flex shrink-0 items-center gap-1">
+      {squad.status !== "active" && <StatusBadge status={squad.status} />}
+      {squad.liveExecutions > 0 && <Badge tone="accent">{squad.liveExecutions} live</Badge>}
+    </span>
+  );
+}
+
+/** A squad at a glance: what for, who, how it works, what it cost and may cost. */
 export function SquadCard({ squad }: { squad: SquadListItem }) {
   const { budget } = squad;
+  const spent = formatCost(squad.spentMonthNanoUsd, squad.spentMonthIncomplete);
   return (
     <li className="min-w-0 [contain-intrinsic-size:auto_10.5rem] [content-visibility:auto]">
       <AppLink
@@ -22,11 +33,7 @@ export function SquadCard({ squad }: { squad: SquadListItem }) {
       >
         <span className="flex items-start justify-between gap-2">
           <span className="min-w-0 truncate font-semibold text-base">{squad.name}</span>
-          {squad.liveExecutions > 0 ? (
-            <Badge tone="accent">{squad.liveExecutions} live</Badge>
-          ) : (
-            squad.status !== "active" && <StatusBadge status={squad.status} />
-          )}
+          <SquadState squad={squad} />
         </span>
         <span className="mt-1 line-clamp-2 min-h-10 text-muted">{squad.goal || "No goal written"}</span>
         <span className="mt-auto flex items-center justify-between gap-2">
@@ -35,7 +42,7 @@ export function SquadCard({ squad }: { squad: SquadListItem }) {
             {processNames[squad.process]} · {plural(squad.members.length, "member")}
           </span>
         </span>
-        <span className="mt-2.5 flex h-4 items-center gap-2 text-xs">
+        <span className="tabular mt-2.5 flex h-4 items-center gap-2 text-muted text-xs">
           {budget ? (
             <>
               <Meter
@@ -44,12 +51,11 @@ export function SquadCard({ squad }: { squad: SquadListItem }) {
                 limit={budget.limitNanoUsd}
                 className="flex-1"
               />
-              <span className="tabular text-muted">
-                {formatMoney(budget.spentNanoUsd)} of {formatMoney(budget.limitNanoUsd)}
-              </span>
+              {budget.period === "month" ? spent : formatMoney(budget.spentNanoUsd)} of{" "}
+              {formatMoney(budget.limitNanoUsd)}
             </>
           ) : (
-            <span className="text-faint">No budget of its own</span>
+            <>{spent} this month</>
           )}
         </span>
       </AppLink>
