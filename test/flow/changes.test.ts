@@ -68,6 +68,7 @@ test("a follower gets what is live, then each change of its own, and nothing of 
     snapshot.executions.map(({ id, taskTitle }) => [id, taskTitle]),
     [[first.execution.id, "First"]],
   );
+  assert.deepEqual(snapshot.liveCounts, { running: 0, queued: 1, paused: 0, awaitingApproval: 0 });
   assert.deepEqual((await theirs.next((change) => change.kind === "snapshot")).executions, []);
   const second = await startTask(user, "Second");
   const started = await mine.next(
@@ -82,6 +83,7 @@ test("a follower gets what is live, then each change of its own, and nothing of 
     ended.tasks.map(({ id, status }) => [id, status]),
     [[first.task.id, "cancelled"]],
   );
+  assert.equal(ended.liveCounts?.queued, 1, "the second still waits");
   assert.equal(theirs.changes.length, 1);
   mine.close();
   theirs.close();

@@ -111,6 +111,17 @@ test("a task with an attachment, an execution, its events and its end", async ()
   const dashboard = await user.call("GET", "/api/v1/dashboard");
   assert.equal(dashboard.status, 200, JSON.stringify(dashboard.body));
   assert.equal(dashboard.body.liveExecutions[0].id, id);
+  const statuses = ["queued", "queued", "queued", "paused", "awaiting_approval", ...Array(20).fill("running")];
+  await api.database.db.pool.query(
+    `INSERT INTO task_executions SELECT (jsonb_populate_record(t, jsonb_build_object('id', gen_random_uuid(), 'status', one))).*
+     FROM task_executions t, unnest($2::text[]) one WHERE t.id = $1`,
+    [id, statuses],
+  );
+  api.deps.cache.answers.clear();
+  const { liveCounts, liveExecutions } = (await user.call("GET", "/api/v1/dashboard")).body;
+  assert.deepEqual(liveCounts, { running: 20, queued: 4, paused: 1, awaitingApproval: 1 });
+  assert.equal(liveExecutions.length, 10, "the list is cut, the counts are not");
+  await api.database.db.pool.query("DELETE FROM task_executions WHERE user_id = $1 AND id <> $2", [user.id, id]);
   const cancelled = await user.call("POST", `/api/v1/executions/${id}/cancel`);
   assert.equal(cancelled.body.execution.status, "cancelled", JSON.stringify(cancelled.body));
   assert.equal((await user.call("GET", `/api/v1/executions/${id}`)).body.execution.status, "cancelled");

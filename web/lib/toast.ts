@@ -59,6 +59,11 @@ export function toastDone(title: string, undo?: () => void): number {
   });
 }
 
+/** Says what was done, what that means, and offers what can be done about it. */
+export function toastNext(title: string, detail: string, action: { label: string; run: () => void }): void {
+  toastStore.add({ kind: "done", title, detail, durationMs: 12_000, action });
+}
+
 /** Says what failed and why; `retry` offers to try once more. */
 export function toastError(title: string, error: unknown, retry?: () => void): void {
   toastStore.add({

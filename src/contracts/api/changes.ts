@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { taskStatuses } from "../closed-sets.ts";
 import { Id, nullable, object } from "./common.ts";
-import { Spend } from "./dashboard.ts";
+import { LiveCounts, Spend } from "./dashboard.ts";
 import { ExecutionListItem } from "./executions.ts";
 import { Notification } from "./notifications.ts";
 
@@ -13,6 +13,7 @@ export const UserChange = object({
   tasks: Type.Array(object({ id: Id, projectId: Id, status: Type.Enum(taskStatuses) }), {
     description: "The tasks of these executions",
   }),
+  liveCounts: nullable(LiveCounts),
   notifications: nullable(object({ unread: Type.Integer(), data: Type.Array(Notification) })),
   spend: nullable(Spend),
 });

@@ -16,10 +16,20 @@ export const Spend = object({
 });
 export type Spend = Static<typeof Spend>;
 
+/** How many executions of the caller there are in each state in which they run or wait. */
+export const LiveCounts = object({
+  running: Type.Integer(),
+  queued: Type.Integer(),
+  paused: Type.Integer(),
+  awaitingApproval: Type.Integer(),
+});
+export type LiveCounts = Static<typeof LiveCounts>;
+
 /** Everything the first page shows, in one answer. Lists carry the newest few. */
 export const Dashboard = object({
   user: User,
   squads: object({ data: Type.Array(SquadListItem), total: Type.Integer() }),
+  liveCounts: LiveCounts,
   liveExecutions: Type.Array(ExecutionListItem, { description: "Queued, running or paused" }),
   awaitingApproval: Type.Array(ExecutionListItem),
   recentExecutions: Type.Array(ExecutionListItem),

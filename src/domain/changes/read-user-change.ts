@@ -12,12 +12,13 @@ const shownNotifications = 5;
 
 /** Everything that is live for a user at this moment: what a page that begins to follow compares itself with. */
 export async function readUserSnapshot(db: Queryable, scope: Scope): Promise<UserChange> {
-  const [executions, notifications] = await Promise.all([listLiveExecutions(db, scope), readNotices(db, scope)]);
+  const [live, notifications] = await Promise.all([listLiveExecutions(db, scope), readNotices(db, scope)]);
   return {
     kind: "snapshot",
     areas: [],
-    executions,
-    tasks: await readTasks(db, scope, executions),
+    executions: live.items,
+    tasks: await readTasks(db, scope, live.items),
+    liveCounts: live.liveCounts,
     notifications,
     spend: null,
   };
@@ -30,16 +31,19 @@ export async function readUserChange(
   changed: { executionIds: readonly string[]; areas: ReadonlySet<ChangeArea> },
 ): Promise<UserChange> {
   const { executionIds, areas } = changed;
-  const [executions, notifications, spend] = await Promise.all([
-    executionIds.length === 0 ? [] : readExecutionItems(db, scope, executionIds),
+  const [changedNow, notifications, spend] = await Promise.all([
+    executionIds.length === 0 ? null : readExecutionItems(db, scope, executionIds),
     areas.has("notifications") ? readNotices(db, scope) : null,
     areas.has("usage") || areas.has("budgets") ? readSpending(db, scope) : null,
   ]);
+  const executions = changedNow?.items ?? [];
   return {
     kind: "change",
     areas: [...areas],
     executions,
     tasks: await readTasks(db, scope, executions),
+    // Where none of the named is there any more, nothing was counted.
+    liveCounts: executions.length > 0 ? (changedNow?.liveCounts ?? null) : null,
     notifications,
     spend,
   };

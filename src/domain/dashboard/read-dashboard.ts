@@ -27,13 +27,14 @@ export async function readDashboard(db: Queryable, scope: Scope): Promise<Dashbo
   ]);
   if (!user) return null;
   const inStatus = (wanted: ExecutionStatus): ExecutionListItem[] =>
-    executions.filter(({ status }) => status === wanted);
+    executions.items.filter(({ status }) => status === wanted);
   return {
     user,
     squads: { data: squads.data, total: squads.total },
+    liveCounts: executions.liveCounts,
     liveExecutions: liveStatuses.flatMap(inStatus).slice(0, shownExecutions),
     awaitingApproval: inStatus("awaiting_approval").slice(0, shownExecutions),
-    recentExecutions: executions.slice(0, shownExecutions),
+    recentExecutions: executions.items.slice(0, shownExecutions),
     spend: { ...spend, budget: budget ? toBudgetState(budget) : null },
     notifications: { unread, data: notices.data },
   };

@@ -7,6 +7,7 @@ import {
   type ExecutionListQuery,
   type ExecutionPage,
   type ExecutionStatus,
+  type LiveCounts,
   type LlmCallPage,
   type LlmCallView,
   type MessageListQuery,
@@ -35,6 +36,11 @@ interface ListRow {
   steps_ended: number;
 }
 
+interface CountedRow extends ListRow {
+  /** Null where nothing runs or waits. */
+  live_counts: Partial<Record<ExecutionStatus, number>> | null;
+}
+
 const maxUuid = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 const minUuid = "00000000-0000-0000-0000-000000000000";
 
@@ -52,16 +58,40 @@ function listSql(filters: Record<"squadId" | "taskId" | "status" | "search", boo
   };
 }
 
-/** The list items of the executions that a condition (with order and limit) chooses. */
-const itemsSql = (chosen: string): string => itemsFrom(`SELECT * FROM task_executions t WHERE ${chosen}`);
+/** A column with the caller's live executions counted by status, from the index alone; the same in every row, read once. */
+const liveCountsSql = `, (SELECT jsonb_object_agg(c.status, c.executions) FROM (SELECT l.status, count(*)::int AS executions FROM task_executions l
+        WHERE l.user_id = $1 AND l.status IN ('queued', 'running', 'paused', 'awaiting_approval') GROUP BY l.status) c) AS live_counts`;
 
-/** The list items of executions. */
-function itemsFrom(rows: string): string {
+/** Some executions, and how many of all the caller's run or wait: from one statement, so that both are of one moment. */
+export interface CountedExecutions {
+  items: ExecutionListItem[];
+  liveCounts: LiveCounts;
+}
+
+function toCounted(rows: readonly CountedRow[]): CountedExecutions {
+  const counts = rows[0]?.live_counts ?? {};
+  return {
+    items: rows.map(toListItem),
+    liveCounts: {
+      running: counts.running ?? 0,
+      queued: counts.queued ?? 0,
+      paused: counts.paused ?? 0,
+      awaitingApproval: counts.awaiting_approval ?? 0,
+    },
+  };
+}
+
+/** The list items of the executions that a condition (with order and limit) chooses. */
+const itemsSql = (chosen: string, more = ""): string =>
+  itemsFrom(`SELECT * FROM task_executions t WHERE ${chosen}`, more);
+
+/** The list items of executions, with more columns behind. */
+function itemsFrom(rows: string, more = ""): string {
   return `
       SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, left(t.error, 200) AS error, t.created_at,
         t.started_at, t.ended_at,
         t.task->>'title' AS task_title, COALESCE(s.name, '') AS squad_name, t.input_tokens, t.output_tokens,
-        t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended
+        t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended${more}
       FROM (${rows}) t
       LEFT JOIN squads s ON s.id = t.squad_id
       CROSS JOIN LATERAL (SELECT count(*)::int AS total, (count(*) FILTER (WHERE e.ended_at IS NOT NULL))::int AS ended
@@ -74,13 +104,13 @@ export async function readExecutionItems(
   db: Queryable,
   scope: Scope,
   executionIds: readonly string[],
-): Promise<ExecutionListItem[]> {
-  const { rows } = await db.query<ListRow>(
+): Promise<CountedExecutions> {
+  const { rows } = await db.query<CountedRow>(
     "execution_items",
-    itemsSql("t.user_id = $1 AND t.id = ANY($2::uuid[]) ORDER BY t.id DESC LIMIT 100"),
+    itemsSql("t.user_id = $1 AND t.id = ANY($2::uuid[]) ORDER BY t.id DESC LIMIT 100", liveCountsSql),
     [scope.userId, executionIds],
   );
-  return rows.map(toListItem);
+  return toCounted(rows);
 }
 
 /** The caller's newest executions, and the newest in each of some states: `limit` of each, newest first, each once. */
@@ -89,28 +119,34 @@ export async function listNewestExecutions(
   scope: Scope,
   statuses: readonly ExecutionStatus[],
   limit: number,
-): Promise<ExecutionListItem[]> {
-  const { rows } = await db.query<ListRow>(
+): Promise<CountedExecutions> {
+  const { rows } = await db.query<CountedRow>(
     "executions_newest",
-    itemsFrom(`(SELECT * FROM task_executions WHERE user_id = $1 ORDER BY id DESC LIMIT $3)
+    itemsFrom(
+      `(SELECT * FROM task_executions WHERE user_id = $1 ORDER BY id DESC LIMIT $3)
         UNION ALL
         SELECT its.* FROM unnest($2::text[]) AS one(status) CROSS JOIN LATERAL
-          (SELECT * FROM task_executions e WHERE e.user_id = $1 AND e.status = one.status ORDER BY e.id DESC LIMIT $3) its`),
+          (SELECT * FROM task_executions e WHERE e.user_id = $1 AND e.status = one.status ORDER BY e.id DESC LIMIT $3) its`,
+      liveCountsSql,
+    ),
     [scope.userId, statuses, limit],
   );
   const once = new Map(rows.map((row) => [row.id, row]));
-  return [...once.values()].map(toListItem);
+  return toCounted([...once.values()]);
 }
 
 /** What runs or waits for the caller, newest first, at most 50. */
-export async function listLiveExecutions(db: Queryable, scope: Scope): Promise<ExecutionListItem[]> {
-  const { rows } = await db.query<ListRow>(
+export async function listLiveExecutions(db: Queryable, scope: Scope): Promise<CountedExecutions> {
+  const { rows } = await db.query<CountedRow>(
     "executions_live",
-    itemsSql(`t.user_id = $1 AND t.status IN ('queued', 'running', 'paused', 'awaiting_approval')
-        ORDER BY t.id DESC LIMIT 50`),
+    itemsSql(
+      `t.user_id = $1 AND t.status IN ('queued', 'running', 'paused', 'awaiting_approval')
+        ORDER BY t.id DESC LIMIT 50`,
+      liveCountsSql,
+    ),
     [scope.userId],
   );
-  return rows.map(toListItem);
+  return toCounted(rows);
 }
 
 /** The caller's executions, newest first. */

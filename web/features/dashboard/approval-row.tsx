@@ -2,30 +2,21 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Check, X } from "lucide-react";
 import { useState } from "react";
-import type { ApproveExecutionBody, ExecutionListItem, ExecutionStateAnswer } from "#contracts";
+import type { ExecutionListItem } from "#contracts";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Moment } from "../../components/ui/moment.tsx";
 import { StatusIcon } from "../../components/ui/status.tsx";
-import { apiSend } from "../../lib/api.ts";
 import { formatCost } from "../../lib/format.ts";
-import { invalidate } from "../../lib/invalidate.ts";
-import { toastDone, toastError } from "../../lib/toast.ts";
+import { decide } from "../executions/decide.ts";
 
 /** An execution that waits for a decision: to be read first, or decided here. */
 export function ApprovalRow({ execution }: { execution: ExecutionListItem }) {
   const client = useQueryClient();
   const [busy, setBusy] = useState<boolean | null>(null);
-  const decide = async (approved: boolean) => {
+  const answer = async (approved: boolean) => {
     setBusy(approved);
-    try {
-      const body: ApproveExecutionBody = { approved };
-      await apiSend<ExecutionStateAnswer>("POST", `/api/v1/executions/${execution.id}/approve`, body);
-      await invalidate(client, "/dashboard", "/executions");
-      toastDone(approved ? "Approved" : "Refused");
-    } catch (error) {
-      toastError("That did not work", error);
-    }
+    await decide(client, execution.id, approved);
     setBusy(null);
   };
   return (
@@ -45,7 +36,7 @@ export function ApprovalRow({ execution }: { execution: ExecutionListItem }) {
           busy={busy === false}
           disabled={busy !== null}
           icon={<X aria-hidden className="size-3.5" />}
-          onClick={() => void decide(false)}
+          onClick={() => void answer(false)}
         >
           Refuse
         </Button>
@@ -56,7 +47,7 @@ export function ApprovalRow({ execution }: { execution: ExecutionListItem }) {
           busy={busy === true}
           disabled={busy !== null}
           icon={<Check aria-hidden className="size-3.5" />}
-          onClick={() => void decide(true)}
+          onClick={() => void answer(true)}
         >
           Approve
         </Button>

@@ -1,21 +1,21 @@
 "use client";
-import { skipToken, useQuery } from "@tanstack/react-query";
+import { skipToken, useQuery, useQueryClient } from "@tanstack/react-query";
 import { CirclePlus, Hand, Play } from "lucide-react";
 import dynamic from "next/dynamic";
-import type { Dashboard, Spend } from "#contracts";
+import type { Dashboard } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { buttonClass } from "../../components/ui/button.tsx";
-import { Meter } from "../../components/ui/meter.tsx";
-import { Figure, Panel } from "../../components/ui/panel.tsx";
+import { Panel } from "../../components/ui/panel.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import type { ConnectionState } from "../../lib/follow-stream.ts";
-import { formatMoney, plural } from "../../lib/format.ts";
 import { changesStateKey, queries } from "../../lib/queries.ts";
 import { ExecutionRow } from "../executions/execution-row.tsx";
 import { LiveExecutionRow } from "../executions/live-execution-row.tsx";
+import { markRead } from "../notifications/mark-read.ts";
 import { NotificationLine } from "../notifications/notification-line.tsx";
 import { SquadLine } from "../squads/squad-line.tsx";
+import { Figures } from "./figures.tsx";
 import { FirstSteps } from "./first-steps.tsx";
 
 const ApprovalRow = dynamic(() => import("./approval-row.tsx").then((module) => module.ApprovalRow), {
@@ -58,17 +58,18 @@ export function DashboardPage() {
 }
 
 function hasLive(data: Dashboard | undefined): boolean {
-  return data?.liveExecutions.some((execution) => execution.status !== "paused") ?? false;
+  return data !== undefined && data.liveCounts.running + data.liveCounts.queued > 0;
 }
 
 function Content({ data }: { data: Dashboard }) {
-  const { liveExecutions, awaitingApproval, recentExecutions, squads, notifications } = data;
+  const client = useQueryClient();
+  const { liveCounts, liveExecutions, awaitingApproval, recentExecutions, squads, notifications } = data;
   const live = new Set([...liveExecutions, ...awaitingApproval].map((execution) => execution.id));
   const recent = recentExecutions.filter((execution) => !live.has(execution.id));
-  const fresh = squads.total === 0;
+  const fresh = recentExecutions.length === 0;
   return (
     <div className="flex flex-col gap-4">
-      <Figures live={liveExecutions.length} waiting={awaitingApproval.length} spend={data.spend} />
+      <Figures counts={liveCounts} spend={data.spend} />
       {awaitingApproval.length > 0 && (
         <Panel
           className="border-attention/45"
@@ -78,6 +79,11 @@ function Content({ data }: { data: Dashboard }) {
               Waits for your approval
             </span>
           }
+          action={
+            liveCounts.awaitingApproval > awaitingApproval.length && (
+              <MoreLink href="/executions?status=awaiting_approval" label={`All ${liveCounts.awaitingApproval}`} />
+            )
+          }
         >
           <ul className="divide-y divide-line">
             {awaitingApproval.map((execution) => (
@@ -86,14 +92,15 @@ function Content({ data }: { data: Dashboard }) {
           </ul>
         </Panel>
       )}
-      {fresh && <FirstSteps />}
+      {fresh && <FirstSteps hasSquad={squads.total > 0} />}
       <div className="grid items-start gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="flex min-w-0 flex-col gap-4">
-          <Panel title="Running now">
+          <Panel
+            title="Running now"
+            action={liveCounts.running > 0 && <MoreLink href="/executions?status=running" label="All running" />}
+          >
             {liveExecutions.length === 0 ? (
-              <Empty icon={Play} title="Nothing is running" className="py-9">
-                Start a task from a project board and watch the squad work here.
-              </Empty>
+              <NothingRuns fresh={fresh} />
             ) : (
               <ul className="divide-y divide-line">
                 {liveExecutions.map((execution, index) => (
@@ -113,7 +120,7 @@ function Content({ data }: { data: Dashboard }) {
           )}
         </div>
         <div className="flex min-w-0 flex-col gap-4">
-          {!fresh && (
+          {squads.total > 0 && (
             <Panel title="Squads" action={<MoreLink href="/squads" label={`All ${squads.total}`} />}>
               <ul className="divide-y divide-line">
                 {squads.data.map((squad) => (
@@ -130,7 +137,11 @@ function Content({ data }: { data: Dashboard }) {
             ) : (
               <ul className="divide-y divide-line">
                 {notifications.data.slice(0, 6).map((notification) => (
-                  <NotificationLine key={notification.id} notification={notification} />
+                  <NotificationLine
+                    key={notification.id}
+                    notification={notification}
+                    onOpen={notification.readAt ? undefined : () => void markRead(client, [notification.id])}
+                  />
                 ))}
               </ul>
             )}
@@ -138,6 +149,28 @@ function Content({ data }: { data: Dashboard }) {
         </div>
       </div>
     </div>
+  );
+}
+
+function NothingRuns({ fresh }: { fresh: boolean }) {
+  return (
+    <Empty
+      icon={Play}
+      title="Nothing is running"
+      className="py-9"
+      // Before the first run the steps above say what is next.
+      action={
+        !fresh && (
+          <AppLink href="/projects" className={buttonClass("secondary")}>
+            Choose a task
+          </AppLink>
+        )
+      }
+    >
+      {fresh
+        ? "What a squad works on, says and costs is seen here while it happens."
+        : "Start a task from a project board and watch the squad work here."}
+    </Empty>
   );
 }
 
@@ -149,43 +182,10 @@ function MoreLink({ href, label }: { href: string; label: string }) {
   );
 }
 
-function Figures({ live, waiting, spend }: { live: number; waiting: number; spend: Spend }) {
-  const { budget } = spend;
-  const unpriced =
-    spend.unpricedCallsMonth > 0 ? `+ ${plural(spend.unpricedCallsMonth, "call")} of unknown price` : null;
-  return (
-    <dl className="grid grid-cols-2 gap-x-4 gap-y-3 rounded-lg border border-line bg-surface px-4 py-3 sm:grid-cols-3 lg:grid-cols-5">
-      <Figure label="Running" value={live} />
-      <Figure label="Need you" value={waiting} tone={waiting > 0 ? "text-attention" : ""} />
-      <Figure label="Spent today" value={formatMoney(spend.todayNanoUsd)} />
-      <Figure
-        label="Spent this month"
-        value={formatMoney(spend.monthNanoUsd)}
-        note={budget ? `of ${formatMoney(budget.limitNanoUsd)}` : (unpriced ?? "no budget set")}
-      >
-        {budget && (
-          <Meter
-            label="Budget of this month used"
-            value={budget.spentNanoUsd + budget.reservedNanoUsd}
-            limit={budget.limitNanoUsd}
-            className="mt-1.5"
-          />
-        )}
-      </Figure>
-      <Figure
-        label="Saved by caches"
-        value={formatMoney(spend.savedMonthNanoUsd)}
-        note="this month"
-        tone={spend.savedMonthNanoUsd > 0 ? "text-good" : ""}
-      />
-    </dl>
-  );
-}
-
 function DashboardSkeleton() {
   return (
     <Loading label="Loading the dashboard" className="flex flex-col gap-4">
-      <Skeleton className="h-[13.875rem] rounded-lg sm:h-[9.125rem] lg:h-[5.625rem]" />
+      <Skeleton className="h-[15rem] rounded-lg sm:h-[10.25rem] lg:h-[5.625rem]" />
       <div className="grid gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
         <div className="flex flex-col gap-4">
           <Skeleton className="h-60 rounded-lg sm:h-55" />

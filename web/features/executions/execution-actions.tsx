@@ -3,11 +3,12 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Check, CirclePause, CirclePlay, OctagonX, RotateCcw, X } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useState } from "react";
-import type { ApproveExecutionBody, Execution, ExecutionAction, ExecutionStateAnswer } from "#contracts";
+import type { Execution, ExecutionAction, ExecutionStateAnswer } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { apiSend } from "../../lib/api.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone, toastError } from "../../lib/toast.ts";
+import { decide } from "./decide.ts";
 
 const Confirm = dynamic(() => import("../../components/ui/confirm.tsx"), { ssr: false });
 
@@ -18,20 +19,25 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
   const [cancelling, setCancelling] = useState(false);
   const may = new Set(execution.allowedActions);
 
-  const send = async (action: ExecutionAction, body?: ApproveExecutionBody) => {
-    await apiSend<ExecutionStateAnswer>("POST", `/api/v1/executions/${execution.id}/${action}`, body);
+  const send = async (action: ExecutionAction) => {
+    await apiSend<ExecutionStateAnswer>("POST", `/api/v1/executions/${execution.id}/${action}`);
     await client.invalidateQueries({ queryKey: queries.execution(execution.id).queryKey });
     void client.invalidateQueries({ queryKey: ["/executions"] });
     void client.invalidateQueries({ queryKey: queries.dashboard().queryKey });
   };
-  const act = (action: ExecutionAction, done: string, body?: ApproveExecutionBody) => async () => {
-    setBusy(action + String(body?.approved));
+  const act = (action: ExecutionAction, done: string) => async () => {
+    setBusy(action);
     try {
-      await send(action, body);
+      await send(action);
       toastDone(done);
     } catch (error) {
       toastError("That did not work", error);
     }
+    setBusy(null);
+  };
+  const answer = (approved: boolean) => async () => {
+    setBusy(approved ? "approve" : "refuse");
+    await decide(client, execution.id, approved);
     setBusy(null);
   };
 
@@ -40,17 +46,19 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
       {may.has("approve") && (
         <>
           <Button
-            busy={busy === "approvefalse"}
+            busy={busy === "refuse"}
+            disabled={busy !== null}
             icon={<X aria-hidden className="size-4" />}
-            onClick={act("approve", "Refused", { approved: false })}
+            onClick={answer(false)}
           >
             Refuse
           </Button>
           <Button
             look="primary"
-            busy={busy === "approvetrue"}
+            busy={busy === "approve"}
+            disabled={busy !== null}
             icon={<Check aria-hidden className="size-4" />}
-            onClick={act("approve", "Approved", { approved: true })}
+            onClick={answer(true)}
           >
             Approve
           </Button>
@@ -58,7 +66,8 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
       )}
       {may.has("pause") && (
         <Button
-          busy={busy === "pauseundefined" || execution.pauseRequested}
+          busy={busy === "pause" || execution.pauseRequested}
+          disabled={busy !== null}
           icon={<CirclePause aria-hidden className="size-4" />}
           onClick={act("pause", "It pauses when the calls under way are done")}
         >
@@ -68,7 +77,8 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
       {may.has("resume") && (
         <Button
           look="primary"
-          busy={busy === "resumeundefined"}
+          busy={busy === "resume"}
+          disabled={busy !== null}
           icon={<CirclePlay aria-hidden className="size-4" />}
           onClick={act("resume", "It goes on")}
         >
@@ -78,7 +88,8 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
       {may.has("retry") && (
         <Button
           look="primary"
-          busy={busy === "retryundefined"}
+          busy={busy === "retry"}
+          disabled={busy !== null}
           icon={<RotateCcw aria-hidden className="size-4" />}
           onClick={act("retry", "It goes on from the first unfinished step")}
         >
@@ -89,6 +100,7 @@ export function ExecutionActions({ execution }: { execution: Execution }) {
         <Button
           look="danger"
           busy={execution.cancelRequested}
+          disabled={busy !== null}
           icon={<OctagonX aria-hidden className="size-4" />}
           onClick={() => setCancelling(true)}
         >

@@ -11,12 +11,14 @@ const change = (given: Partial<UserChange>): UserChange => ({
   areas: [],
   executions: [],
   tasks: [],
+  liveCounts: null,
   notifications: null,
   spend: null,
   ...given,
 });
 
 const dashboard = {
+  liveCounts: { running: 25, queued: 1, paused: 0, awaitingApproval: 0 },
   liveExecutions: [item("3", "running"), item("2", "queued")],
   awaitingApproval: [],
   recentExecutions: [item("3", "running"), item("2", "queued"), item("1", "completed")],
@@ -34,6 +36,9 @@ test("the dashboard's lists follow the statuses, and figures that a change does 
   assert.deepEqual(ids(next.liveExecutions), ["4 running"]);
   assert.deepEqual(ids(next.awaitingApproval), ["3 awaiting_approval"]);
   assert.deepEqual(ids(next.recentExecutions), ["4 running", "3 awaiting_approval", "2 failed", "1 completed"]);
+  assert.equal(next.liveCounts, dashboard.liveCounts);
+  const liveCounts = { running: 24, queued: 0, paused: 1, awaitingApproval: 1 };
+  assert.equal(applyToDashboard(dashboard, change({ liveCounts })).liveCounts, liveCounts);
   assert.equal(next.spend, dashboard.spend);
   assert.equal(next.notifications, dashboard.notifications);
   const queued = applyToDashboard(dashboard, change({ executions: [item("4", "queued")] }));

@@ -26,6 +26,7 @@ export function applyToDashboard(dashboard: Dashboard, change: UserChange): Dash
       .slice(0, shownExecutions),
     awaitingApproval: all.filter(({ status }) => status === "awaiting_approval").slice(0, shownExecutions),
     recentExecutions: all.slice(0, shownExecutions),
+    liveCounts: change.liveCounts ?? dashboard.liveCounts,
     spend: change.spend ?? dashboard.spend,
     notifications: change.notifications ?? dashboard.notifications,
   };

@@ -68,6 +68,11 @@ function applyChange(client: QueryClient, change: UserChange, statuses: Map<stri
     if (moved.some(({ status }) => isTerminal(status))) void invalidate(client, "/usage");
   }
   if (areas.includes("tasks") && executions.length === 0) whenQuiet(() => void invalidate(client, "/tasks"));
+  // Executions that went with their task have no state to tell.
+  if (areas.includes("executions") && executions.length === 0) {
+    void invalidate(client, "/dashboard");
+    void client.invalidateQueries({ queryKey: ["/executions"] });
+  }
   for (const area of areas) if (areaReads[area]) void invalidate(client, ...areaReads[area]);
   if (kind === "snapshot") {
     // What was read before the line was open (with the document, or before it broke) may be behind by what nobody told.

@@ -2,14 +2,13 @@
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
 import { Bell, CheckCheck } from "lucide-react";
 import { useState } from "react";
-import type { NotificationPage, ReadNotifications, ReadNotificationsBody } from "#contracts";
+import type { NotificationPage } from "#contracts";
 import { Page } from "../../components/shell/page.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
-import { apiGet, apiSend, queryString } from "../../lib/api.ts";
-import { invalidate } from "../../lib/invalidate.ts";
-import { toastError } from "../../lib/toast.ts";
+import { apiGet, queryString } from "../../lib/api.ts";
+import { markRead } from "./mark-read.ts";
 import { NotificationLine } from "./notification-line.tsx";
 
 /** `/notifications`: everything that was told, newest first. */
@@ -25,14 +24,9 @@ export function NotificationsPage() {
     staleTime: 0,
   });
   const notifications = query.data?.pages.flatMap((page) => page.data) ?? [];
-  const markRead = async (body: ReadNotificationsBody) => {
+  const markAllRead = async () => {
     setBusy(true);
-    try {
-      await apiSend<ReadNotifications>("POST", "/api/v1/notifications/read", body);
-      await invalidate(client, "/notifications", "/me", "/dashboard");
-    } catch (error) {
-      toastError("Not marked as read", error);
-    }
+    await markRead(client);
     setBusy(false);
   };
   return (
@@ -43,7 +37,7 @@ export function NotificationsPage() {
           busy={busy}
           disabled={!notifications.some((notification) => !notification.readAt)}
           icon={<CheckCheck aria-hidden className="size-4" />}
-          onClick={() => void markRead({})}
+          onClick={() => void markAllRead()}
         >
           Mark all as read
         </Button>
@@ -68,7 +62,7 @@ export function NotificationsPage() {
               <NotificationLine
                 key={notification.id}
                 notification={notification}
-                onOpen={notification.readAt ? undefined : () => void markRead({ ids: [notification.id] })}
+                onOpen={notification.readAt ? undefined : () => void markRead(client, [notification.id])}
               />
             ))}
           </ul>

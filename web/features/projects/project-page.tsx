@@ -83,7 +83,15 @@ export function ProjectPage() {
       ) : (
         <BoardSkeleton />
       )}
-      {creating && id && <NewTaskDialog projectId={id} onClose={() => setCreating(false)} />}
+      {(creating || parameters.has("new")) && id && (
+        <NewTaskDialog
+          projectId={id}
+          onClose={() => {
+            setCreating(false);
+            setParameters({ new: null });
+          }}
+        />
+      )}
       {openTask && <TaskDialog key={openTask} taskId={openTask} onClose={() => setParameters({ task: null })} />}
     </Page>
   );

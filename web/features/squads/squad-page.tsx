@@ -1,9 +1,11 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { ChevronLeft } from "lucide-react";
+import { ChevronLeft, CirclePlus } from "lucide-react";
 import dynamic from "next/dynamic";
+import { useState } from "react";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
+import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
 import { StatusBadge } from "../../components/ui/status.tsx";
 import { earlyPart } from "../../lib/page-parts.ts";
@@ -18,13 +20,22 @@ const StoredSquadBuilder = earlyPart(
   dynamic(() => import("./stored-squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton }),
 );
 
+const NewTaskDialog = dynamic(() => import("../tasks/new-task-dialog.tsx"), { ssr: false });
+
 /** `/squads/ID`: the squad in the builder, and what it did last. */
 export function SquadPage() {
   const id = useRouteId();
   const { data, error, refetch } = useQuery({ ...queries.squad(id ?? ""), enabled: id !== null });
   const me = useQuery(queries.me());
+  const [creating, setCreating] = useState(false);
   const squad = data?.squad;
   useTitle(squad?.name);
+  // One that is paused or archived takes no task.
+  const newTask = squad?.status === "active" && (
+    <Button icon={<CirclePlus aria-hidden className="size-4" />} onClick={() => setCreating(true)}>
+      New task
+    </Button>
+  );
   return (
     <Page
       title={squad?.name ?? "Squad"}
@@ -42,6 +53,7 @@ export function SquadPage() {
           <>
             {squad.status !== "active" && <StatusBadge status={squad.status} className="h-6" />}
             <SquadActions squad={squad} />
+            {newTask}
           </>
         )
       }
@@ -52,11 +64,12 @@ export function SquadPage() {
         // It begins with the draft of who is signed in, so it waits until that is known.
         <>
           <StoredSquadBuilder key={squad.id} squad={squad} />
-          <SquadExecutions squadId={squad.id} />
+          <SquadExecutions squadId={squad.id} action={newTask} />
         </>
       ) : (
         <BuilderSkeleton />
       )}
+      {creating && squad && <NewTaskDialog squadId={squad.id} onClose={() => setCreating(false)} />}
     </Page>
   );
 }

@@ -1,7 +1,7 @@
 "use client";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Play } from "lucide-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useForm } from "react-hook-form";
 import type { CreateTaskBody, ExecutionStateAnswer, TaskAnswer, TaskPriority } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
@@ -21,29 +21,54 @@ interface NewTaskForm {
   title: string;
   description: string;
   priority: TaskPriority;
+  projectId: string;
   squadId: string;
 }
 
+interface NewTaskDialogProps {
+  /** Without it the project is chosen here. */
+  projectId?: string;
+  /** Chosen from the first. */
+  squadId?: string;
+  onClose: () => void;
+}
+
 /** Writes a task, and starts it at once if wanted. */
-export default function NewTaskDialog({ projectId, onClose }: { projectId: string; onClose: () => void }) {
+export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad = "", onClose }: NewTaskDialogProps) {
   const client = useQueryClient();
   const go = useGo();
   const squads = useQuery(queries.squads({ page: 1, pageSize: 100, status: "active" }));
+  const projects = useQuery({ ...queries.projects(1, "", 100), enabled: ofProject === undefined });
   const [files, setFiles] = useState<File[]>([]);
   const [busy, setBusy] = useState<"create" | "run" | null>(null);
-  const { register, handleSubmit, setError, formState, watch } = useForm<NewTaskForm>({
-    defaultValues: { title: "", description: "", priority: "medium", squadId: "" },
+  const { register, handleSubmit, setError, formState, watch, resetField } = useForm<NewTaskForm>({
+    defaultValues: { title: "", description: "", priority: "medium", projectId: ofProject ?? "", squadId: ofSquad },
   });
   const { errors } = formState;
+  const newest = projects.data?.data[0]?.id;
+  useEffect(() => {
+    if (newest) resetField("projectId", { defaultValue: newest });
+  }, [newest, resetField]);
+  // A select shows what it holds once there is such an option.
+  const offered = squads.data !== undefined;
+  useEffect(() => {
+    if (offered && ofSquad) resetField("squadId", { defaultValue: ofSquad });
+  }, [offered, ofSquad, resetField]);
   const squadId = watch("squadId");
 
   const create = (run: boolean) =>
-    handleSubmit(async ({ squadId, ...values }) => {
+    handleSubmit(async ({ squadId, projectId, ...values }) => {
       if (attachmentProblem(files)) return;
       setBusy(run ? "run" : "create");
       try {
         const attachments = await Promise.all(files.map(toAttachment));
-        const body: CreateTaskBody = { ...values, projectId, squadId: squadId || null, attachments };
+        const body: CreateTaskBody = {
+          ...values,
+          // Without one the server makes the first project.
+          ...(projectId ? { projectId } : {}),
+          squadId: squadId || null,
+          attachments,
+        };
         const { task } = await apiSend<TaskAnswer>("POST", "/api/v1/tasks", body);
         void invalidate(client, "/tasks", "/projects", "/dashboard");
         if (!run) {
@@ -106,6 +131,23 @@ export default function NewTaskDialog({ projectId, onClose }: { projectId: strin
               ))}
             </Select>
           </Field>
+          {ofProject === undefined && (
+            <Field
+              label="Project"
+              htmlFor="task-project"
+              className="sm:col-span-2"
+              hint={projects.data?.total === 0 ? "There is none yet: the first one is made for it." : undefined}
+            >
+              <Select id="task-project" {...register("projectId")}>
+                {!newest && <option value="">{projects.data ? "A new project" : "Loading"}</option>}
+                {projects.data?.data.map((project) => (
+                  <option key={project.id} value={project.id}>
+                    {project.name}
+                  </option>
+                ))}
+              </Select>
+            </Field>
+          )}
           <div className="sm:col-span-2">
             <FilePicker id="task-files" files={files} onChange={setFiles} />
           </div>
