@@ -13,18 +13,17 @@ import {
 } from "@dnd-kit/core";
 import { SortableContext, verticalListSortingStrategy } from "@dnd-kit/sortable";
 import { useQuery } from "@tanstack/react-query";
-import { ListChecks, Search } from "lucide-react";
+import { ListChecks } from "lucide-react";
 import { useMemo, useState } from "react";
-import type { SquadListItem, TaskListItem, TaskPriority, TaskStatus } from "#contracts";
+import type { SquadListItem, TaskListItem, TaskStatus } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
-import { inputClass, Select } from "../../components/ui/field.tsx";
 import { Empty, Failure } from "../../components/ui/states.tsx";
 import { StatusIcon, statusLabel } from "../../components/ui/status.tsx";
 import { queries } from "../../lib/queries.ts";
 import { boardCollision, boardCoordinates } from "./board-collision.ts";
+import { BoardFilterLine, everything, NoTaskMatches } from "./board-filter.tsx";
 import { boardColumns, positionAt, tasksByStatus } from "./board-order.ts";
 import { BoardSkeleton } from "./board-skeleton.tsx";
-import { priorities } from "./priority.tsx";
 import { SortableTaskCard, TaskCard } from "./task-card.tsx";
 import { useBoardTasks } from "./use-board-tasks.ts";
 import { useMoveTask } from "./use-move-task.ts";
@@ -40,8 +39,7 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
   const tasks = useBoardTasks(projectId);
   const squads = useQuery(queries.squads({ page: 1, pageSize: 100 }));
   const moveTask = useMoveTask(projectId);
-  const [search, setSearch] = useState("");
-  const [priority, setPriority] = useState<TaskPriority | "">("");
+  const [filter, setFilter] = useState(everything);
   const [dragged, setDragged] = useState<TaskListItem | null>(null);
   const sensors = useSensors(
     useSensor(PointerSensor, { activationConstraint: { distance: 6 } }),
@@ -51,7 +49,8 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
     }),
   );
   const squadById = useMemo(() => new Map((squads.data?.data ?? []).map((squad) => [squad.id, squad])), [squads.data]);
-  const words = search.trim().toLowerCase();
+  const { priority } = filter;
+  const words = filter.search.trim().toLowerCase();
   const shown = useMemo(
     () =>
       (tasks.data ?? []).filter(
@@ -92,67 +91,38 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
 
   return (
     <>
-      <div className="mb-3 flex shrink-0 flex-wrap items-center gap-2">
-        <label className="relative block w-full sm:w-64">
-          <span className="sr-only">Filter by words of the title</span>
-          <Search
-            aria-hidden
-            className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
-          />
-          <input
-            type="search"
-            placeholder="Filter"
-            value={search}
-            onChange={(event) => setSearch(event.target.value)}
-            className={`${inputClass} h-8 w-full pl-8 pointer-coarse:h-10`}
-          />
-        </label>
-        <Select
-          aria-label="Priority"
-          value={priority}
-          onChange={(event) => setPriority(event.target.value as TaskPriority | "")}
-          className="w-auto"
+      <BoardFilterLine filter={filter} onFilter={setFilter} tasks={tasks} />
+      {shown.length === 0 ? (
+        <NoTaskMatches onFilter={setFilter} tasks={tasks} />
+      ) : (
+        <DndContext
+          sensors={sensors}
+          collisionDetection={boardCollision}
+          onDragStart={({ active }) => setDragged(shown.find((one) => one.id === active.id) ?? null)}
+          onDragCancel={() => setDragged(null)}
+          onDragEnd={drop}
+          accessibility={{
+            announcements: announcementsOf(shown),
+            screenReaderInstructions: {
+              draggable:
+                "Press Space to pick the task up, the arrows to move it, Space to put it down, Escape to leave it.",
+            },
+          }}
         >
-          <option value="">Any priority</option>
-          {priorities.map(({ value, label }) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </Select>
-        {tasks.hasMore && (
-          <Button busy={tasks.loadingMore} onClick={tasks.loadMore}>
-            Load more tasks ({tasks.data.length} of {tasks.total})
-          </Button>
-        )}
-      </div>
-      <DndContext
-        sensors={sensors}
-        collisionDetection={boardCollision}
-        onDragStart={({ active }) => setDragged(shown.find((one) => one.id === active.id) ?? null)}
-        onDragCancel={() => setDragged(null)}
-        onDragEnd={drop}
-        accessibility={{
-          announcements: announcementsOf(shown),
-          screenReaderInstructions: {
-            draggable:
-              "Press Space to pick the task up, the arrows to move it, Space to put it down, Escape to leave it.",
-          },
-        }}
-      >
-        {/* All tracks are there from the first: columns that come one by one with a slow document move none of the others. */}
-        <div
-          className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6 lg:grid lg:grid-rows-[minmax(0,1fr)]"
-          style={{ gridTemplateColumns: `repeat(${boardColumns.length}, minmax(11.5rem, 1fr))` }}
-        >
-          {boardColumns.map((status) => (
-            <Column key={status} status={status} tasks={columns[status]} squadById={squadById} onOpen={onOpen} />
-          ))}
-        </div>
-        <DragOverlay>
-          {dragged && <TaskCard task={dragged} squad={squadById.get(dragged.squadId ?? "")} lifted />}
-        </DragOverlay>
-      </DndContext>
+          {/* All tracks are there from the first: columns that come one by one with a slow document move none of the others. */}
+          <div
+            className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6 lg:grid lg:grid-rows-[minmax(0,1fr)]"
+            style={{ gridTemplateColumns: `repeat(${boardColumns.length}, minmax(11.5rem, 1fr))` }}
+          >
+            {boardColumns.map((status) => (
+              <Column key={status} status={status} tasks={columns[status]} squadById={squadById} onOpen={onOpen} />
+            ))}
+          </div>
+          <DragOverlay>
+            {dragged && <TaskCard task={dragged} squad={squadById.get(dragged.squadId ?? "")} lifted />}
+          </DragOverlay>
+        </DndContext>
+      )}
     </>
   );
 }
