@@ -49,13 +49,13 @@ test("a board of more tasks than are loaded says so, loads them, and is filtered
   assert.equal(await cards.count(), 102);
   await filter.fill("renew");
   await page.getByRole("region", { name: "Pending, 2" }).waitFor();
-  await page.getByLabel("Priority").selectOption({ label: "High" });
+  await page.getByLabel("Priority", { exact: true }).selectOption({ label: "High" });
   await page.getByRole("region", { name: "Pending, 1" }).waitFor();
   await cards.getByText("Renew the certificate").waitFor();
-  await page.getByLabel("Priority").selectOption({ label: "Medium" });
+  await page.getByLabel("Priority", { exact: true }).selectOption({ label: "Medium" });
   await page.getByText("Change the words or the priority.").waitFor();
   await page.getByRole("button", { name: "Clear" }).click();
-  assert.equal(await page.getByLabel("Priority").inputValue(), "");
+  assert.equal(await page.getByLabel("Priority", { exact: true }).inputValue(), "");
   assert.equal(await cards.count(), 102);
   assert.deepEqual(troubles, []);
   await page.close();
