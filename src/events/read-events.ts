@@ -15,7 +15,7 @@ const eventsSql = `
   SELECT e.seq, e.type, e.at, e.data, m.content
   FROM (
     SELECT b.last_seq - b.events + v.nth AS seq, b.at, muster_event_type(v.value) AS type, muster_event_data(v.value, b.ids) AS data
-    FROM (SELECT * FROM execution_event_batches WHERE execution_id = $1 AND last_seq > $2 ORDER BY last_seq LIMIT $3) b
+    FROM (SELECT last_seq, at, events, ids, body FROM execution_event_batches WHERE execution_id = $1 AND last_seq > $2 ORDER BY last_seq LIMIT $3) b
       CROSS JOIN LATERAL jsonb_array_elements(b.body::jsonb) WITH ORDINALITY AS v(value, nth)
     WHERE b.last_seq - b.events < $2::bigint + $3 AND b.last_seq - b.events + v.nth > $2
   ) e

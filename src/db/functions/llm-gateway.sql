@@ -239,7 +239,7 @@ BEGIN
   PERFORM 1 FROM budgets b JOIN llm_economy_calls e ON e.key = p_key
     AND (b.level, b.scope_id) IN (('execution', e.execution_id), ('squad', (e.booking->>'squadId')::uuid), ('instance', e.user_id))
     ORDER BY b.id FOR UPDATE OF b;
-  SELECT * INTO c FROM llm_economy_calls WHERE key = p_key FOR UPDATE;
+  SELECT state, hold_id, most_nano_usd, user_id, execution_id, booking INTO c FROM llm_economy_calls WHERE key = p_key FOR UPDATE;
   IF NOT FOUND OR c.state NOT IN ('waiting', 'submitted') THEN
     RETURN c.state;
   END IF;

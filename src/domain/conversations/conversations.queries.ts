@@ -70,7 +70,7 @@ export async function listConversationMessages(
   const { rows } = await db.query<MessageRow & { owned: boolean }>(
     "conversation_messages_list",
     `SELECT m.id, m.role, m.content, m.created_at FROM conversations c
-     LEFT JOIN LATERAL (SELECT * FROM conversation_messages m
+     LEFT JOIN LATERAL (SELECT m.id, m.role, m.content, m.created_at FROM conversation_messages m
        WHERE m.conversation_id = c.id AND ($4::uuid IS NULL OR m.id < $4) ORDER BY m.id DESC LIMIT $3) m ON true
      WHERE c.id = $2 AND c.user_id = $1`,
     [scope.userId, conversationId, limit + 1, after],

@@ -58,6 +58,10 @@ function listSql(filters: Record<"squadId" | "taskId" | "status" | "search", boo
   };
 }
 
+/** What a list item is made of. */
+const itemColumns = `id, task_id, squad_id, status, lane, end_reason, error, created_at, started_at, ended_at, task, input_tokens, output_tokens,
+  cost_nano_usd, cost_incomplete`;
+
 /** A column with the caller's live executions counted by status, from the index alone; the same in every row, read once. */
 const liveCountsSql = `, (SELECT jsonb_object_agg(c.status, c.executions) FROM (SELECT l.status, count(*)::int AS executions FROM task_executions l
         WHERE l.user_id = $1 AND l.status IN ('queued', 'running', 'paused', 'awaiting_approval') GROUP BY l.status) c) AS live_counts`;
@@ -83,7 +87,7 @@ function toCounted(rows: readonly CountedRow[]): CountedExecutions {
 
 /** The list items of the executions that a condition (with order and limit) chooses. */
 const itemsSql = (chosen: string, more = ""): string =>
-  itemsFrom(`SELECT * FROM task_executions t WHERE ${chosen}`, more);
+  itemsFrom(`SELECT ${itemColumns} FROM task_executions t WHERE ${chosen}`, more);
 
 /** The list items of executions, with more columns behind. */
 function itemsFrom(rows: string, more = ""): string {
@@ -123,10 +127,10 @@ export async function listNewestExecutions(
   const { rows } = await db.query<CountedRow>(
     "executions_newest",
     itemsFrom(
-      `(SELECT * FROM task_executions WHERE user_id = $1 ORDER BY id DESC LIMIT $3)
+      `(SELECT ${itemColumns} FROM task_executions WHERE user_id = $1 ORDER BY id DESC LIMIT $3)
         UNION ALL
         SELECT its.* FROM unnest($2::text[]) AS one(status) CROSS JOIN LATERAL
-          (SELECT * FROM task_executions e WHERE e.user_id = $1 AND e.status = one.status ORDER BY e.id DESC LIMIT $3) its`,
+          (SELECT ${itemColumns} FROM task_executions e WHERE e.user_id = $1 AND e.status = one.status ORDER BY e.id DESC LIMIT $3) its`,
       liveCountsSql,
     ),
     [scope.userId, statuses, limit],
