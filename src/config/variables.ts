@@ -83,7 +83,7 @@ export const environmentSchema = Type.Object({
   DATABASE_IDLE_TIMEOUT_MS: milliseconds(30_000, "An idle connection above the minimum is closed after this time"),
   DATABASE_CONNECTION_TIMEOUT_MS: milliseconds(5_000, "How long to wait for a connection"),
   SLOW_QUERY_MS: milliseconds(1_000, "Queries that take longer are logged"),
-  REDIS_URL: url("redis|rediss", "Second cache level and limits shared by several processes; optional"),
+  REDIS_URL: url("redis|rediss", "Second cache level, shared by several processes; optional"),
   MUSTER_SECRET_KEY: Type.Optional(
     Type.String({
       minLength: 32,

@@ -31,6 +31,5 @@ export { postgresLedgerStore } from "./stores/postgres-ledger.ts";
 export { postgresLimitStore } from "./stores/postgres-limits.ts";
 export type { Query } from "./stores/query.ts";
 export { redisCacheStore } from "./stores/redis-cache.ts";
-export { redisLimitStore } from "./stores/redis-limits.ts";
 export { expectedTokens, requestTokens } from "./tokens.ts";
 export * from "./types.ts";
