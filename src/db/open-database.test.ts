@@ -295,3 +295,21 @@ test("a server that is not there is an error at once", async () => {
     /ECONNREFUSED/,
   );
 });
+
+test("what is told of the pools holds the replica's connections, what decides about load only the primary's", async () => {
+  const both = await openDatabase({
+    url: database.url,
+    readUrl: database.url,
+    poolMin: 2,
+    poolMax: 4,
+    idleTimeoutMs: 10_000,
+    connectionTimeoutMs: 5_000,
+    slowQueryMs: 1_000,
+  });
+  try {
+    assert.deepEqual(both.poolState(), { total: 2, idle: 2, waiting: 0 });
+    assert.deepEqual(both.allPools(), { total: 4, idle: 4, waiting: 0 });
+  } finally {
+    await both.close();
+  }
+});

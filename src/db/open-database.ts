@@ -37,6 +37,8 @@ export interface Database extends Queryable {
    */
   transaction<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result>;
   poolState(): PoolState;
+  /** The same of all pools together: the replica's too. */
+  allPools(): PoolState;
   /** Waits for the connections in use, then closes all. May be called again. */
   close(): Promise<void>;
 }
@@ -72,6 +74,11 @@ function transactionOn(measured: MeasuredPool, client: pg.PoolClient): Transacti
         pg.QueryResult<Row>
       >,
   };
+}
+
+function stateOf({ pool }: MeasuredPool): PoolState {
+  // The pool hands out idle ones a moment later: who gets one of them does not wait.
+  return { total: pool.totalCount, idle: pool.idleCount, waiting: Math.max(0, pool.waitingCount - pool.idleCount) };
 }
 
 async function runTransaction<Result>(
@@ -130,12 +137,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     pool: main.pool,
     read: replica === null ? queryable : queryableOf(replica),
     transaction: (work) => runTransaction(main, work),
-    poolState: () => ({
-      total: main.pool.totalCount,
-      idle: main.pool.idleCount,
-      // The pool hands out idle ones a moment later: who gets one of them does not wait.
-      waiting: Math.max(0, main.pool.waitingCount - main.pool.idleCount),
-    }),
+    poolState: () => stateOf(main),
+    allPools() {
+      const [own, far] = [stateOf(main), replica && stateOf(replica)];
+      if (far === null) return own;
+      return { total: own.total + far.total, idle: own.idle + far.idle, waiting: own.waiting + far.waiting };
+    },
     close,
   };
 }

@@ -282,7 +282,7 @@ async function openStore(
     onError: ({ message }) => logger.warn({ reason: message }, "a database connection broke; the pool goes on"),
   });
   closers.push(() => db.close());
-  metrics.watchPool(() => db.poolState());
+  metrics.watchPool(() => db.allPools());
   await migrate(db.pool);
   return { db, databaseUrl, embedded };
 }

@@ -49,7 +49,7 @@ export const metricDefinitions = {
   },
   db_pool_connections: {
     type: "gauge",
-    help: "Connections of the pool by state (active, idle) and callers that wait (waiting)",
+    help: "Connections of the pools (the replica's too) by state (active, idle) and callers that wait (waiting)",
     labels: ["state"],
   },
   db_slow_queries_total: { type: "counter", help: "Statements slower than SLOW_QUERY_MS", labels: [] },

@@ -5,8 +5,10 @@ import { type Database, migrate, openDatabase, uuidv7 } from "#db";
 import { executionChangeTags } from "#domain";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, type TestUser } from "../support/api-client.ts";
+import { musterCommand } from "../support/command-line.ts";
 import { insertExecution } from "../support/executions.ts";
 import { type ReplicatedPostgres, startReplicatedPostgres } from "../support/replicated-postgres.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 // A real streaming replica. Reads go there while it is proven to be near and this process hears of every change; a caller's own
 // writes are never missed; what it cannot answer is asked of the primary.
@@ -156,6 +158,23 @@ test("text that a worker adds is read at once, though nothing else changed", asy
     ["new"],
   );
   await servers.resumeReplay();
+});
+
+test("muster doctor counts the connections at the replica too", async () => {
+  const folder = temporaryFolder();
+  const run = await musterCommand(["doctor", "--json"], {
+    MUSTER_DATA_DIR: folder.path,
+    DATABASE_URL: servers.primaryUrl,
+    DATABASE_READ_URL: servers.replicaUrl,
+    DATABASE_POOL_MAX: "97",
+  });
+  await folder.remove();
+  const findings: { level: string; what: string }[] = JSON.parse(run.stdout).findings;
+  const found = findings.find(({ what }) => what.startsWith("the replica: up to"));
+  assert.deepEqual(
+    [found?.level, found?.what],
+    ["problem", "the replica: up to 97 of 97 connections (processes x pool: 1 x 97): too many"],
+  );
 });
 
 test("Muster starts without its replica", async () => {

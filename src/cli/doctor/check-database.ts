@@ -101,17 +101,25 @@ async function checkServer(config: Config, { db, others }: OpenStore, add: Add):
       "run a time service on both machines",
     );
   }
-  checkConnections(config, row, add);
+  checkConnections(config, row, add, extraConnections);
 }
 
-function checkConnections(config: Config, row: ServerRow, add: Add): void {
+/** `extra`: connections of each process beside its pool; `to` names another server than the database itself. */
+function checkConnections(
+  config: Config,
+  row: Pick<ServerRow, "max_connections" | "reserved">,
+  add: Add,
+  extra: number,
+  to = "",
+): void {
   // With several API processes the first one works executions and has a pool of its own.
   const processes = config.processes > 1 ? config.processes + 1 : 1;
-  const needed = processes * (config.database.poolMax + extraConnections);
+  const needed = processes * (config.database.poolMax + extra);
   const free = row.max_connections - row.reserved;
-  const what = `up to ${formatCount(needed)} of ${formatCount(free)} connections (processes x pool: ${processes} x (${config.database.poolMax} + ${extraConnections}))`;
+  const pool = extra > 0 ? `(${config.database.poolMax} + ${extra})` : config.database.poolMax;
+  const what = `${to}up to ${formatCount(needed)} of ${formatCount(free)} connections (processes x pool: ${processes} x ${pool})`;
   if (needed >= free) {
-    const fitting = Math.ceil(free / processes) - 1 - extraConnections;
+    const fitting = Math.ceil(free / processes) - 1 - extra;
     const raise = `max_connections = ${needed + row.reserved + 1} on the server`;
     add(
       "problem",
@@ -198,6 +206,11 @@ async function checkSizes({ db }: OpenStore, add: Add): Promise<void> {
   }
 }
 
+interface ReplicaRow extends Pick<ServerRow, "max_connections" | "reserved"> {
+  replica: boolean;
+  lag: number | null;
+}
+
 async function checkReplica(config: Config, url: string, add: Add): Promise<void> {
   const client = new pg.Client({
     connectionString: url,
@@ -206,12 +219,17 @@ async function checkReplica(config: Config, url: string, add: Add): Promise<void
   client.on("error", () => undefined); // The query that was running reports it.
   try {
     await client.connect();
-    const { rows } = await client.query<{ replica: boolean; lag: number | null }>(
-      `SELECT pg_is_in_recovery() AS replica, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS lag`,
+    const { rows } = await client.query<ReplicaRow>(
+      `SELECT pg_is_in_recovery() AS replica, extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS lag,
+         current_setting('max_connections')::int AS max_connections, current_setting('superuser_reserved_connections')::int AS reserved`,
     );
-    if (rows[0]?.replica !== true)
-      add("warning", "DATABASE_READ_URL is no replica", "name the replica, or leave it out");
-    else add("ok", `the replica answers; its last change is ${(rows[0].lag ?? 0).toFixed(1)} s old`);
+    const row = rows[0];
+    if (row?.replica !== true) add("warning", "DATABASE_READ_URL is no replica", "name the replica, or leave it out");
+    else {
+      add("ok", `the replica answers; its last change is ${(row.lag ?? 0).toFixed(1)} s old`);
+      // Its pool has the same bounds; what listens and keeps the lease does so at the primary.
+      checkConnections(config, row, add, 0, "the replica: ");
+    }
   } catch (error) {
     const { message } = explainError(error, config);
     add(

@@ -65,6 +65,24 @@ test("calls that wait for a model do not shut the API, and have a limit of their
   }
 });
 
+test("whoever comes while too many wait for a connection is refused, and let in again when fewer do", () => {
+  let waiting = 10;
+  const limits = { maxInFlight: 3, maxLongInFlight: 5, maxLoopDelayMs: 60_000, maxPoolWaiting: 10 };
+  const shedder = createLoadShedder(limits, () => waiting);
+  try {
+    for (const kind of ["short", "long"] as const) {
+      waiting = 10;
+      assert.equal(shedder.overloaded(kind), false, kind);
+      waiting = 11;
+      assert.equal(shedder.overloaded(kind), true, kind);
+    }
+    waiting = 0;
+    assert.equal(shedder.overloaded("short"), false);
+  } finally {
+    shedder.close();
+  }
+});
+
 test("one long pause of the machine refuses nobody, an event loop that is late again and again does", () => {
   const watch = createLoopWatch(500);
   watch.sample(3_600_000);
