@@ -38,6 +38,7 @@ import { claimOrphans, claimQueued, readControlFlags, readQueueDepth } from "#qu
 import { compactJournals, expiring, forgetExpired } from "#worker";
 import { startTestApi } from "../support/api-app.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { askEconomyStore } from "../support/economy-calls.ts";
 import { everyRead, type Values } from "../support/every-read.ts";
 import { insertExecution, insertTask } from "../support/executions.ts";
 import {
@@ -241,6 +242,11 @@ const cases: { what: string; indexes: string[]; run: () => Promise<unknown> }[] 
     },
   },
   {
+    what: "the economy lane: its calls and its batches",
+    indexes: ["llm_economy_calls_pkey", "idx_llm_batches_open", "idx_llm_economy_calls_batch", "llm_batches_pkey"],
+    run: () => askEconomyStore(query),
+  },
+  {
     what: "the versions of a file",
     indexes: ["tool_calls_execution_id_step_id_key_key"],
     run: () => listFileVersions(db, { userId }, id("execution", 0), "a.md"),
@@ -322,6 +328,9 @@ test("every read of the API, with each choice of what it can be asked: no table 
     explained.take();
     const count = await everyRead(api, token, values, (url) => assertNothingWhole(explained.take(), url));
     assert.ok(count > 120, `${count} addresses`);
+    const made =
+      "tasks_list tasks_list_project_id tasks_list_squad_id executions_list_s executions_list_t notifications_list_after";
+    for (const list of [...made.split(" "), "notifications_list_unread"]) assert.ok(explained.names.has(list), list);
   } finally {
     await api.close();
   }

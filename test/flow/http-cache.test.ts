@@ -28,18 +28,32 @@ test("a repeated read comes from the cache, with 304 for who has it already", as
 });
 
 test("compressed answers are the same answer; small ones and streams are not compressed", async () => {
-  const get = (encoding: string) =>
+  const get = (encoding: string, url = "/api/v1/squads") =>
     api.app.inject({
       method: "GET",
-      url: "/api/v1/squads",
+      url,
       headers: { authorization: `Bearer ${user.token}`, "accept-encoding": encoding },
     });
   const plain = await get("identity");
   assert.ok(plain.rawPayload.length > 1_024);
+  assert.equal(plain.headers["content-encoding"], undefined);
   const gzip = await get("gzip");
-  assert.equal(gzip.headers["content-encoding"], plain.headers["content-encoding"] ?? gzip.headers["content-encoding"]);
-  const decoded = gzip.headers["content-encoding"] === "gzip" ? gunzipSync(gzip.rawPayload) : gzip.rawPayload;
-  assert.deepEqual(decoded, plain.rawPayload);
+  assert.equal(gzip.headers["content-encoding"], "gzip");
+  assert.ok(gzip.rawPayload.length < plain.rawPayload.length / 2);
+  assert.deepEqual(gunzipSync(gzip.rawPayload), plain.rawPayload);
+  const small = await get("gzip, br", "/api/v1/me");
+  assert.ok(small.rawPayload.length < 1_024);
+  assert.deepEqual([small.statusCode, small.headers["content-encoding"]], [200, undefined]);
+  const chat = await api.app.inject({
+    method: "POST",
+    url: "/api/v1/agent/chat/stream",
+    headers: { authorization: `Bearer ${user.token}`, "accept-encoding": "gzip, br" },
+    payload: { model: "test/echo", message: "word ".repeat(1_000) },
+  });
+  assert.match(String(chat.headers["content-type"]), /^text\/event-stream/);
+  assert.ok(chat.rawPayload.length > 1_024);
+  assert.equal(chat.headers["content-encoding"], undefined);
+  assert.match(chat.body, /^data: /m);
   assert.equal((await get("gzip;q=0, identity")).headers["content-encoding"], undefined);
   assert.match(String(gzip.headers.vary), /Accept-Encoding/);
   // Brotli is made aside: it is there for a later request.

@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, signInCookie, type TestUser } from "../support/api-client.ts";
+import { createTestDatabase } from "../support/database.ts";
 
 let api: TestApi;
 let origin: string;
@@ -190,6 +191,28 @@ test("a process with too much to do refuses over the socket with a reason, and k
     for (const path of ["/health/live", "/metrics"]) assert.equal((await fetch(`${at}${path}`)).status, 200, path);
     const lines = busy.logged.filter((line) => line.includes("more to do than it can"));
     assert.ok(lines.length >= 1 && lines.length < 9, `${lines.length} lines for 9 refusals`);
+  } finally {
+    await busy.close();
+  }
+});
+
+test("while callers wait for the database's connections, further ones are refused at once", async () => {
+  const database = await createTestDatabase({ poolMin: 1, poolMax: 1 });
+  const busy = await startTestApi({ database, deps: { limits: { maxPoolWaiting: 0 } } });
+  try {
+    const at = await busy.app.listen({ host: "127.0.0.1", port: 0 });
+    const user = await createUser(busy.app, database.db);
+    let release = (): void => undefined;
+    const held = database.db.transaction(() => new Promise<void>((resolve) => (release = resolve)));
+    const headers = { authorization: `Bearer ${user.token}` };
+    const first = fetch(`${at}${page}`, { headers });
+    while (database.db.poolState().waiting === 0) await delay(1);
+    const second = await fetch(`${at}/api/v1/projects`, { headers });
+    release();
+    await held;
+    assert.deepEqual([second.status, second.headers.get("retry-after")], [503, "1"]);
+    assert.equal((await first).status, 200);
+    assert.equal((await fetch(`${at}/api/v1/projects`, { headers })).status, 200);
   } finally {
     await busy.close();
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { uuidv7 } from "#db";
+import { readDashboard } from "#domain";
 import type { AnyRoute } from "#http";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, type TestUser } from "../support/api-client.ts";
@@ -104,6 +105,23 @@ async function addPeople(count: number): Promise<void> {
     );
   }
 }
+
+test("the dashboard sends all its statements before it has the answer to any", async () => {
+  const { db } = api.database;
+  const order: string[] = [];
+  const query: typeof db.query = async (name, text, values) => {
+    order.push(`asked ${name}`);
+    const answer = await db.query(name, text, values);
+    order.push(`answered ${name}`);
+    return answer as never;
+  };
+  assert.ok(await readDashboard({ query }, { userId: many.id }));
+  assert.equal(
+    order.findIndex((what) => what.startsWith("answered")),
+    7,
+    order.join("\n"),
+  );
+});
 
 test("a cached read takes no statement, its sign-in included", async () => {
   await many.call("GET", "/api/v1/squads");
