@@ -61,7 +61,7 @@ function metricsPage(): string {
   const targets = liveTargets.map(({ group, title, unit, seed, target, higherIsBetter }) => [
     group,
     title,
-    `${higherIsBetter ? "≥" : "≤"} ${target} ${unit}`.trim(),
+    target === null ? "–" : `${higherIsBetter ? "≥" : "≤"} ${target} ${unit}`.trim(),
     seed === null ? "–" : `${seed} ${unit}`.trim(),
   ]);
   return `# Metrics

@@ -36,6 +36,11 @@ export interface EventHubOptions {
   processId: string;
   /** Queues a NOTIFY; the caller coalesces them. */
   notify: (channel: string, payload: string) => void;
+  /**
+   * Told once for each batch with events that no reader of this process was handed before, when all have been: how long
+   * ago its first new event was written, by the two clocks of database and process; never negative.
+   */
+  observeDelivery?: ((ms: number) => void) | undefined;
 }
 
 interface Subscription {
@@ -49,6 +54,8 @@ interface Channel {
   subscriptions: Set<Subscription>;
   /** Highest sequence number heard of. */
   known: number;
+  /** Highest sequence number that is no news: handed over, or written before the first reader came; null until that is known. */
+  shown: number | null;
   reading: boolean;
   /** Events for a crowd that is still being served with those before. */
   gathered: StoredEvent[];
@@ -128,7 +135,9 @@ class DatabaseEventHub implements EventHub {
     const startedMs = performance.now();
     channel.known = Math.max(channel.known, last.seq);
     const served = [...channel.subscriptions];
-    for (const one of served) deliver(one, events);
+    let handed = false;
+    for (const one of served) if (deliver(one, events)) handed = true;
+    if (handed) this.#observe(channel, events, last);
     // Only then, or the last of a crowd would wait until the first have gone.
     if (last.type === "execution-end") {
       for (const one of served) if (one.next === last.seq + 1) this.#finish(channel, one);
@@ -150,6 +159,7 @@ class DatabaseEventHub implements EventHub {
         executionId,
         subscriptions: new Set(),
         known: 0,
+        shown: null,
         reading: false,
         gathered: [],
         timer: undefined,
@@ -228,6 +238,7 @@ class DatabaseEventHub implements EventHub {
       // served meanwhile is ahead of what was read, not of the execution.
       if (subscription.next === asked && asked > head.last_seq + 1) subscription.next = head.last_seq + 1;
       channel.known = Math.max(channel.known, head.last_seq);
+      channel.shown ??= channel.known;
       if (subscription.next === head.last_seq + 1 && isTerminal(head.status)) this.#finish(channel, subscription);
       else await this.#catchUp(channel);
     } catch (error) {
@@ -247,7 +258,9 @@ class DatabaseEventHub implements EventHub {
         const last = events.at(-1);
         if (!last) break;
         channel.known = Math.max(channel.known, last.seq);
-        for (const one of channel.subscriptions) deliver(one, events);
+        let handed = false;
+        for (const one of channel.subscriptions) if (deliver(one, events)) handed = true;
+        if (handed) this.#observe(channel, events, last);
         if (last.type === "execution-end") await this.#endIfOver(channel, last.seq);
         behind = earliest(channel);
       }
@@ -258,6 +271,14 @@ class DatabaseEventHub implements EventHub {
     } finally {
       channel.reading = false;
     }
+  }
+
+  /** Sequence numbers have no gap, so the first event that is news is found by its place. */
+  #observe(channel: Channel, events: StoredEvent[], last: StoredEvent): void {
+    if (channel.shown === null || last.seq <= channel.shown) return;
+    const first = events[Math.max(0, events.length - (last.seq - channel.shown))] ?? last;
+    channel.shown = last.seq;
+    this.#options.observeDelivery?.(Math.max(0, Date.now() - Date.parse(first.at)));
   }
 
   #later(work: () => void): void {
@@ -286,14 +307,16 @@ class DatabaseEventHub implements EventHub {
   }
 }
 
-function deliver(subscription: Subscription, events: StoredEvent[]): void {
-  if (!subscription.open || events[0] === undefined) return;
+/** True when there was something in it for this subscriber. */
+function deliver(subscription: Subscription, events: StoredEvent[]): boolean {
+  if (!subscription.open || events[0] === undefined) return false;
   const isNext = events[0].seq === subscription.next;
   const fresh = isNext ? events : events.filter((event) => event.seq >= subscription.next);
   const last = fresh.at(-1);
-  if (!last || fresh[0]?.seq !== subscription.next) return;
+  if (!last || fresh[0]?.seq !== subscription.next) return false;
   subscription.next = last.seq + 1;
   subscription.listener.onEvents(fresh);
+  return true;
 }
 
 /** The lowest number that a subscriber waits for and that is known to exist; null when nobody is behind. */

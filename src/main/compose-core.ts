@@ -127,13 +127,7 @@ async function compose(
   const key = installationKey(dataDir, config.secretKey);
   const secretBox = createSecretBox(key);
   const processId = uuidv7();
-  const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
-  const listener = await openListener(databaseUrl, warn("the listening connection broke; reconnecting"));
-  closers.push(() => listener.close());
-  const notifier = createNotifier(db, warn("a notification was not sent"));
-  closers.push(() => notifier.close());
-  const hub = createEventHub({ db, listener, processId, notify: notifier.notify });
-  closers.push(() => hub.close());
+  const { listener, notifier, hub } = await openHub({ db, databaseUrl, processId, metrics, logger }, closers);
   const serves = role === "all" || role === "api";
   const redis = config.redisUrl === null ? null : openRedis(config.redisUrl, logger);
   if (redis) closers.push(async () => redis.disconnect());
@@ -206,6 +200,23 @@ async function compose(
     close,
   };
   return core;
+}
+
+/** What processes hear and tell each other, and the hub of events that lives on it. */
+async function openHub(
+  parts: Pick<Core, "db" | "databaseUrl" | "processId" | "metrics" | "logger">,
+  closers: (() => Promise<unknown>)[],
+): Promise<Pick<Core, "listener" | "notifier" | "hub">> {
+  const { db, databaseUrl, processId, metrics, logger } = parts;
+  const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
+  const listener = await openListener(databaseUrl, warn("the listening connection broke; reconnecting"));
+  closers.push(() => listener.close());
+  const notifier = createNotifier(db, warn("a notification was not sent"));
+  closers.push(() => notifier.close());
+  const observeDelivery = metrics.observeEventDelivery;
+  const hub = createEventHub({ db, listener, processId, notify: notifier.notify, observeDelivery });
+  closers.push(() => hub.close());
+  return { listener, notifier, hub };
 }
 
 /** The folder of all workspaces, which only this user may enter. */

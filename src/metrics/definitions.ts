@@ -102,6 +102,12 @@ export const metricDefinitions = {
     labels: [],
     buckets: waitBuckets,
   },
+  event_delivery_seconds: {
+    type: "histogram",
+    help: "Time from an execution event's commit (the database's clock) until this process has handed it to all its readers (this host's clock: a skew between the two adds or hides as much); once for a batch, replays left out",
+    labels: [],
+    buckets: waitBuckets,
+  },
   sse_clients: { type: "gauge", help: "Open event streams of this process", labels: [] },
   web_vital: {
     type: "histogram",

@@ -10,6 +10,7 @@ const histogramNames = [
   "llmAdded",
   "rateLimitWait",
   "queueWait",
+  "eventDelivery",
 ] as const;
 export type LiveHistogram = (typeof histogramNames)[number];
 

@@ -22,6 +22,7 @@ const contract: Record<string, string[]> = {
   execution_duration_seconds: [],
   queue_depth: [],
   queue_wait_seconds: [],
+  event_delivery_seconds: [],
   sse_clients: [],
   web_vital: ["name"],
 };
@@ -186,6 +187,16 @@ describe("the live figures", () => {
     assert.equal(find(metrics, "cache_ratio")?.live, 95);
     assert.equal(find(metrics, "cache_ratio")?.verdict, "met");
     assert.equal(find(metrics, "db_average")?.live, 1.5);
+  });
+
+  test("a figure without a target is shown and not judged", async () => {
+    const metrics = createMetrics({ role: "api" });
+    for (const ms of [4, 4, 60]) metrics.observeEventDelivery(ms);
+    const [p50, p99] = [find(metrics, "event_delivery_p50"), find(metrics, "event_delivery_p99")];
+    assert.deepEqual([p50?.target, p50?.verdict, p50?.samples], [null, "unknown", 3]);
+    assert.ok(Math.abs((p50?.live ?? 0) - 4) < 0.5, String(p50?.live));
+    assert.deepEqual([p99?.target, p99?.verdict], [50, "missed"]);
+    assert.match(await metrics.text(), /^event_delivery_seconds_bucket\{le="0.05"\} 2$/m);
   });
 
   test("forget what is older than five minutes and keep its history until then", () => {

@@ -77,6 +77,8 @@ export interface Metrics {
   /** An execution ended; `durationMs` from its first start, null when it never started. */
   observeExecution(execution: { status: ExecutionStatus; durationMs: number | null }): void;
   observeQueueWait(waitMs: number): void;
+  /** Events have been handed to all readers of this process, so long after they were written. */
+  observeEventDelivery(ms: number): void;
   /** Open event streams: +1, -1. */
   sseClients(change: 1 | -1): void;
   /** Times in milliseconds, CLS as its score. */
@@ -254,6 +256,7 @@ function executionMetrics(registry: Registry, live: LiveFigures) {
   const total = counter(registry, "executions_total", maxSeries.caches);
   const duration = histogram(registry, "execution_duration_seconds")();
   const queueWait = histogram(registry, "queue_wait_seconds")();
+  const delivery = histogram(registry, "event_delivery_seconds")();
   const depth = gauge(registry, "queue_depth");
   return {
     observeExecution: ({ status, durationMs }: Parameters<Metrics["observeExecution"]>[0]) => {
@@ -263,6 +266,10 @@ function executionMetrics(registry: Registry, live: LiveFigures) {
     observeQueueWait: (waitMs: number) => {
       queueWait.observe(waitMs / 1000);
       live.record("queueWait", waitMs);
+    },
+    observeEventDelivery: (ms: number) => {
+      delivery.observe(ms / 1000);
+      live.record("eventDelivery", ms);
     },
     watchQueue: (count: () => Promise<number>) => {
       (depth as Gauge & { collect?: () => Promise<void> }).collect = async () => {

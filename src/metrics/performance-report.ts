@@ -78,8 +78,12 @@ function rowOf(target: LiveTarget, observed: Observed, now: number): Performance
     return figure.value === null ? [] : [{ at: new Date(now - age * slotMs).toISOString(), value: figure.value }];
   });
   const { source: _source, ...shown } = target;
-  const met = value !== null && (target.higherIsBetter ? value >= target.target : value <= target.target);
-  return { ...shown, live: value, samples, verdict: value === null ? "unknown" : met ? "met" : "missed", history };
+  return { ...shown, live: value, samples, verdict: verdictOf(target, value), history };
+}
+
+function verdictOf({ target, higherIsBetter }: LiveTarget, value: number | null): PerformanceRow["verdict"] {
+  if (value === null || target === null) return "unknown";
+  return (higherIsBetter ? value >= target : value <= target) ? "met" : "missed";
 }
 
 function cachesOf(states: readonly LiveState[]): PerformanceReport["caches"] {

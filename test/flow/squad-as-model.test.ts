@@ -120,6 +120,10 @@ test("as a stream: the execution's id before the first text, then the lead's ans
   assert.equal(text, execution.result.text);
   assert.ok(chunks >= 1);
   assert.equal(total, execution.totals.inputTokens + execution.totals.outputTokens);
+  // Whoever answers a call read the events as they came: the time that they took is on the page, by one clock here.
+  const { body } = await api("GET", "/api/v1/performance");
+  const row = body.targets.find(({ key }: { key: string }) => key === "event_delivery_p99");
+  assert.ok(row.samples > 0 && row.live < 5_000, JSON.stringify(row));
 });
 
 test("a client that leaves does not end the execution; its own route cancels it and the stream says so", async () => {

@@ -17,14 +17,14 @@ export type WebVitalsBody = Static<typeof WebVitalsBody>;
 
 export const performanceVerdicts = ["met", "missed", "unknown"] as const;
 
-/** One target beside its live figure; `live` is null until something was measured. */
+/** One target beside its live figure; `live` is null until something was measured. Without a target there is no verdict. */
 export const PerformanceRow = object({
   key: Type.String(),
   group: Type.String(),
   title: Type.String(),
   unit: Type.String(),
   seed: nullable(Type.Number({ description: "The limit set by the seed document" })),
-  target: Type.Number(),
+  target: nullable(Type.Number({ description: "Null for a figure that is only shown" })),
   higherIsBetter: Type.Boolean(),
   live: nullable(Type.Number()),
   samples: Type.Integer(),

@@ -161,16 +161,18 @@ function TargetRow({ row }: { row: Row }) {
       <td className="whitespace-nowrap text-right font-medium">
         {row.live === null ? "no sample" : withUnit(row.live, row.unit)}
       </td>
-      <td className="whitespace-nowrap text-right text-muted">{limit(row.target)}</td>
+      <td className="whitespace-nowrap text-right text-muted">{row.target === null ? "" : limit(row.target)}</td>
       <td className="whitespace-nowrap text-right text-faint">{row.seed === null ? "" : limit(row.seed)}</td>
       <td>
         <Sparkline label={`History of ${row.title}`} values={row.history.map((point) => point.value)} />
       </td>
       <td>
-        <Badge tone={tone}>
-          <Icon aria-hidden className="size-3" />
-          {label}
-        </Badge>
+        {row.target !== null && (
+          <Badge tone={tone}>
+            <Icon aria-hidden className="size-3" />
+            {label}
+          </Badge>
+        )}
       </td>
     </tr>
   );
