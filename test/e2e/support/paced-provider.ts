@@ -10,14 +10,14 @@ export interface PacedProvider {
   close(): Promise<void>;
 }
 
+const heldAfterWords = 4;
+
 interface WireMessage {
   role: string;
   content?: string | { text?: string }[] | null;
   tool_call_id?: string;
   tool_calls?: { id: string; function: { name: string; arguments: string } }[];
 }
-
-const heldAfterWords = 4;
 
 /**
  * A local server that speaks OpenAI's chat wire and answers by the rules of the offline model, but slowly, so that a
@@ -28,8 +28,10 @@ export async function startPacedProvider(options: {
   wordsPerSecond: number;
   /** What to say to a last user message; null leaves it to the offline model. */
   answer?: (message: string) => string | null;
-  /** Awaited in the middle of each streamed text: so long as it does not come, the text stands still and the squad waits. */
-  hold?: (text: string) => Promise<void> | undefined;
+  /** What an answer of the offline model is changed to before it is sent. */
+  rewrite?: (text: string) => string;
+  /** Awaited before each word from the fifth on: so long as it does not come, the text stands still and the squad waits. */
+  hold?: (text: string, word: number) => Promise<void> | undefined;
 }): Promise<PacedProvider> {
   const offline = createOfflineProvider({ latencyMs: 0, tokensPerSecond: null });
   const server = createServer((request, response) => {
@@ -58,7 +60,7 @@ export async function startPacedProvider(options: {
       () => {},
     );
     const said = options.answer?.(lastUserMessage(body)) ?? null;
-    const text = said ?? reply.text;
+    const text = said ?? options.rewrite?.(reply.text) ?? reply.text;
     const usage = {
       prompt_tokens: reply.usage.inputTokens,
       completion_tokens: reply.usage.outputTokens,
@@ -89,7 +91,7 @@ export async function startPacedProvider(options: {
         `data: ${JSON.stringify({ id: "paced", object: "chat.completion.chunk", model: "paced", choices, ...extra })}\n\n`,
       );
     for (const [index, word] of (text.match(/\s*\S+\s*/g) ?? []).entries()) {
-      if (index === heldAfterWords) await options.hold?.(text);
+      if (index >= heldAfterWords) await options.hold?.(text, index);
       if (response.destroyed) return;
       send([{ index: 0, delta: { content: word }, finish_reason: null }]);
       await pause(1000 / options.wordsPerSecond);

@@ -44,7 +44,7 @@ interface Shown {
 }
 
 /** Pages, and what says that their content is there. */
-function pages(samples: Samples): [path: string, ready: string][] {
+export function pages(samples: Samples): [path: string, ready: string][] {
   const { squadId, projectId, executionId, taskId } = samples;
   return [
     ["/", "text=Recent executions"],
