@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
-import type { Browser, BrowserContext } from "playwright-core";
+import type { Browser, BrowserContext, Locator } from "playwright-core";
 import type { SquadPage, TaskAnswer } from "#contracts";
 import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
@@ -24,6 +24,13 @@ after(async () => {
   await browser?.close();
   await muster?.stop();
 });
+
+/** What screen readers add to a control's name. */
+const descriptionOf = async (control: Locator) =>
+  control
+    .page()
+    .locator(`[id="${await control.getAttribute("aria-describedby")}"]`)
+    .innerText();
 
 test("a task that is dragged with the pointer is moved at once, saved, and put back by Undo", async () => {
   const { page, troubles } = await watchedPage(context, muster);
@@ -86,6 +93,75 @@ test("a move that the server refuses goes back and says so", async () => {
   await page.mouse.up();
   await page.getByRole("alert").filter({ hasText: "The task was not moved" }).waitFor();
   await card.waitFor();
+  await page.close();
+});
+
+test("a status that is saved in a task moves its card at once, and Undo puts it back", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  const statusOf = async () => (await call<TaskAnswer>("GET", `/tasks/${samples.taskId}`)).task.status;
+  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const cardIn = (name: string) =>
+    page
+      .getByRole("region", { name: new RegExp(`^${name}`), includeHidden: true })
+      .locator("button", { hasText: "can we lose data" });
+  await cardIn("Completed").click();
+  const dialog = page.getByRole("dialog", { name: /can we lose data/ });
+  await dialog.getByLabel("Status").selectOption("Failed");
+  const run = dialog.getByRole("button", { name: "Run" });
+  assert.equal(await run.isDisabled(), true);
+  assert.match(await descriptionOf(run), /Save the changes to run this task/);
+  let refused = true;
+  const asked = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  await page.route(`**/api/v1/tasks/${samples.taskId}`, async (route) => {
+    if (route.request().method() !== "PATCH") return route.continue();
+    if (refused) return route.abort();
+    asked.resolve();
+    await release.promise;
+    await route.continue();
+  });
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByRole("alert").filter({ hasText: "The server did not answer" }).waitFor();
+  await cardIn("Completed").waitFor();
+  assert.equal(await dialog.getByLabel("Status").inputValue(), "failed", "what was chosen is still there");
+
+  refused = false;
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await asked.promise;
+  await cardIn("Failed").waitFor();
+  release.resolve();
+  await dialog.waitFor({ state: "detached" });
+  assert.equal(await statusOf(), "failed");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await cardIn("Completed").waitFor();
+  await waitUntil(
+    5000,
+    () => "The undo was not saved",
+    async () => (await statusOf()) === "completed",
+  );
+  assert.deepEqual(
+    troubles.filter((trouble) => !trouble.includes("ERR_FAILED")),
+    [],
+  );
+  await page.close();
+});
+
+test("what keeps a task from being run stands beside the button", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/projects/${samples.projectId}?task=${samples.taskId}`);
+  const budget = page.getByLabel("Budget $");
+  await budget.fill("much");
+  await page.getByText("Write a budget such as 5 or 0.50, or none.").waitFor();
+  assert.match(await descriptionOf(budget), /Write a budget/);
+  await budget.fill("0.50");
+  await page.getByText("Write a budget").waitFor({ state: "detached" });
+  assert.equal(await page.getByRole("button", { name: "Run" }).isDisabled(), false);
+  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  await page.getByRole("button", { name: "New task" }).click();
+  const run = page.getByRole("button", { name: "Create and run" });
+  assert.equal(await run.isDisabled(), true);
+  assert.match(await descriptionOf(run), /choose a squad/);
+  assert.deepEqual(troubles, []);
   await page.close();
 });
 

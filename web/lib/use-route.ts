@@ -24,25 +24,37 @@ function subscribeSearch(notify: () => void) {
   };
 }
 
+/**
+ * What a change is for the browser's Back: `push` is a step that Back undoes (something was opened), `replace` is none (a
+ * filter, while it is typed); `back` takes such a step back where there was one.
+ */
+type Step = "replace" | "push" | "back";
+
+/** In the state of history entries that a `push` made. */
+const pushed = { musterPushed: true };
+
 /** The page's query string as state: read it, and change single parameters without leaving the page. */
-export function useSearchState(): [URLSearchParams, (changes: Record<string, string | null>) => void] {
+export function useSearchState(): [URLSearchParams, (changes: Record<string, string | null>, step?: Step) => void] {
   const search = useSyncExternalStore(
     subscribeSearch,
     () => window.location.search,
     () => "",
   );
-  const change = useCallback((changes: Record<string, string | null>) => {
+  const change = useCallback((changes: Record<string, string | null>, step: Step = "replace") => {
+    const { state } = window.history as { state: Partial<typeof pushed> | null };
+    if (step === "back" && state?.musterPushed) {
+      window.history.back();
+      return;
+    }
     const next = new URLSearchParams(window.location.search);
     for (const [name, value] of Object.entries(changes)) {
       if (value === null || value === "") next.delete(name);
       else next.set(name, value);
     }
-    const text = next.toString();
-    window.history.replaceState(
-      null,
-      "",
-      `${window.location.pathname}${text ? `?${text}` : ""}${window.location.hash}`,
-    );
+    const text = next.toString() ? `?${next}` : "";
+    const url = `${window.location.pathname}${text}${window.location.hash}`;
+    if (step === "push" && text !== window.location.search) window.history.pushState(pushed, "", url);
+    else window.history.replaceState(state?.musterPushed ? pushed : null, "", url);
     window.dispatchEvent(new Event(searchChanged));
   }, []);
   return [new URLSearchParams(search), change];

@@ -1,9 +1,9 @@
 "use client";
-import { type ComponentProps, useState } from "react";
+import { type ComponentProps, useEffect, useState } from "react";
 import Confirm from "./confirm.tsx";
 import { Dialog } from "./dialog.tsx";
 
-/** A dialog with a form in it: Escape, its cross and a press outside ask before they throw away what is typed. */
+/** A dialog with a form in it: Escape, its cross, a press outside and Back ask before they throw away what is typed. */
 export function FormDialog({
   dirty,
   onClose,
@@ -14,6 +14,17 @@ export function FormDialog({
   dirty: boolean;
 }) {
   const [asking, setAsking] = useState(false);
+  useEffect(() => {
+    // Where the browser does not let Back be held, it leaves as it does a page.
+    if (!dirty || !("navigation" in window)) return;
+    const hold = (event: NavigateEvent) => {
+      if (event.navigationType !== "traverse" || !event.userInitiated || !event.cancelable) return;
+      event.preventDefault();
+      setAsking(true);
+    };
+    window.navigation.addEventListener("navigate", hold);
+    return () => window.navigation.removeEventListener("navigate", hold);
+  }, [dirty]);
   return (
     <Dialog {...rest} onClose={() => (dirty ? setAsking(true) : onClose())}>
       {children}

@@ -77,7 +77,7 @@ export function ProjectPage() {
         <Board
           key={id}
           projectId={id}
-          onOpen={(taskId) => setParameters({ task: taskId })}
+          onOpen={(taskId) => setParameters({ task: taskId }, "push")}
           onCreate={() => setCreating(true)}
         />
       ) : (
@@ -92,7 +92,14 @@ export function ProjectPage() {
           }}
         />
       )}
-      {openTask && <TaskDialog key={openTask} taskId={openTask} onClose={() => setParameters({ task: null })} />}
+      {openTask && (
+        <TaskDialog
+          key={openTask}
+          taskId={openTask}
+          onClose={() => setParameters({ task: null }, "back")}
+          onLeft={() => setParameters({ task: null })}
+        />
+      )}
     </Page>
   );
 }

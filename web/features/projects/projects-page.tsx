@@ -78,7 +78,7 @@ export function ProjectsPage() {
               pages={data.pages}
               total={data.total}
               noun="project"
-              onPage={(next) => setParameters({ page: next > 1 ? String(next) : null })}
+              onPage={(next) => setParameters({ page: next > 1 ? String(next) : null }, "push")}
             />
           </div>
         </div>

@@ -98,7 +98,7 @@ export function SquadsPage() {
               pages={data.pages}
               total={data.total}
               noun="squad"
-              onPage={(next) => setParameters({ page: next > 1 ? String(next) : null })}
+              onPage={(next) => setParameters({ page: next > 1 ? String(next) : null }, "push")}
             />
           </div>
         </div>

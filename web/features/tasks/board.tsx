@@ -5,7 +5,8 @@ import {
   type DragEndEvent,
   DragOverlay,
   KeyboardSensor,
-  PointerSensor,
+  MouseSensor,
+  TouchSensor,
   type UniqueIdentifier,
   useDroppable,
   useSensor,
@@ -13,6 +14,7 @@ import {
 } from "@dnd-kit/core";
 import { SortableContext, verticalListSortingStrategy } from "@dnd-kit/sortable";
 import { useQuery } from "@tanstack/react-query";
+import clsx from "clsx";
 import { ListChecks } from "lucide-react";
 import { useMemo, useState } from "react";
 import type { SquadListItem, TaskListItem, TaskStatus } from "#contracts";
@@ -37,18 +39,20 @@ interface BoardProps {
 /** Tasks by status; drag them, or move them with the keyboard. Moves show at once and can be undone. */
 export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
   const tasks = useBoardTasks(projectId);
-  const squads = useQuery(queries.squads({ page: 1, pageSize: 100 }));
+  const squads = useQuery(queries.allSquads());
   const moveTask = useMoveTask(projectId);
   const [filter, setFilter] = useState(everything);
   const [dragged, setDragged] = useState<TaskListItem | null>(null);
   const sensors = useSensors(
-    useSensor(PointerSensor, { activationConstraint: { distance: 6 } }),
+    useSensor(MouseSensor, { activationConstraint: { distance: 6 } }),
+    // A finger that moves at once scrolls; one that rests first lifts the card.
+    useSensor(TouchSensor, { activationConstraint: { delay: 200, tolerance: 8 } }),
     useSensor(KeyboardSensor, {
       coordinateGetter: boardCoordinates,
       keyboardCodes: { start: ["Space"], end: ["Space", "Enter"], cancel: ["Escape"] },
     }),
   );
-  const squadById = useMemo(() => new Map((squads.data?.data ?? []).map((squad) => [squad.id, squad])), [squads.data]);
+  const squadById = useMemo(() => new Map((squads.data ?? []).map((squad) => [squad.id, squad])), [squads.data]);
   const { priority } = filter;
   const words = filter.search.trim().toLowerCase();
   const shown = useMemo(
@@ -98,6 +102,8 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
         <DndContext
           sensors={sensors}
           collisionDetection={boardCollision}
+          // As fast as the library would have it, a board on a phone runs past three columns before one can let go.
+          autoScroll={{ acceleration: 4 }}
           onDragStart={({ active }) => setDragged(shown.find((one) => one.id === active.id) ?? null)}
           onDragCancel={() => setDragged(null)}
           onDragEnd={drop}
@@ -111,7 +117,11 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
         >
           {/* All tracks are there from the first: columns that come one by one with a slow document move none of the others. */}
           <div
-            className="-mx-4 relative flex min-h-0 flex-1 snap-x scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6 lg:grid lg:grid-rows-[minmax(0,1fr)]"
+            className={clsx(
+              "-mx-4 relative flex min-h-0 flex-1 scroll-px-4 gap-3 overflow-x-auto px-4 pb-1 md:-mx-6 md:scroll-px-6 md:px-6 lg:grid lg:grid-rows-[minmax(0,1fr)]",
+              // It would pull the board back from the small steps in which it follows a dragged card.
+              !dragged && "snap-x",
+            )}
             style={{ gridTemplateColumns: `repeat(${boardColumns.length}, minmax(11.5rem, 1fr))` }}
           >
             {boardColumns.map((status) => (

@@ -37,15 +37,15 @@ interface NewTaskDialogProps {
 export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad = "", onClose }: NewTaskDialogProps) {
   const client = useQueryClient();
   const go = useGo();
-  const squads = useQuery(queries.squads({ page: 1, pageSize: 100, status: "active" }));
-  const projects = useQuery({ ...queries.projects(1, "", 100), enabled: ofProject === undefined });
+  const squads = useQuery(queries.activeSquads());
+  const projects = useQuery({ ...queries.allProjects(), enabled: ofProject === undefined });
   const [files, setFiles] = useState<File[]>([]);
   const [busy, setBusy] = useState<"create" | "run" | null>(null);
   const { register, handleSubmit, setError, formState, watch, resetField } = useForm<NewTaskForm>({
     defaultValues: { title: "", description: "", priority: "medium", projectId: ofProject ?? "", squadId: ofSquad },
   });
   const { errors } = formState;
-  const newest = projects.data?.data[0]?.id;
+  const newest = projects.data?.[0]?.id;
   useEffect(() => {
     if (newest) resetField("projectId", { defaultValue: newest });
   }, [newest, resetField]);
@@ -111,11 +111,11 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
           <Field
             label="Squad"
             htmlFor="task-squad"
-            hint={squads.data?.total === 0 ? "There is no active squad yet." : undefined}
+            hint={squads.data?.length === 0 ? "There is no active squad yet." : undefined}
           >
             <Select id="task-squad" {...register("squadId")}>
               <option value="">Choose later</option>
-              {squads.data?.data.map((squad) => (
+              {squads.data?.map((squad) => (
                 <option key={squad.id} value={squad.id}>
                   {squad.name}
                 </option>
@@ -140,7 +140,7 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
             >
               <Select id="task-project" {...register("projectId")}>
                 {!newest && <option value="">{projects.data ? "A new project" : "Loading"}</option>}
-                {projects.data?.data.map((project) => (
+                {projects.data?.map((project) => (
                   <option key={project.id} value={project.id}>
                     {project.name}
                   </option>
@@ -158,6 +158,11 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
           )}
         </DialogBody>
         <DialogActions>
+          {!squadId && (
+            <p id="run-reason" className="mr-auto text-muted text-xs">
+              To run it at once, choose a squad.
+            </p>
+          )}
           <Button type="submit" busy={busy === "create"} disabled={busy !== null}>
             Create
           </Button>
@@ -165,7 +170,7 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
             look="primary"
             busy={busy === "run"}
             disabled={busy !== null || !squadId}
-            title={squadId ? undefined : "Choose a squad first"}
+            aria-describedby={squadId ? undefined : "run-reason"}
             icon={<Play aria-hidden className="size-3.5" />}
             onClick={create(true)}
           >

@@ -29,7 +29,13 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
   const [key, setKey] = useState(() => crypto.randomUUID());
   const amount = budget.trim() === "" ? null : Number(budget);
   const wrong = amount !== null && !(amount >= 0 && amount <= 1_000_000);
-  const reason = blocked ?? (squadId ? (wrong ? "The budget is no amount" : null) : "Choose a squad and save first");
+  const reason =
+    blocked ??
+    (squadId
+      ? wrong
+        ? "Write a budget such as 5 or 0.50, or none."
+        : null
+      : "Choose a squad and save to run this task.");
   const run = async () => {
     setBusy(true);
     const body: CreateExecutionBody = {
@@ -54,6 +60,11 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
   };
   return (
     <>
+      {reason && (
+        <p id="run-reason" role="status" className={`w-full text-right text-xs ${wrong ? "text-bad" : "text-muted"}`}>
+          {reason}
+        </p>
+      )}
       <label className="flex items-center gap-1.5 text-muted text-xs">
         Budget $
         <input
@@ -62,6 +73,7 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
           inputMode="decimal"
           placeholder="none"
           aria-invalid={wrong || undefined}
+          aria-describedby={wrong ? "run-reason" : undefined}
           className={`${inputClass} h-8 w-18`}
         />
       </label>
@@ -82,7 +94,7 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
         look="primary"
         busy={busy}
         disabled={reason !== null}
-        title={reason ?? undefined}
+        aria-describedby={reason ? "run-reason" : undefined}
         icon={<Play aria-hidden className="size-3.5" />}
         onClick={() => void run()}
       >

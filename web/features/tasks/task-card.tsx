@@ -47,7 +47,7 @@ export function TaskCard({ task, squad, lifted = false }: TaskCardProps) {
   );
 }
 
-/** A card that can be opened, dragged, and moved with Space and the arrows. */
+/** A card that can be opened, dragged with the mouse or (after a moment's rest) a finger, and moved with Space and the arrows. */
 export const SortableTaskCard = memo(function SortableTaskCard({
   task,
   squad,
@@ -65,7 +65,7 @@ export const SortableTaskCard = memo(function SortableTaskCard({
         {...attributes}
         {...listeners}
         onClick={() => onOpen(task.id)}
-        className="block w-full cursor-grab touch-manipulation rounded-md hover:[&>div]:border-line-strong"
+        className="block w-full cursor-grab touch-manipulation select-none rounded-md [-webkit-touch-callout:none] hover:[&>div]:border-line-strong"
       >
         <TaskCard task={task} squad={squad} />
       </button>

@@ -19,9 +19,17 @@ import { DeleteTask } from "./delete-task.tsx";
 import { priorities } from "./priority.tsx";
 import { RunTask } from "./run-task.tsx";
 import { TaskAttachments } from "./task-attachments.tsx";
+import { useSaveMove } from "./use-move-task.ts";
+
+interface TaskDialogProps {
+  taskId: string;
+  onClose: () => void;
+  /** It was deleted, or its run is gone to: nothing to come back to. */
+  onLeft: () => void;
+}
 
 /** A task: what is wanted, its files, its runs, and the way to run it. */
-export default function TaskDialog({ taskId, onClose }: { taskId: string; onClose: () => void }) {
+export default function TaskDialog({ taskId, onClose, onLeft }: TaskDialogProps) {
   const { data, error, refetch } = useQuery(queries.task(taskId));
   const [dirty, setDirty] = useState(false);
   return (
@@ -29,7 +37,7 @@ export default function TaskDialog({ taskId, onClose }: { taskId: string; onClos
       {error && !data ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : data ? (
-        <TaskForm task={data.task} onDirty={setDirty} onClose={onClose} />
+        <TaskForm task={data.task} onDirty={setDirty} onClose={onClose} onLeft={onLeft} />
       ) : (
         <Loading label="Loading the task" className="flex flex-col gap-3 p-4">
           <Skeleton className="h-8" />
@@ -61,11 +69,13 @@ interface TaskFormProps {
   task: Task;
   onDirty: (dirty: boolean) => void;
   onClose: () => void;
+  onLeft: () => void;
 }
 
-function TaskForm({ task, onDirty, onClose }: TaskFormProps) {
+function TaskForm({ task, onDirty, onClose, onLeft }: TaskFormProps) {
   const client = useQueryClient();
-  const squads = useQuery(queries.squads({ page: 1, pageSize: 100 }));
+  const saveMove = useSaveMove(task.projectId);
+  const squads = useQuery(queries.allSquads());
   const executions = useQuery({ ...queries.executions({ taskId: task.id, limit: 5 }), staleTime: 5000 });
   const { register, handleSubmit, setError, formState, watch, setValue, reset } = useForm<TaskForm>({
     defaultValues: formOf(task),
@@ -80,14 +90,20 @@ function TaskForm({ task, onDirty, onClose }: TaskFormProps) {
   useLayoutEffect(() => onDirty(dirty), [dirty, onDirty]);
 
   const save = handleSubmit(async (values) => {
-    const body: UpdateTaskBody = { ...values, squadId: values.squadId || null };
+    const { status, ...rest } = values;
+    const body: UpdateTaskBody = { ...rest, squadId: rest.squadId || null };
+    const moved = status !== task.status;
     try {
-      const answer = await apiSend<TaskAnswer>("PATCH", `/api/v1/tasks/${task.id}`, body);
+      const answer = moved
+        ? await saveMove(task, { status, position: task.position }, body)
+        : await apiSend<TaskAnswer>("PATCH", `/api/v1/tasks/${task.id}`, body);
       reset(formOf(answer.task), { keepDirtyValues: false });
       client.setQueryData(queries.task(task.id).queryKey, answer);
       void client.invalidateQueries({ queryKey: ["/tasks"] });
       void invalidate(client, "/projects", "/dashboard");
-      toastDone("Task saved");
+      // The way back stands on the board: behind an open dialog nobody could press it.
+      if (moved) onClose();
+      else toastDone("Task saved");
     } catch (error) {
       setError("root", { message: messageOf(error) });
     }
@@ -115,7 +131,7 @@ function TaskForm({ task, onDirty, onClose }: TaskFormProps) {
               onChange={(event) => setValue("squadId", event.target.value, { shouldDirty: true })}
             >
               <option value="">None</option>
-              {squads.data?.data.map((squad) => (
+              {squads.data?.map((squad) => (
                 <option key={squad.id} value={squad.id}>
                   {squad.name}
                 </option>
@@ -162,12 +178,12 @@ function TaskForm({ task, onDirty, onClose }: TaskFormProps) {
         <Button type="submit" disabled={!dirty} busy={formState.isSubmitting}>
           Save
         </Button>
-        <DeleteTask task={task} onDeleted={onClose} />
+        <DeleteTask task={task} onDeleted={onLeft} />
         <RunTask
           taskId={task.id}
           squadId={task.squadId}
-          blocked={dirty ? "Save the changes first" : null}
-          onStarted={onClose}
+          blocked={dirty ? "Save the changes to run this task." : null}
+          onStarted={onLeft}
         />
       </DialogActions>
     </form>

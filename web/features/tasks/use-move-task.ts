@@ -1,7 +1,7 @@
 "use client";
 import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
-import type { TaskAnswer, TaskListItem, TaskPage, TaskStatus } from "#contracts";
+import type { TaskAnswer, TaskListItem, TaskPage, TaskStatus, UpdateTaskBody } from "#contracts";
 import { statusLabel } from "../../components/ui/status.tsx";
 import { apiSend } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
@@ -12,8 +12,9 @@ interface Place {
   status: TaskStatus;
   position: number;
 }
+type Movable = Pick<TaskListItem, "id" | "status" | "position">;
 
-function patchBoard(client: QueryClient, projectId: string, taskId: string, changes: Partial<TaskListItem>): void {
+function patchBoard(client: QueryClient, projectId: string, taskId: string, changes: Place): void {
   client.setQueryData<InfiniteData<TaskPage>>(boardKey(projectId), (data) =>
     data
       ? {
@@ -27,28 +28,44 @@ function patchBoard(client: QueryClient, projectId: string, taskId: string, chan
   );
 }
 
-/** Moves a task at once, tells the server, and offers the way back; a refusal puts it back by itself. */
-export function useMoveTask(projectId: string): (task: TaskListItem, to: Place) => void {
+/**
+ * Moves a task at once, tells the server, with what else is to be saved of it, and offers the way back of the move; a
+ * refusal puts it back by itself and rejects.
+ */
+export function useSaveMove(projectId: string) {
   const client = useQueryClient();
   return useCallback(
-    (task, to) => {
-      const move = async (from: Place, target: Place, undoable: boolean) => {
+    async (task: Movable, to: Place, more: UpdateTaskBody = {}): Promise<TaskAnswer> => {
+      const from: Place = { status: task.status, position: task.position };
+      const move = async (back: Place, target: Place, body: UpdateTaskBody) => {
         patchBoard(client, projectId, task.id, target);
         try {
-          await apiSend<TaskAnswer>("PATCH", `/api/v1/tasks/${task.id}`, target);
+          const answer = await apiSend<TaskAnswer>("PATCH", `/api/v1/tasks/${task.id}`, { ...body, ...target });
           void invalidate(client, `/tasks/${task.id}`, "/projects", "/dashboard");
-          if (undoable) {
-            const where = statusLabel(target.status).toLowerCase();
-            const told = target.status === from.status ? `Moved within ${where}` : `Moved to ${where}`;
-            toastDone(told, () => void move(target, from, false));
-          }
+          return answer;
         } catch (error) {
-          patchBoard(client, projectId, task.id, from);
-          toastError("The task was not moved", error);
+          patchBoard(client, projectId, task.id, back);
+          throw error;
         }
       };
-      void move({ status: task.status, position: task.position }, to, true);
+      const answer = await move(from, to, more);
+      const where = statusLabel(to.status).toLowerCase();
+      toastDone(to.status === from.status ? `Moved within ${where}` : `Moved to ${where}`, () => {
+        move(to, from, {}).catch((error) => toastError("The task was not moved", error));
+      });
+      return answer;
     },
     [client, projectId],
+  );
+}
+
+/** The same for a task that is only moved: a refusal says so. */
+export function useMoveTask(projectId: string): (task: Movable, to: Place) => void {
+  const save = useSaveMove(projectId);
+  return useCallback(
+    (task, to) => {
+      save(task, to).catch((error) => toastError("The task was not moved", error));
+    },
+    [save],
   );
 }
