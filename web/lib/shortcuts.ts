@@ -1,12 +1,16 @@
+/** Stands in the table for Ctrl, or ⌘ on Apple's machines. */
+export const commandKey = "command";
+
 /** The keys of the whole app, as shown on /shortcuts. */
 export const shortcutGroups: { title: string; keys: { keys: string[]; what: string }[] }[] = [
   {
     title: "Everywhere",
     keys: [
-      { keys: ["Ctrl", "K"], what: "Search, go to a page or a squad, start something" },
+      { keys: [commandKey, "K"], what: "Search, go to a page or a squad, start something" },
+      { keys: ["/"], what: "Search the list, the board or the messages of the page" },
       { keys: ["?"], what: "Show these shortcuts" },
       { keys: ["n"], what: "New squad" },
-      { keys: ["Esc"], what: "Close what is open" },
+      { keys: ["Esc"], what: "Close what is open; in a search: empty it and leave it" },
     ],
   },
   {
@@ -32,9 +36,22 @@ export const shortcutGroups: { title: string; keys: { keys: string[]; what: stri
     ],
   },
   {
+    title: "Building a squad",
+    keys: [
+      { keys: ["Space"], what: "Pick up the member whose handle has the focus, and put it down" },
+      { keys: ["↑", "↓"], what: "Move the member that is picked up" },
+    ],
+  },
+  {
+    title: "In a chat",
+    keys: [
+      { keys: ["Enter"], what: "Send the message" },
+      { keys: ["Shift", "Enter"], what: "Begin a new line" },
+    ],
+  },
+  {
     title: "In an execution",
     keys: [
-      { keys: ["/"], what: "Search its messages" },
       { keys: ["End"], what: "Jump to the newest message and follow" },
       { keys: ["Home"], what: "Jump to the first message loaded" },
     ],

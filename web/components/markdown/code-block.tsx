@@ -1,6 +1,7 @@
 "use client";
 import { Check, Copy } from "lucide-react";
 import { useEffect, useMemo, useState } from "react";
+import { copyText } from "../../lib/copy-text.ts";
 import { IconButton } from "../ui/button.tsx";
 
 type Highlighter = typeof import("./highlight.ts");
@@ -38,7 +39,7 @@ export function CodeBlock({ code, language }: { code: string; language: string |
   );
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(code);
+    if (!(await copyText(code))) return;
     setCopied(true);
     setTimeout(() => setCopied(false), 1500);
   };
@@ -51,7 +52,7 @@ export function CodeBlock({ code, language }: { code: string; language: string |
       </pre>
       <IconButton
         label={copied ? "Copied" : "Copy the code"}
-        className="absolute top-1.5 right-1.5 size-6 bg-surface opacity-0 focus-visible:opacity-100 group-hover/code:opacity-100"
+        className="absolute top-1.5 right-1.5 size-6 bg-surface opacity-0 focus-visible:opacity-100 group-hover/code:opacity-100 pointer-coarse:opacity-100"
         onClick={() => void copy()}
       >
         {copied ? <Check aria-hidden className="size-3.5 text-good" /> : <Copy aria-hidden className="size-3.5" />}

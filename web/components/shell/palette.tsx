@@ -1,12 +1,13 @@
 "use client";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
-import { CirclePlus, Kanban, Keyboard, type LucideIcon, MonitorCog, Users } from "lucide-react";
+import { CirclePlus, Kanban, Keyboard, type LucideIcon, MonitorCog, Users, X } from "lucide-react";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { queries } from "../../lib/queries.ts";
 import { hasCharacterKeys } from "../../lib/shortcuts.ts";
 import { chooseTheme } from "../../lib/theme.ts";
+import { IconButton } from "../ui/button.tsx";
 import { Dialog } from "../ui/dialog.tsx";
 import { StatusIcon } from "../ui/status.tsx";
 import { carePlaces, workPlaces } from "./navigation.ts";
@@ -40,7 +41,7 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           value={search}
           onValueChange={setSearch}
           placeholder="Go to a page, a squad, a project or an execution"
-          className="h-12 w-full shrink-0 border-line border-b bg-transparent px-4 text-base outline-none"
+          className="h-12 w-full shrink-0 border-line border-b bg-transparent pr-12 pl-4 text-base outline-none"
         />
         {/* Beside the list: in a list box only what can be chosen has a place. */}
         <Command.Empty className="px-3 pt-8 pb-6 text-center text-muted">
@@ -106,6 +107,10 @@ export default function Palette({ onClose }: { onClose: () => void }) {
           </Command.Group>
         </Command.List>
       </Command>
+      {/* Outside of the command menu, which takes Enter for the choice that is marked. */}
+      <IconButton label="Close" className="absolute top-2.5 right-2.5 pointer-coarse:top-1.5" onClick={onClose}>
+        <X aria-hidden className="size-4" />
+      </IconButton>
     </Dialog>
   );
 }

@@ -60,6 +60,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <div className="h-dvh">
             <Sidebar
               onNavigate={() => setDrawer(false)}
+              onClose={() => setDrawer(false)}
               onSearch={() => {
                 setDrawer(false);
                 setPalette(true);

@@ -1,16 +1,24 @@
 "use client";
 import clsx from "clsx";
-import { Search } from "lucide-react";
+import { Search, X } from "lucide-react";
 import { usePathname } from "next/navigation";
 import { AppLink } from "../ui/app-link.tsx";
-import { Kbd } from "../ui/panel.tsx";
+import { IconButton } from "../ui/button.tsx";
+import { CommandKey, Kbd } from "../ui/keys.tsx";
 import { AccountMenu } from "./account-menu.tsx";
 import { Logo } from "./logo.tsx";
 import { carePlaces, isCurrent, type Place, workPlaces } from "./navigation.ts";
 import { NotificationsLink } from "./notifications-link.tsx";
 
+interface SidebarProps {
+  onSearch: () => void;
+  onNavigate?: () => void;
+  /** Given where it is a drawer, which has a cross then. */
+  onClose?: () => void;
+}
+
 /** Where one can go: the frame's left side, and the drawer on a phone. */
-export function Sidebar({ onSearch, onNavigate }: { onSearch: () => void; onNavigate?: () => void }) {
+export function Sidebar({ onSearch, onNavigate, onClose }: SidebarProps) {
   return (
     <div className="flex h-full flex-col gap-3 px-2.5 py-3">
       <div className="flex h-7 items-center justify-between pr-0.5 pl-1.5">
@@ -18,7 +26,14 @@ export function Sidebar({ onSearch, onNavigate }: { onSearch: () => void; onNavi
           <Logo className="size-5.5" />
           Muster
         </AppLink>
-        <NotificationsLink onNavigate={onNavigate} />
+        <span className="flex items-center">
+          <NotificationsLink onNavigate={onNavigate} />
+          {onClose && (
+            <IconButton label="Close" onClick={onClose}>
+              <X aria-hidden className="size-4" />
+            </IconButton>
+          )}
+        </span>
       </div>
       <button
         type="button"
@@ -28,7 +43,9 @@ export function Sidebar({ onSearch, onNavigate }: { onSearch: () => void; onNavi
       >
         <Search aria-hidden className="size-3.5" />
         <span className="flex-1 text-left">Search or go to</span>
-        <Kbd>Ctrl K</Kbd>
+        <Kbd>
+          <CommandKey /> K
+        </Kbd>
       </button>
       <nav aria-label="Main" className="flex flex-1 flex-col gap-4 overflow-y-auto">
         <Places places={workPlaces} onNavigate={onNavigate} />

@@ -1,20 +1,16 @@
 "use client";
 import { Check, Copy } from "lucide-react";
 import { useState } from "react";
-import { toastError } from "../../lib/toast.ts";
+import { copyText } from "../../lib/copy-text.ts";
 import { Button } from "./button.tsx";
 
 /** Copies a text and says so for a moment. */
 export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setCopied(true);
-      setTimeout(() => setCopied(false), 1500);
-    } catch (error) {
-      toastError("The browser did not allow copying", error);
-    }
+    if (!(await copyText(text))) return;
+    setCopied(true);
+    setTimeout(() => setCopied(false), 1500);
   };
   return (
     <Button

@@ -11,7 +11,7 @@ interface DialogProps {
   onClose: () => void;
   children: ReactNode;
   className?: string;
-  /** Hides the title visually; it still names the dialog. */
+  /** Hides the title and the cross: it still names the dialog, and what is in it brings a way to close of its own. */
   bare?: boolean;
   /** `side`: a drawer from the left edge. */
   placement?: "center" | "top" | "side";

@@ -52,12 +52,3 @@ export function Figure({
     </div>
   );
 }
-
-/** A key on the keyboard. */
-export function Kbd({ children }: { children: ReactNode }) {
-  return (
-    <kbd className="inline-flex h-4.5 min-w-4.5 items-center justify-center rounded-sm border border-line bg-canvas px-1 font-medium font-sans text-2xs text-muted">
-      {children}
-    </kbd>
-  );
-}

@@ -8,8 +8,9 @@ import { Avatar } from "../../components/ui/avatar.tsx";
 import { IconButton } from "../../components/ui/button.tsx";
 import { Moment } from "../../components/ui/moment.tsx";
 import { Badge } from "../../components/ui/status.tsx";
+import { copyText } from "../../lib/copy-text.ts";
 import { formatCount } from "../../lib/format.ts";
-import { toastDone, toastError } from "../../lib/toast.ts";
+import { toastDone } from "../../lib/toast.ts";
 import type { LiveMessage } from "./apply-events.ts";
 import { MessageTools } from "./message-tools.tsx";
 import { readStructuredAnswer } from "./structured-answer.ts";
@@ -53,7 +54,7 @@ export const MessageRow = memo(
               <span className="ml-auto flex items-center gap-2 text-faint text-xs">
                 <IconButton
                   label="Copy a link to this message"
-                  className="size-6 opacity-0 focus-visible:opacity-100 group-focus-within:opacity-100 group-hover:opacity-100"
+                  className="size-6 opacity-0 focus-visible:opacity-100 group-focus-within:opacity-100 group-hover:opacity-100 pointer-coarse:opacity-100"
                   onClick={() => void copyLink(message.id)}
                 >
                   <Link2 aria-hidden className="size-3.5" />
@@ -98,10 +99,5 @@ function MessageText({ message, search }: { message: LiveMessage; search: string
 async function copyLink(messageId: string) {
   const link = new URL(window.location.href);
   link.hash = `message-${messageId}`;
-  try {
-    await navigator.clipboard.writeText(link.href);
-    toastDone("Link copied");
-  } catch (error) {
-    toastError("The browser did not allow copying", error);
-  }
+  if (await copyText(link.href)) toastDone("Link copied");
 }

@@ -1,13 +1,14 @@
 "use client";
 import { MessagesSquare, Search, X } from "lucide-react";
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { useDeferredValue, useMemo, useRef, useState } from "react";
 import type { Execution, ExecutionStep } from "#contracts";
 import { Button, IconButton } from "../../components/ui/button.tsx";
+import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
+import { useSearchKey } from "../../components/ui/search-field.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { isTerminal } from "../../lib/execution-status.ts";
 import type { ConnectionState } from "../../lib/follow-execution.ts";
 import { plural } from "../../lib/format.ts";
-import { hasCharacterKeys, isCharacterKey } from "../../lib/shortcuts.ts";
 import { MessageList } from "./message-list.tsx";
 import { useNarrowed } from "./use-found-messages.ts";
 import { useMessages } from "./use-messages.ts";
@@ -28,21 +29,12 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
   const wanted = useDeferredValue(search.trim());
   const target = useTarget(execution.id, data, live.adopt);
   const field = useRef<HTMLInputElement>(null);
+  const shortcut = useSearchKey(field);
   const narrowing = useMemo(() => ({ words: wanted, stepId: step?.id ?? null }), [wanted, step?.id]);
   const narrowed = wanted !== "" || step !== null;
   const all = useNarrowed(execution.id, narrowing, live);
   const passage = narrowed ? null : target.passage;
   const { messages, older } = passage ?? all;
-
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key !== "/" || !isCharacterKey(event)) return;
-      event.preventDefault();
-      field.current?.focus();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, []);
 
   return (
     <>
@@ -52,7 +44,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
           ref={field}
           type="search"
           aria-label="Search the messages"
-          aria-keyshortcuts={hasCharacterKeys() ? "/" : undefined}
+          aria-keyshortcuts={shortcut}
           placeholder="Search the messages"
           value={search}
           maxLength={120}
@@ -79,6 +71,14 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
           </span>
         )}
       </div>
+      {step?.error && (
+        <ScrollRegion
+          label={`What went wrong in “${step.title}”`}
+          className="max-h-24 shrink-0 border-line border-b bg-bad-soft px-3 py-1.5 text-bad text-xs [overflow-wrap:anywhere]"
+        >
+          <p role="status">{step.error}</p>
+        </ScrollRegion>
+      )}
       {data?.waitUntilMs && data.waitUntilMs > Date.now() && (
         <p role="status" className="shrink-0 border-line border-b bg-attention-soft px-3 py-1.5 text-attention text-xs">
           Waits for the provider's rate limit until {new Date(data.waitUntilMs).toLocaleTimeString()}.

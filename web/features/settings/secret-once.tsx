@@ -3,7 +3,7 @@ import { Check, Copy } from "lucide-react";
 import { useState } from "react";
 import { Button } from "../../components/ui/button.tsx";
 import { Dialog, DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
-import { toastError } from "../../lib/toast.ts";
+import { copyText } from "../../lib/copy-text.ts";
 
 /** Something that is shown this once: copy it now. */
 export function SecretOnce({
@@ -19,12 +19,7 @@ export function SecretOnce({
 }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(secret);
-      setCopied(true);
-    } catch (error) {
-      toastError("The browser did not allow copying: select the text instead", error);
-    }
+    if (await copyText(secret)) setCopied(true);
   };
   return (
     <Dialog title={title} onClose={onClose}>

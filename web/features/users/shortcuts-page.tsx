@@ -1,6 +1,7 @@
 import { Page } from "../../components/shell/page.tsx";
-import { Kbd, Panel } from "../../components/ui/panel.tsx";
-import { shortcutGroups } from "../../lib/shortcuts.ts";
+import { CommandKey, Kbd } from "../../components/ui/keys.tsx";
+import { Panel } from "../../components/ui/panel.tsx";
+import { commandKey, shortcutGroups } from "../../lib/shortcuts.ts";
 import { CharacterKeysNote } from "./character-keys-note.tsx";
 
 /** `/shortcuts`: every key, by where it works. */
@@ -17,7 +18,7 @@ export function ShortcutsPage() {
                   <dt className="text-muted">{what}</dt>
                   <dd className="flex shrink-0 gap-1">
                     {keys.map((key) => (
-                      <Kbd key={key}>{key}</Kbd>
+                      <Kbd key={key}>{key === commandKey ? <CommandKey /> : key}</Kbd>
                     ))}
                   </dd>
                 </div>

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import type { TaskAnswer, TaskPage } from "#contracts";
+import { type Call, claim, openContext, phone, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
+import { type Samples, seedSamples } from "../e2e/support/samples.ts";
+import { launchBrowser } from "../support/browser.ts";
+
+// What a finger does on a phone, by touch events as the device sends them.
+
+let muster: RunningMuster;
+let browser: Browser;
+let context: BrowserContext;
+let call: Call;
+let samples: Samples;
+before(async () => {
+  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
+  context = await openContext(browser, "light", phone);
+  call = await claim(context, muster);
+  samples = await seedSamples(call);
+});
+after(async () => {
+  await browser?.close();
+  await muster?.stop();
+});
+
+interface Point {
+  x: number;
+  y: number;
+}
+
+/** One finger: each step is a frame of its own. */
+async function fingerOf(page: Page) {
+  const session = await context.newCDPSession(page);
+  const send = (type: "touchStart" | "touchMove" | "touchEnd", touchPoints: Point[]) =>
+    session.send("Input.dispatchTouchEvent", { type, touchPoints });
+  return {
+    down: (at: Point) => send("touchStart", [at]),
+    async move(from: Point, to: Point, steps = 12) {
+      for (let step = 1; step <= steps; step++) {
+        const part = step / steps;
+        await send("touchMove", [{ x: from.x + (to.x - from.x) * part, y: from.y + (to.y - from.y) * part }]);
+      }
+    },
+    up: () => send("touchEnd", []),
+  };
+}
+
+async function middleOf(element: Locator): Promise<Point> {
+  const box = await element.boundingBox();
+  assert.ok(box);
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+}
+
+const column = (page: Page, name: string) => page.getByRole("region", { name: new RegExp(`^${name}`) });
+
+test("a finger that rests on a task lifts it and moves it to the next column; Undo puts it back", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const card = (name: string) => column(page, name).getByRole("button", { name: /Ask the vendor/ });
+  const { data: tasks } = await call<TaskPage>("GET", `/tasks?projectId=${samples.projectId}`);
+  const taskId = tasks.find(({ title }) => title.startsWith("Ask the vendor"))?.id;
+  const statusOf = async () => (await call<TaskAnswer>("GET", `/tasks/${taskId}`)).task.status;
+  const told = (what: RegExp) => page.getByText(what).first().waitFor({ state: "attached", timeout: 15_000 });
+  await card("Pending").waitFor();
+  const finger = await fingerOf(page);
+  const from = await middleOf(card("Pending"));
+  await finger.down(from);
+  await told(/Ask the vendor.* is over Pending\./);
+  // At the edge of the window the board comes along until the next column is under the finger.
+  const edge = { x: phone.viewport.width - 12, y: from.y };
+  await finger.move(from, edge);
+  await told(/Ask the vendor.* is over In progress\./);
+  await finger.up();
+  await card("In progress").waitFor();
+  await waitUntil(
+    5000,
+    () => "The move was not saved",
+    async () => (await statusOf()) === "in_progress",
+  );
+  assert.equal(await page.getByRole("dialog").count(), 0, "letting go is no tap on the card");
+  await page.getByRole("button", { name: "Undo" }).tap();
+  await card("Pending").waitFor();
+  await waitUntil(
+    5000,
+    () => "The undo was not saved",
+    async () => (await statusOf()) === "pending",
+  );
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("a finger that moves at once scrolls the board and lifts nothing; a tap opens the task", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const card = column(page, "Pending").getByRole("button", { name: /Plan the next audit/ });
+  await card.waitFor();
+  const left = () => column(page, "Pending").evaluate((element) => element.parentElement?.scrollLeft ?? 0);
+  assert.equal(await left(), 0);
+  const finger = await fingerOf(page);
+  const from = await middleOf(card);
+  await finger.down(from);
+  await finger.move(from, { x: from.x - 150, y: from.y });
+  await finger.up();
+  await waitUntil(
+    5000,
+    () => "The board was not scrolled",
+    async () => (await left()) > 50,
+  );
+  assert.equal(await page.getByText(/^Picked up/).count(), 0);
+  await card.tap();
+  await page.getByRole("dialog", { name: "Plan the next audit" }).waitFor();
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("what the pointer uncovers elsewhere is there for a finger: links to messages, code to copy, crosses", async () => {
+  const { page, troubles } = await watchedPage(context, muster);
+  await page.goto(`${muster.url}/executions/${samples.executionId}`);
+  const link = page.getByRole("button", { name: "Copy a link to this message" }).first();
+  await link.waitFor();
+  assert.equal(await link.evaluate("(element) => getComputedStyle(element).opacity"), "1");
+
+  // As on plain http, where browsers have no clipboard.
+  await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+  await link.tap();
+  await page.getByRole("alert").filter({ hasText: "The browser copies only over https" }).waitFor();
+  await page.getByRole("button", { name: "Dismiss" }).first().tap();
+
+  await page.getByRole("button", { name: "Menu" }).tap();
+  await page.getByRole("dialog", { name: "Menu" }).getByRole("button", { name: "Close" }).tap();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Search or go to" }).tap();
+  await page.getByRole("dialog", { name: "Search or go to" }).getByRole("button", { name: "Close" }).tap();
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
