@@ -21,8 +21,8 @@ export default function BudgetsPart() {
   const { data, error, refetch } = useQuery({ ...queries.budgets(), staleTime: 5000 });
   if (error && !data) return <Failure error={error} retry={() => void refetch()} />;
   if (!data) return <Skeleton className="h-72 rounded-lg" />;
-  const whole = data.data.find((budget) => budget.level === "instance") ?? null;
-  const squads = data.data.filter((budget) => budget.level === "squad");
+  const whole = data.find((budget) => budget.level === "instance") ?? null;
+  const squads = data.filter((budget) => budget.level === "squad");
   return (
     <div className="flex flex-col gap-4">
       <Panel title="All your squads together, per month">

@@ -1,8 +1,8 @@
 "use client";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Trash2, UserRoundPlus } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import type { CreatedInvitation, Invitation, Person, User } from "#contracts";
+import type { CreatedInvitation, Invitation, Person, PersonPage, User } from "#contracts";
 import { Avatar } from "../../components/ui/avatar.tsx";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import Confirm from "../../components/ui/confirm.tsx";
@@ -11,7 +11,7 @@ import { Moment } from "../../components/ui/moment.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { Failure, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
-import { apiSend } from "../../lib/api.ts";
+import { apiGet, apiSend, queryString } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone, toastError } from "../../lib/toast.ts";
@@ -21,7 +21,15 @@ import { SecretOnce } from "./secret-once.tsx";
 export default function PeoplePart() {
   const me = useQuery(queries.me());
   const owner = me.data?.user.role === "owner";
-  const people = useQuery({ ...queries.people(), enabled: owner });
+  const people = useInfiniteQuery({
+    queryKey: ["/people"],
+    queryFn: ({ pageParam, signal }) =>
+      apiGet<PersonPage>(`/api/v1/people${queryString({ limit: 100, cursor: pageParam })}`, signal),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+    enabled: owner,
+  });
+  const shown = people.data?.pages.flatMap((page) => page.data) ?? [];
   if (me.data && !owner) {
     return (
       <Panel title="People">
@@ -33,12 +41,17 @@ export default function PeoplePart() {
   if (!people.data || !me.data) return <Skeleton className="h-72 rounded-lg" />;
   return (
     <div className="flex flex-col gap-4">
-      <Panel title={`People · ${people.data.data.length}`}>
+      <Panel title={`People · ${shown.length}${people.hasNextPage ? " shown" : ""}`}>
         <ul className="divide-y divide-line">
-          {people.data.data.map((person) => (
+          {shown.map((person) => (
             <PersonRow key={person.id} person={person} me={me.data.user} />
           ))}
         </ul>
+        {people.hasNextPage && (
+          <Button className="m-3" busy={people.isFetchingNextPage} onClick={() => void people.fetchNextPage()}>
+            Show more people
+          </Button>
+        )}
       </Panel>
       <Invitations />
     </div>
@@ -85,7 +98,7 @@ function PersonRow({ person, me }: { person: Person; me: User }) {
 
 function Invitations() {
   const client = useQueryClient();
-  const { data } = useQuery({ ...queries.invitations(), staleTime: 5000 });
+  const { data, error, refetch } = useQuery({ ...queries.invitations(), staleTime: 5000 });
   const [email, setEmail] = useState("");
   const [busy, setBusy] = useState(false);
   const [withdrawing, setWithdrawing] = useState<Invitation | null>(null);
@@ -125,6 +138,11 @@ function Invitations() {
           Invite
         </Button>
       </form>
+      {error && !data && (
+        <div className="border-line border-t">
+          <Failure error={error} retry={() => void refetch()} />
+        </div>
+      )}
       {open.length > 0 && (
         <ul className="divide-y divide-line border-line border-t">
           {open.map((invitation) => (

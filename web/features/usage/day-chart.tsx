@@ -32,15 +32,13 @@ export function DayChart({ rows, from, to }: { rows: UsageRow[]; from: string; t
     const row = byDay.get(day);
     return { day, value: row ? measureOf[measure](row) : 0 };
   });
-  const most = Math.max(1, ...days.map((day) => day.value));
+  const most = Math.max(0, ...days.map((day) => day.value));
   const step = Math.ceil(days.length / 8);
   return (
     <div className="p-3">
       <div className="mb-2 flex flex-wrap items-center justify-between gap-x-2">
         <Tabs label="Measure" tabs={measures} value={measure} onChange={setMeasure} />
-        <span className="tabular text-faint text-xs">
-          most in a day: {formatOf[measure](most === 1 && days.every((day) => day.value === 0) ? 0 : most)}
-        </span>
+        <span className="tabular text-faint text-xs">most in a day: {formatOf[measure](most)}</span>
       </div>
       <div
         role="img"
