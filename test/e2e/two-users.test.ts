@@ -113,6 +113,7 @@ async function makeWorld(context: BrowserContext, call: Call, word: string, colo
       `/executions/${executionId}/events?after=0`,
       `/executions/${executionId}/files`,
       ...files.map(({ path }) => `/executions/${executionId}/files/${path}`),
+      `/conversations/${conversations[0]?.id}`,
       `/conversations/${conversations[0]?.id}/messages?limit=200`,
       `/avatars/${avatar}/40.avif`,
     ],

@@ -192,6 +192,9 @@ test("chat and the OpenAI-compatible routes stream and answer", async () => {
     messages.body.data.map((one: { role: string }) => one.role),
     ["assistant", "user"],
   );
+  const { body } = await user.call("GET", `/api/v1/conversations/${done.conversationId}`);
+  assert.deepEqual([body.conversation.title, body.conversation.model], ["hello there", "test/echo"]);
+  assert.equal((await user.call("GET", `/api/v1/conversations/${done.messageId}`)).status, 404);
   const completion = await user.call("POST", "/v1/chat/completions", {
     model: "test/echo",
     messages: [{ role: "user", content: [{ type: "text", text: "hi" }] }],

@@ -2,9 +2,8 @@ import { type InfiniteData, type QueryClient, queryOptions } from "@tanstack/rea
 import type {
   ApiKeyList,
   AuthState,
-  BudgetPage,
-  ConversationMessagePage,
-  ConversationPage,
+  Budget,
+  ConversationAnswer,
   Dashboard,
   ExecutionAnswer,
   ExecutionFileList,
@@ -17,12 +16,12 @@ import type {
   ModelList,
   NotificationPage,
   PerformanceReport,
-  PersonPage,
   ProjectAnswer,
   ProjectPage,
   ProviderAccountList,
   RoleList,
   SquadAnswer,
+  SquadListItem,
   SquadPage,
   SquadTemplateList,
   TaskAnswer,
@@ -68,6 +67,30 @@ export function firstPageOf<Page, Cursor>(client: QueryClient, url: string, curs
 
 const v1 = "/api/v1";
 
+interface NumberedPage<Item> {
+  data: Item[];
+  page: number;
+  pages: number;
+}
+
+/** A list with all its pages, read a hundred at a time: for choices, which name everything there is. */
+function wholeList<Item extends { id: string }>(path: string, filter: Record<string, string> = {}) {
+  return queryOptions({
+    queryKey: [path, "whole", queryString(filter)] as const,
+    queryFn: async ({ signal }): Promise<Item[]> => {
+      // What moves between two reads may come twice.
+      const byId = new Map<string, Item>();
+      for (let page = 1, pages = 1; page <= pages; page++) {
+        const url = `${v1}${path}${queryString({ ...filter, page, pageSize: 100 })}`;
+        const answer = await apiGet<NumberedPage<Item>>(url, signal);
+        for (const item of answer.data) byId.set(item.id, item);
+        pages = answer.pages;
+      }
+      return [...byId.values()];
+    },
+  });
+}
+
 /** Whether the stream of changes is up: `ConnectionState`, kept in the cache beside what it patches. */
 export const changesStateKey = ["changes-state"] as const;
 
@@ -78,6 +101,8 @@ export const queries = {
   dashboard: () => apiQuery<Dashboard>(`${v1}/dashboard`),
   squads: (filter: { page: number; pageSize: number; status?: string; search?: string }) =>
     apiQuery<SquadPage>(`${v1}/squads${queryString(filter)}`),
+  allSquads: () => wholeList<SquadListItem>("/squads"),
+  activeSquads: () => wholeList<SquadListItem>("/squads", { status: "active" }),
   squad: (squadId: string) => apiQuery<SquadAnswer>(`${v1}/squads/${squadId}`),
   squadTemplates: () => apiQuery<SquadTemplateList>(`${v1}/squad-templates`),
   roles: () => apiQuery<RoleList>(`${v1}/roles`),
@@ -102,18 +127,15 @@ export const queries = {
   fileVersion: (executionId: string, toolCallId: string) =>
     apiQuery<FileVersionAnswer>(`${v1}/executions/${executionId}/file-versions/${toolCallId}`),
   settings: () => apiQuery<InstallationSettingsAnswer>(`${v1}/settings`),
-  conversations: () => apiQuery<ConversationPage>(`${v1}/conversations?limit=30`),
-  conversationMessages: (conversationId: string) =>
-    apiQuery<ConversationMessagePage>(`${v1}/conversations/${conversationId}/messages?limit=200`),
+  conversation: (conversationId: string) => apiQuery<ConversationAnswer>(`${v1}/conversations/${conversationId}`),
   usageSummary: (filter: { from?: string; to?: string; groupBy: UsageGroup }) =>
     apiQuery<UsageSummary>(`${v1}/usage/summary${queryString(filter)}`),
   usage: (cursor?: string) => apiQuery<UsagePage>(`${v1}/usage${queryString({ cursor, limit: 50 })}`),
   performance: () => apiQuery<PerformanceReport>(`${v1}/performance`),
   notifications: (cursor?: string) =>
     apiQuery<NotificationPage>(`${v1}/notifications${queryString({ cursor, limit: 30 })}`),
-  budgets: (page = 1) => apiQuery<BudgetPage>(`${v1}/budgets${queryString({ page, pageSize: 100 })}`),
+  budgets: () => wholeList<Budget>("/budgets"),
   providerAccounts: () => apiQuery<ProviderAccountList>(`${v1}/provider-accounts`),
   apiKeys: () => apiQuery<ApiKeyList>(`${v1}/api-keys`),
-  people: () => apiQuery<PersonPage>(`${v1}/people?limit=200`),
   invitations: () => apiQuery<InvitationList>(`${v1}/invitations`),
 };

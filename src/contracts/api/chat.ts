@@ -49,6 +49,8 @@ export const Conversation = object({
   createdAt: Timestamp,
 });
 export type Conversation = Static<typeof Conversation>;
+export const ConversationAnswer = object({ conversation: Conversation });
+export type ConversationAnswer = Static<typeof ConversationAnswer>;
 export const ConversationPage = cursorPageOf(Conversation);
 export type ConversationPage = Static<typeof ConversationPage>;
 export const ConversationListQuery = object(cursorQuery);

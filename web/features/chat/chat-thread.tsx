@@ -1,7 +1,6 @@
 "use client";
-import { useQuery } from "@tanstack/react-query";
 import { ArrowUp, MessageSquare, Square } from "lucide-react";
-import { type FormEvent, useEffect, useRef, useState } from "react";
+import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { ChatDone } from "#contracts";
 import { Markdown } from "../../components/markdown/markdown.tsx";
 import { Button } from "../../components/ui/button.tsx";
@@ -9,9 +8,9 @@ import { inputClass } from "../../components/ui/field.tsx";
 import { Empty, Failure, Skeleton } from "../../components/ui/states.tsx";
 import { messageOf } from "../../lib/api.ts";
 import { formatCount, formatMoney } from "../../lib/format.ts";
-import { queries } from "../../lib/queries.ts";
-import type { Partner } from "./chat.tsx";
+import { addressOf, isSquad, type Partner } from "./partner.ts";
 import { streamChat } from "./stream-chat.ts";
+import { useConversationMessages } from "./use-conversations.ts";
 import { useStickToEnd } from "./use-stick-to-end.ts";
 
 interface Turn {
@@ -32,14 +31,19 @@ interface ChatThreadProps {
 export function ChatThread({ conversationId, partner, onStarted }: ChatThreadProps) {
   // A conversation begun here is shown from memory; one that was opened is read.
   const [opened] = useState(conversationId);
-  const history = useQuery({ ...queries.conversationMessages(opened ?? ""), enabled: opened !== null, staleTime: 0 });
+  const history = useConversationMessages(opened);
   const [turns, setTurns] = useState<Turn[]>([]);
   const [streaming, setStreaming] = useState(false);
   const [waitUntilMs, setWaitUntilMs] = useState<number | null>(null);
   const stop = useRef<AbortController | null>(null);
-  const { log, content, onScroll, onScrollEnd, stick } = useStickToEnd();
-  const past = [...(history.data?.data ?? [])].sort((one, other) => (one.id < other.id ? -1 : 1));
-  const shown: Turn[] = [...past, ...turns];
+  const { log, content, onScroll, onScrollEnd, stick, grewAbove } = useStickToEnd();
+  const shown: Turn[] = [...history.data, ...turns];
+  const oldest = history.data[0]?.id;
+  const wasOldest = useRef(oldest);
+  useLayoutEffect(() => {
+    if (wasOldest.current && oldest !== wasOldest.current) grewAbove();
+    wasOldest.current = oldest;
+  }, [oldest, grewAbove]);
 
   useEffect(() => () => stop.current?.abort(), []);
 
@@ -55,12 +59,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
       { id: crypto.randomUUID(), role: "user", content: message },
       { id: crypto.randomUUID(), role: "assistant", content: "" },
     ]);
-    const [kind, ...rest] = partner.split(":");
-    const who = conversationId
-      ? { conversationId }
-      : kind === "member"
-        ? { squadMemberId: rest.join(":") }
-        : { model: rest.join(":") };
+    const who = conversationId ? { conversationId } : addressOf(partner);
     try {
       const done = await streamChat(
         { message, ...who },
@@ -95,17 +94,34 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
         aria-label="Conversation"
         className="min-h-0 flex-1 overflow-y-auto -outline-offset-2"
       >
-        {history.error && <Failure error={history.error} retry={() => void history.refetch()} />}
+        {history.error && history.data.length === 0 && (
+          <Failure error={history.error} retry={() => void history.refetch()} />
+        )}
         {opened && history.isPending && <Skeleton className="m-4 h-24" />}
         {!opened && shown.length === 0 && (
           <Empty icon={MessageSquare} title="Ask something" className="h-full">
-            A member answers with its own role, model and instructions; a model answers as it is. Each answer shows its
-            tokens and price.
+            A member answers with its own role, model and instructions; a model answers as it is; a squad works on each
+            message as on a task and answers with the result. Each answer shows its tokens and price.
           </Empty>
         )}
         <div ref={content} className="mx-auto flex max-w-3xl flex-col gap-4 px-4 py-4">
+          {history.hasNextPage && (
+            <Button
+              small
+              className="self-center"
+              busy={history.isFetchingNextPage}
+              onClick={() => void history.fetchNextPage()}
+            >
+              {history.isFetchNextPageError ? "Older messages could not be loaded. Try again" : "Show older messages"}
+            </Button>
+          )}
           {shown.map((turn, index) => (
-            <ChatTurn key={turn.id} turn={turn} live={streaming && index === shown.length - 1} />
+            <ChatTurn
+              key={turn.id}
+              turn={turn}
+              live={streaming && index === shown.length - 1}
+              squad={isSquad(partner)}
+            />
           ))}
           {waitUntilMs !== null && (
             <p className="text-attention text-xs">
@@ -114,12 +130,17 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
           )}
         </div>
       </div>
-      <Composer streaming={streaming} ready={partner !== ""} onSend={send} onStop={() => stop.current?.abort()} />
+      <Composer
+        streaming={streaming}
+        ready={conversationId !== null || partner !== ""}
+        onSend={send}
+        onStop={() => stop.current?.abort()}
+      />
     </>
   );
 }
 
-function ChatTurn({ turn, live }: { turn: Turn; live: boolean }) {
+function ChatTurn({ turn, live, squad }: { turn: Turn; live: boolean; squad: boolean }) {
   if (turn.role === "user") {
     return (
       <div className="ml-auto max-w-[85%] whitespace-pre-wrap rounded-lg bg-hover px-3 py-2 [overflow-wrap:anywhere]">
@@ -133,7 +154,22 @@ function ChatTurn({ turn, live }: { turn: Turn; live: boolean }) {
       {turn.content ? (
         <Markdown text={turn.content} streaming={live} />
       ) : (
-        live && <p className="text-faint">Thinking</p>
+        live && (
+          <p className="text-faint">
+            {squad ? (
+              // In another tab: who leaves this page stops waiting for the answer.
+              <>
+                The squad is at work;{" "}
+                <a href="/executions" target="_blank" rel="noreferrer" className="text-accent underline">
+                  watch it in another tab
+                </a>
+                .
+              </>
+            ) : (
+              "Thinking"
+            )}
+          </p>
+        )
       )}
       {live && <span aria-hidden className="mt-1 inline-block h-3.5 w-1.5 animate-pulse rounded-[1px] bg-accent" />}
       {turn.failure && (

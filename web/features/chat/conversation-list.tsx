@@ -1,21 +1,32 @@
-import type { Conversation } from "#contracts";
+import { Button } from "../../components/ui/button.tsx";
 import { Moment } from "../../components/ui/moment.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { Loading, Skeleton } from "../../components/ui/states.tsx";
+import type { useConversations } from "./use-conversations.ts";
 
 interface ConversationListProps {
-  /** Null until they are there. */
-  conversations: Conversation[] | null;
+  list: ReturnType<typeof useConversations>;
   current: string | null;
   onOpen: (conversationId: string) => void;
 }
 
 /** Earlier conversations, newest first: a column beside the chat, a line above it on small screens. */
-export function ConversationList({ conversations, current, onOpen }: ConversationListProps) {
+export function ConversationList({ list, current, onOpen }: ConversationListProps) {
+  const conversations = list.data;
   return (
     <Panel className="lg:flex lg:min-h-0 lg:flex-col">
       <h2 className="hidden border-line border-b px-3 py-2.5 font-medium lg:block">Conversations</h2>
-      {conversations === null ? (
+      {list.error && !conversations ? (
+        <div
+          role="alert"
+          className="flex min-h-11 flex-wrap items-center gap-2 px-3 py-1.5 text-xs lg:flex-col lg:py-6"
+        >
+          The conversations could not be loaded.
+          <Button small onClick={() => void list.refetch()}>
+            Try again
+          </Button>
+        </div>
+      ) : !conversations ? (
         <Loading label="Loading conversations" className="p-1.5">
           <Skeleton className="h-8" />
         </Loading>
@@ -42,6 +53,19 @@ export function ConversationList({ conversations, current, onOpen }: Conversatio
               </button>
             </li>
           ))}
+          {list.hasNextPage && (
+            <li className="shrink-0">
+              <Button
+                small
+                look="ghost"
+                className="h-8 lg:w-full"
+                busy={list.isFetchingNextPage}
+                onClick={() => void list.fetchNextPage()}
+              >
+                {list.isFetchNextPageError ? "Not loaded. Try again" : "Show older"}
+              </Button>
+            </li>
+          )}
         </ul>
       )}
     </Panel>

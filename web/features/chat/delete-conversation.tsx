@@ -8,6 +8,7 @@ import Confirm from "../../components/ui/confirm.tsx";
 import { apiSend } from "../../lib/api.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone } from "../../lib/toast.ts";
+import { conversationsKey, messagesKey } from "./use-conversations.ts";
 
 /** Deletes the open conversation; asks before. */
 export function DeleteConversation({ conversation, onDeleted }: { conversation: Conversation; onDeleted: () => void }) {
@@ -26,8 +27,9 @@ export function DeleteConversation({ conversation, onDeleted }: { conversation: 
           onConfirm={async () => {
             await apiSend("DELETE", `/api/v1/conversations/${conversation.id}`);
             onDeleted();
-            client.removeQueries({ queryKey: queries.conversationMessages(conversation.id).queryKey });
-            await client.invalidateQueries({ queryKey: queries.conversations().queryKey });
+            client.removeQueries({ queryKey: messagesKey(conversation.id) });
+            client.removeQueries({ queryKey: queries.conversation(conversation.id).queryKey });
+            await client.invalidateQueries({ queryKey: conversationsKey });
             toastDone("Conversation deleted");
           }}
         >

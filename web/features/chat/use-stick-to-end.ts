@@ -12,6 +12,8 @@ interface StickToEnd {
   onScrollEnd: () => void;
   /** Goes to the end and stays there. */
   stick: () => void;
+  /** To be called before the paint in which something came in above: what the reader sees stays where it is. */
+  grewAbove: () => void;
 }
 
 /**
@@ -39,7 +41,17 @@ export function useStickToEnd(): StickToEnd {
     for (const { current } of [log, content]) if (current) observer.observe(current);
     return () => observer.disconnect();
   }, [follow]);
+  const grewAbove = useCallback(() => {
+    const element = log.current;
+    if (!element || sticking.current) return;
+    const end = element.scrollHeight - element.clientHeight;
+    element.scrollTop = end - (lastEnd.current - lastTop.current);
+    lastTop.current = element.scrollTop;
+    lastEnd.current = end;
+    goal.current = null;
+  }, []);
   return {
+    grewAbove,
     log,
     content,
     onScroll: () => {

@@ -1,5 +1,11 @@
-import { ConversationListQuery, ConversationMessagePage, ConversationPage, ConversationParams } from "#contracts";
-import { deleteConversation, listConversationMessages, listConversations } from "#domain";
+import {
+  ConversationAnswer,
+  ConversationListQuery,
+  ConversationMessagePage,
+  ConversationPage,
+  ConversationParams,
+} from "#contracts";
+import { deleteConversation, listConversationMessages, listConversations, readConversation } from "#domain";
 import { expectFound, expectOk } from "../../expect-ok.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 
@@ -18,6 +24,19 @@ export function conversationRoutes(): AnyRoute[] {
       query: ConversationListQuery,
       answer: ConversationPage,
       handle: ({ db, caller, query }) => listConversations(db, caller, query),
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/api/v1/conversations/:conversationId",
+      operationId: "readConversation",
+      tag,
+      summary: "One conversation: its title and whom it is with",
+      policy: "user",
+      params: ConversationParams,
+      answer: ConversationAnswer,
+      handle: async ({ db, caller, params }) => ({
+        conversation: expectFound(await readConversation(db, caller, params.conversationId), "conversation"),
+      }),
     }),
     defineRoute({
       method: "GET",
