@@ -69,6 +69,21 @@ test("keys of a single character can be turned off, everywhere on the device, an
   await page.close();
 });
 
+test("on Apple's machines the command key is called by its sign, elsewhere Ctrl", async () => {
+  for (const [platform, said] of [
+    ["MacIntel", "⌘ K"],
+    ["Linux x86_64", "Ctrl K"],
+  ] as const) {
+    const { page, troubles } = await watchedPage(context, muster);
+    await page.addInitScript(`Object.defineProperty(navigator, "platform", { get: () => "${platform}" })`);
+    await page.goto(`${muster.url}/shortcuts`);
+    await page.getByRole("button", { name: `Search or go to ${said}` }).waitFor();
+    await page.locator("dd", { hasText: said.replace(" ", "") }).waitFor();
+    assert.deepEqual(troubles, []);
+    await page.close();
+  }
+});
+
 /** A page of the same person on a device that holds no draft of a squad. */
 async function pageWithoutDraft() {
   const { cookies } = await context.storageState();

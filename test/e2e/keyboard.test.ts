@@ -142,6 +142,13 @@ test("every key of the page of shortcuts leads where it says", async () => {
   }
   await keys.press("n");
   await page.getByRole("heading", { level: 1, name: "New squad" }).waitFor();
+  await page.goto(`${muster.url}/squads`);
+  await page.getByRole("heading", { level: 1, name: "Squads" }).waitFor();
+  await keys.press("/", "x", "y");
+  const search = page.getByRole("searchbox", { name: "Search squads by name" });
+  assert.equal(await search.inputValue(), "xy");
+  await keys.press("Escape");
+  assert.equal(await search.inputValue(), "");
   // The first stop of any page skips what is the same everywhere.
   await page.goto(`${muster.url}/squads`);
   await page.getByRole("heading", { level: 1, name: "Squads" }).waitFor();

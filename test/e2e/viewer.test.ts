@@ -126,6 +126,8 @@ test("follows what is said, lets go when scrolled up, and follows again from End
     said = await live.stop();
   }
   await showsNewest(page, history + said - 1);
+  await page.keyboard.press("Home");
+  await page.getByRole("button", { name: "Newest" }).waitFor();
   assert.deepEqual(troubles, []);
   await page.close();
 });
