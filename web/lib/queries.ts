@@ -17,6 +17,7 @@ import type {
   NotificationPage,
   PerformanceReport,
   ProjectAnswer,
+  ProjectListItem,
   ProjectPage,
   ProviderAccountList,
   RoleList,
@@ -108,8 +109,9 @@ export const queries = {
   roles: () => apiQuery<RoleList>(`${v1}/roles`),
   models: () => apiQuery<ModelList>(`${v1}/models`),
   tools: () => apiQuery<ToolList>(`${v1}/tools`),
-  projects: (page: number, search = "", pageSize = 24) =>
-    apiQuery<ProjectPage>(`${v1}/projects${queryString({ page, pageSize, search })}`),
+  projects: (page: number, search = "") =>
+    apiQuery<ProjectPage>(`${v1}/projects${queryString({ page, pageSize: 24, search })}`),
+  allProjects: () => wholeList<ProjectListItem>("/projects"),
   project: (projectId: string) => apiQuery<ProjectAnswer>(`${v1}/projects/${projectId}`),
   tasks: (filter: { projectId?: string; squadId?: string; status?: string; page: number; pageSize: number }) =>
     apiQuery<TaskPage>(`${v1}/tasks${queryString(filter)}`),

@@ -22,11 +22,13 @@ export function useSearchKey(field: RefObject<HTMLInputElement | null>): "/" | u
 
 /** A search in a list: tells what is typed a moment after the last key. `/` leads to it, Escape empties and leaves it. */
 export function SearchField({
+  id,
   label,
   placeholder = "Search by name",
   value,
   onChange,
 }: {
+  id?: string;
   /** What is searched, for who does not see where it stands. */
   label: string;
   placeholder?: string;
@@ -60,6 +62,7 @@ export function SearchField({
         className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
       />
       <input
+        id={id}
         ref={field}
         type="search"
         aria-keyshortcuts={shortcut}

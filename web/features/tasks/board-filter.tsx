@@ -1,7 +1,8 @@
-import { Search, SearchX } from "lucide-react";
+import { SearchX } from "lucide-react";
 import type { TaskPriority } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
-import { inputClass, Select } from "../../components/ui/field.tsx";
+import { Select } from "../../components/ui/field.tsx";
+import { SearchField } from "../../components/ui/search-field.tsx";
 import { Empty } from "../../components/ui/states.tsx";
 import { priorities } from "./priority.tsx";
 import type { useBoardTasks } from "./use-board-tasks.ts";
@@ -26,21 +27,13 @@ const fieldId = "board-filter";
 export function BoardFilterLine({ filter, onFilter, tasks }: BoardFilterProps) {
   return (
     <div className="mb-3 flex shrink-0 flex-wrap items-center gap-2">
-      <label className="relative block w-full sm:w-64">
-        <span className="sr-only">Filter by words of the title</span>
-        <Search
-          aria-hidden
-          className="pointer-events-none absolute top-1/2 left-2.5 size-3.5 -translate-y-1/2 text-faint"
-        />
-        <input
-          id={fieldId}
-          type="search"
-          placeholder="Filter"
-          value={filter.search}
-          onChange={(event) => onFilter({ ...filter, search: event.target.value })}
-          className={`${inputClass} h-8 w-full pl-8 pointer-coarse:h-10`}
-        />
-      </label>
+      <SearchField
+        id={fieldId}
+        label="Filter by words of the title"
+        placeholder="Filter"
+        value={filter.search}
+        onChange={(search) => onFilter({ ...filter, search })}
+      />
       <Select
         aria-label="Priority"
         value={filter.priority}

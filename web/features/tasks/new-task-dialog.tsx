@@ -136,7 +136,7 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
               label="Project"
               htmlFor="task-project"
               className="sm:col-span-2"
-              hint={projects.data?.total === 0 ? "There is none yet: the first one is made for it." : undefined}
+              hint={projects.data?.length === 0 ? "There is none yet: the first one is made for it." : undefined}
             >
               <Select id="task-project" {...register("projectId")}>
                 {!newest && <option value="">{projects.data ? "A new project" : "Loading"}</option>}
