@@ -67,17 +67,20 @@ async function oneProcess(): Promise<void> {
   const server = await startOpenAiServer();
   const account = testAccount("openai", server.url, { requestsPerMinute: 50 * 15 });
   const { gateway } = fixtureGateway([account], { rate: { windowMs } });
-  const frames: LlmFrame[] = [];
-  await Promise.all(Array.from({ length: 200 }, () => gateway.handler(testCall(), (frame) => frames.push(frame))));
-  assert.equal(mostInWindow(server.requests, windowMs), 50);
-  const first = server.requests[0]?.atMs as number;
-  const last = server.requests.at(-1)?.atMs as number;
-  // 200 calls are four windows: the last group starts three windows after the first.
-  assert.ok((3 * windowMs) / (last - first) >= 0.95, `took ${last - first} ms`);
-  const waits = frames.filter((frame) => frame.type === "wait");
-  assert.equal(waits.length, 150);
-  await gateway.close();
-  await server.close();
+  try {
+    const frames: LlmFrame[] = [];
+    await Promise.all(Array.from({ length: 200 }, () => gateway.handler(testCall(), (frame) => frames.push(frame))));
+    assert.equal(mostInWindow(server.requests, windowMs), 50);
+    const first = server.requests[0]?.atMs as number;
+    const last = server.requests.at(-1)?.atMs as number;
+    // 200 calls are four windows: the last group starts three windows after the first.
+    assert.ok((3 * windowMs) / (last - first) >= 0.95, `took ${last - first} ms`);
+    const waits = frames.filter((frame) => frame.type === "wait");
+    assert.equal(waits.length, 150);
+  } finally {
+    await gateway.close();
+    await server.close();
+  }
 }
 
 test(

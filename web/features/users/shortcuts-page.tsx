@@ -1,8 +1,8 @@
 import { Page } from "../../components/shell/page.tsx";
 import { CommandKey, Kbd } from "../../components/ui/keys.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
-import { commandKey, shortcutGroups } from "../../lib/shortcuts.ts";
 import { CharacterKeysNote } from "./character-keys-note.tsx";
+import { commandKey, shortcutGroups } from "./shortcut-groups.ts";
 
 /** `/shortcuts`: every key, by where it works. */
 export function ShortcutsPage() {
