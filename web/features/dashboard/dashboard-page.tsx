@@ -16,8 +16,12 @@ import { markRead } from "../notifications/mark-read.ts";
 import { NotificationLine } from "../notifications/notification-line.tsx";
 import { SquadLine } from "../squads/squad-line.tsx";
 import { Figures } from "./figures.tsx";
-import { FirstSteps } from "./first-steps.tsx";
 
+// Of a new installation alone; as tall as they are.
+const FirstSteps = dynamic(() => import("./first-steps.tsx").then((module) => module.FirstSteps), {
+  ssr: false,
+  loading: () => <div className="h-116 md:h-45.5" />,
+});
 const ApprovalRow = dynamic(() => import("./approval-row.tsx").then((module) => module.ApprovalRow), {
   ssr: false,
   loading: () => <li className="h-13" />,
