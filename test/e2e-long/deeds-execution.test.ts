@@ -100,6 +100,25 @@ test("an execution is paused when its calls are done, resumed, cancelled and ret
   await page.close();
 });
 
+test("a plan that is approved is worked off, one that is refused ends there", async () => {
+  const { page, troubles } = await world.open();
+  for (const [answer, ended] of [
+    ["Approve", "completed"],
+    ["Refuse", "failed"],
+  ] as const) {
+    const executionId = await start(`${answer} the plan`, true);
+    await page.goto(`${world.muster.url}/executions/${executionId}`);
+    await page.getByRole("button", { name: answer, exact: true }).click();
+    await comesTo(executionId, ended);
+    await page.getByRole("button", { name: answer, exact: true }).waitFor({ state: "detached" });
+    const { execution } = await world.call<ExecutionAnswer>("GET", `/executions/${executionId}`);
+    const worked = execution.steps.filter(({ kind, status }) => kind !== "plan" && status === "completed").length;
+    assert.equal(worked > 0, answer === "Approve", `${worked} steps were worked off`);
+  }
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
 test("an answer in the chat is stopped: what was said stays, nothing more comes, and one can go on", async () => {
   const { page } = await world.open();
   await page.goto(`${world.muster.url}/chat`);

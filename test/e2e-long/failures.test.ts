@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
-// What a page shows when its main read does not come, and that it comes back from there.
+// What a page shows when its main read or its own code does not come, and that it comes back from there.
 
 const world = sampledMuster();
 const problem = { status: 503, code: "unavailable", title: "Too busy", detail: "Try in a minute." };
@@ -49,5 +49,27 @@ test("a main read that fails says so, and Try again leads to the content", async
     await page.unroute(read);
   }
   assert.deepEqual(wrong, []);
+  await page.close();
+});
+
+test("a page whose code does not come keeps the frame, says so, and Try again leads to it", async () => {
+  const { page } = await world.open();
+  await page.goto(world.muster.url);
+  let broken = true;
+  let refused = 0;
+  await page.route(/\/_next\/static\/.*\.js/, (route) => {
+    if (!broken) return route.continue();
+    refused += 1;
+    return route.abort();
+  });
+  const navigation = page.getByRole("navigation", { name: "Main" });
+  await navigation.getByRole("link", { name: "Settings" }).click();
+  const alert = page.getByRole("main").getByRole("alert");
+  await alert.getByRole("button", { name: "Try again" }).waitFor();
+  assert.ok(refused > 0, "some of its code was refused");
+  assert.ok(await navigation.isVisible(), "the frame stays");
+  broken = false;
+  await alert.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("No account of your own").waitFor();
   await page.close();
 });
