@@ -120,7 +120,8 @@ test("what the pointer uncovers elsewhere is there for a finger: links to messag
   await page.goto(`${muster.url}/executions/${samples.executionId}`);
   const link = page.getByRole("button", { name: "Copy a link to this message" }).first();
   await link.waitFor();
-  assert.equal(await link.evaluate("(element) => getComputedStyle(element).opacity"), "1");
+  const opacity = await link.evaluate((one) => one.ownerDocument.defaultView?.getComputedStyle(one).opacity);
+  assert.equal(opacity, "1");
 
   // As on plain http, where browsers have no clipboard.
   await page.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })");

@@ -21,7 +21,7 @@ function picturesOf({ squadId, projectId, runningId, completedId, conversationId
     // What still runs comes first: it goes on meanwhile.
     ["execution", `/executions/${runningId}`, "article[aria-busy=true]"],
     ["phone", `/executions/${runningId}`, "article[aria-busy=true]", phone],
-    ["dashboard", "/", "text=Recent executions"],
+    ["dashboard", "/", "main >> text=Approve"],
     ["board", `/projects/${projectId}`, "main >> text=Members:"],
     ["calls", `/executions/${completedId}?tab=calls`, "table"],
     ["squads", "/squads", "main li"],

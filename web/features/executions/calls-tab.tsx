@@ -1,6 +1,7 @@
 "use client";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ReceiptText, X } from "lucide-react";
+import { Fragment } from "react";
 import type { Execution, ExecutionStep, LlmCallPage, LlmCallView } from "#contracts";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
@@ -159,10 +160,12 @@ function TimeBar({ call, longest }: { call: LlmCallView; longest: number }) {
       </div>
       <span className="mt-0.5 block text-faint">
         {times.map((time, index) => (
-          <span key={time} className="whitespace-nowrap">
-            {time}
-            {index < times.length - 1 && " · "}
-          </span>
+          <Fragment key={time}>
+            <span className="whitespace-nowrap">
+              {time}
+              {index < times.length - 1 && " ·"}
+            </span>{" "}
+          </Fragment>
         ))}
       </span>
     </div>
