@@ -55,8 +55,12 @@ export const tried: readonly Tried[] = [
   {
     groups: ["API and data"],
     metric: /uncached$/,
-    text: "a page and its parts are one statement, and members come as values without names with live executions counted once, which took a third off PostgreSQL's CPU; what is kept is packed with gzip, and with Brotli only when it is read again, which took a third off Node's CPU",
-    decisions: ["0055-one-statement-instead-of-a-dataloader", "0093-gzip-at-loading-brotli-when-read-again"],
+    text: "a page and its parts are one statement, and members come as values without names with live executions counted once, which took a third off PostgreSQL's CPU; what is kept is packed with gzip, and with Brotli only when it is read again, which took a third off Node's CPU; packing at once instead of in a thread showed 1 % (59.3 → 60.4)",
+    decisions: [
+      "0055-one-statement-instead-of-a-dataloader",
+      "0093-gzip-at-loading-brotli-when-read-again",
+      "0101-small-answers-are-packed-at-once",
+    ],
   },
   {
     groups: ["Overload"],
@@ -83,7 +87,7 @@ export const tried: readonly Tried[] = [
   {
     groups: ["Executions"],
     metric: /^peak memory$/,
-    text: "a small young generation (Node under load 361 → 221 MB) and connections opened when they are missed (396 → 301 MB at the peak with 8 in place of 20); a semi-space of 8 MB would save 25 MB more and was not taken",
+    text: "a small young generation (Node under load 361 → 221 MB) and connections opened when they are missed (396 → 301 MB at the peak with 8 in place of 20), with the embedded server only after 250 ms of waiting (435 → 391 MB beside other work); a semi-space of 8 MB would save 25 MB more and was not taken",
     decisions: ["0039-a-small-young-generation", "0066-connections-when-they-are-missed"],
   },
   {
