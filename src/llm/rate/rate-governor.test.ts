@@ -86,7 +86,8 @@ async function oneProcess(): Promise<void> {
 test(
   "four processes over PostgreSQL: never more than 50 starts in any window, 95 % used",
   {
-    timeout: 120_000,
+    // Three rounds of 40 s and the starts of their processes.
+    timeout: 300_000,
   },
   (context) => withRoom(context, fourProcesses),
 );
