@@ -5,6 +5,7 @@ import { type BenchRow, judged, median, round } from "../harness/row.ts";
 import { apiOf, createBenchSquad, runExecutions } from "../harness/run-executions.ts";
 import { addPastExecutions } from "../support/past-executions.ts";
 import { cpuOfFamily } from "../support/process-cost.ts";
+import { settle } from "../support/seed-data.ts";
 import { type BenchMuster, startBenchMuster } from "../support/start-bench-muster.ts";
 import { startUpstream } from "../support/start-upstream.ts";
 
@@ -61,12 +62,6 @@ async function growTo({ db }: World, messages: number): Promise<string> {
   const owner = { email: `growth-${messages}@example.org`, name: "Growth", passwordHash: "!" };
   const { name } = await seed(db, { messages: missing, owner });
   return name;
-}
-
-/** What autovacuum would do while it is measured is done before, as in a history that grew in months. */
-async function settle(db: Database): Promise<void> {
-  await db.pool.query("VACUUM (ANALYZE)");
-  await db.pool.query("CHECKPOINT");
 }
 
 function readsOf(key: string, paths: string[]): LoadRequest[] {
