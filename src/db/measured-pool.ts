@@ -20,8 +20,6 @@ export interface MeasuredPoolOptions {
   poolMax: number;
   idleTimeoutMs: number;
   connectionTimeoutMs: number;
-  /** One more connection is opened when a caller has waited this long; 50 when absent. */
-  growAfterMs?: number | undefined;
   /** The server cancels a statement after this time; absent: never. */
   statementTimeoutMs?: number | undefined;
   slowQueryMs: number;
@@ -37,9 +35,9 @@ type Statement = string | pg.QueryConfig;
 const answerMs = 5_000;
 const statementCharacters = 200;
 
-/** So many connections do the work of a small machine; more are opened when a caller waits long for one. */
+/** So many connections do the work of a small machine; more are opened when a caller waits for one this long. */
 const fewConnections = 8;
-const defaultGrowAfterMs = 50;
+const growAfterMs = 50;
 
 /**
  * int8 as a number: money in nano-USD and counters stay below 2^53 (9 million USD). `date` as text, since a Date would
@@ -113,7 +111,6 @@ export class MeasuredPool {
    */
   #growLater(connect: () => Promise<pg.PoolClient>): () => void {
     let timer: NodeJS.Timeout;
-    const growAfterMs = this.#options.growAfterMs ?? defaultGrowAfterMs;
     const look = () => {
       const now = performance.now();
       const left = this.#grownAt + growAfterMs - now;

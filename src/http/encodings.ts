@@ -8,7 +8,7 @@ export const compressFromBytes = 1_024;
 
 /**
  * Up to this size bytes are packed at once: that takes 0.1 ms (0.7 at worst), and to give them to a thread and take them back
- * costs two to four times as much CPU (ADR 0101).
+ * costs more than twice the CPU (ADR 0101).
  */
 const packedAtOnceBytes = 32_768;
 

@@ -253,12 +253,6 @@ async function openObservability(
   return { context, logger, metrics, tracer };
 }
 
-/**
- * The embedded server has the cores that Muster has: who waits for a connection there mostly waits for a core, which one more
- * process of 5–7 MB does not bring.
- */
-const embeddedGrowAfterMs = 250;
-
 async function openStore(
   config: Config,
   metrics: Metrics,
@@ -281,7 +275,6 @@ async function openStore(
     poolMax,
     idleTimeoutMs,
     connectionTimeoutMs,
-    growAfterMs: embedded === null ? undefined : embeddedGrowAfterMs,
     slowQueryMs,
     statementTimeoutMs: 60_000,
     metrics: metrics.database,
