@@ -4,6 +4,7 @@ import { availableParallelism, loadavg } from "node:os";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { maintain } from "#worker";
+import { startOpenAiServer } from "../support/llm/index.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
 import { readsWhileWriting } from "./reads-while-writing.ts";
 import { type Processes, password, startProcesses } from "./start-processes.ts";
@@ -57,18 +58,22 @@ export function behavesAsOne(withRedis: boolean): void {
     return { status: response.status, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
   }
 
-  async function newTask(api: number, title: string): Promise<string> {
+  async function newTask(api: number, title: string, squad = squadId): Promise<string> {
     const { status, body } = await ask(api, "POST", "/api/v1/tasks", {
       title,
       description: "List the risks. The pool has 20 connections. Nothing is cached. The queue is durable.",
-      squadId,
+      squadId: squad,
     });
     assert.equal(status, 201, JSON.stringify(body));
     return body.task.id;
   }
 
   /** The events of an execution to its end, as one API streams them. */
-  async function follow(api: number, executionId: string, after = 0): Promise<{ seq: number; type: string }[]> {
+  async function follow(
+    api: number,
+    executionId: string,
+    after = 0,
+  ): Promise<{ seq: number; type: string; status?: string }[]> {
     const response = await fetch(`${all.apis[api]?.url}/api/v1/executions/${executionId}/events?after=${after}`, {
       headers: { authorization: `Bearer ${all.user.token}` },
       signal: AbortSignal.timeout(60_000),
@@ -208,12 +213,39 @@ export function behavesAsOne(withRedis: boolean): void {
   });
 
   test(`${where}: cancelled at the process that did not start it`, async () => {
-    const taskId = await newTask(0, "Cancelled");
-    const { id } = (await ask(0, "POST", `/api/v1/tasks/${taskId}/executions`, {})).body.execution;
-    const cancelled = await ask(1, "POST", `/api/v1/executions/${id}/cancel`, {});
-    assert.ok([200, 409].includes(cancelled.status), JSON.stringify(cancelled.body));
-    const events = await follow(0, id);
-    assert.equal(events.at(-1)?.type, "execution-end");
+    // A provider that takes its time: nothing but the cancel ends this execution.
+    const slow = await startOpenAiServer({ latencyMs: 120_000 });
+    try {
+      const made = await ask(0, "POST", "/api/v1/provider-accounts", {
+        kind: "openai_compatible",
+        name: "slow",
+        baseUrl: slow.url,
+        models: ["slow-1"],
+        allowPrivateAddress: true,
+      });
+      assert.equal(made.status, 201, JSON.stringify(made.body));
+      const squad = await ask(0, "POST", "/api/v1/squads", {
+        name: "Slow",
+        process: "sequential",
+        members: [{ name: "Lead", role: "project-manager", isLead: true, model: "openai_compatible/slow-1" }],
+      });
+      assert.equal(squad.status, 201, JSON.stringify(squad.body));
+      const taskId = await newTask(0, "Cancelled", squad.body.squad.id);
+      const { id } = (await ask(0, "POST", `/api/v1/tasks/${taskId}/executions`, {})).body.execution;
+      const deadline = performance.now() + 60_000;
+      while (slow.requests.length === 0) {
+        assert.ok(performance.now() < deadline, "the provider was never asked");
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const cancelled = await ask(1, "POST", `/api/v1/executions/${id}/cancel`, {});
+      assert.equal(cancelled.status, 200, JSON.stringify(cancelled.body));
+      const end = (await follow(0, id)).at(-1);
+      assert.deepEqual([end?.type, end?.status], ["execution-end", "cancelled"]);
+      const { execution } = (await ask(1, "GET", `/api/v1/executions/${id}`)).body;
+      assert.equal(execution.status, "cancelled");
+    } finally {
+      await slow.close();
+    }
   });
 
   test(`${where}: guesses at sign-in are counted together`, async () => {
