@@ -1,6 +1,6 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
-import { ChevronsUpDown, Keyboard, LogOut, Monitor, Moon, Sun } from "lucide-react";
+import { ChevronsUpDown, Keyboard, LogOut, Monitor, Moon, Sun, UserRound } from "lucide-react";
 import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useState } from "react";
@@ -71,9 +71,14 @@ export function AccountMenu() {
             },
           })),
           {
+            label: "Your account",
+            icon: <UserRound aria-hidden className="size-4 text-faint" />,
+            divided: true,
+            run: () => router.push("/settings?part=profile"),
+          },
+          {
             label: "Keyboard shortcuts",
             icon: <Keyboard aria-hidden className="size-4 text-faint" />,
-            divided: true,
             run: () => router.push("/shortcuts"),
           },
           { label: "Sign out", icon: <LogOut aria-hidden className="size-4 text-faint" />, run: () => void leave() },
@@ -87,8 +92,8 @@ export function AccountMenu() {
           onConfirm={signOut}
         >
           <p>
-            What you changed in the squad builder and did not save is kept on this device only. It goes when you sign
-            out, so that nobody else finds it here.
+            What you changed in the squad builder and did not save, and what you typed in the chat and did not send, is
+            kept on this device only. It goes when you sign out, so that nobody else finds it here.
           </p>
         </Confirm>
       )}

@@ -4,14 +4,19 @@ import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from "re
 import type { ChatDone } from "#contracts";
 import { Markdown } from "../../components/markdown/markdown.tsx";
 import { Button } from "../../components/ui/button.tsx";
+import { CopyButton } from "../../components/ui/copy-button.tsx";
 import { inputClass } from "../../components/ui/field.tsx";
 import { Empty, Failure, Skeleton } from "../../components/ui/states.tsx";
 import { messageOf } from "../../lib/api.ts";
 import { formatCount, formatMoney } from "../../lib/format.ts";
 import { addressOf, isSquad, type Partner } from "./partner.ts";
 import { streamChat } from "./stream-chat.ts";
+import { useChatDraft } from "./use-chat-draft.ts";
 import { useConversationMessages } from "./use-conversations.ts";
 import { useStickToEnd } from "./use-stick-to-end.ts";
+
+/** Of the field one writes in. */
+export const composerId = "chat-message";
 
 interface Turn {
   id: string;
@@ -33,11 +38,14 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
   const [opened] = useState(conversationId);
   const history = useConversationMessages(opened);
   const [turns, setTurns] = useState<Turn[]>([]);
+  // What is said here is shown from memory. The history may be read anew meanwhile: of it counts what was there before.
+  const [readUntil, setReadUntil] = useState<string | null>(null);
   const [streaming, setStreaming] = useState(false);
   const [waitUntilMs, setWaitUntilMs] = useState<number | null>(null);
   const stop = useRef<AbortController | null>(null);
   const { log, content, onScroll, onScrollEnd, stick, grewAbove } = useStickToEnd();
-  const shown: Turn[] = [...history.data, ...turns];
+  const earlier = readUntil === null ? history.data : history.data.filter(({ id }) => id <= readUntil);
+  const shown: Turn[] = [...earlier, ...turns];
   const oldest = history.data[0]?.id;
   const wasOldest = useRef(oldest);
   useLayoutEffect(() => {
@@ -53,6 +61,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
     const abort = new AbortController();
     stop.current = abort;
     setStreaming(true);
+    setReadUntil((known) => known ?? history.data.at(-1)?.id ?? "");
     stick();
     setTurns((all) => [
       ...all,
@@ -131,8 +140,9 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
         </div>
       </div>
       <Composer
+        name={conversationId ?? "new"}
         streaming={streaming}
-        ready={conversationId !== null || partner !== ""}
+        ready={opened ? !history.isPending && !history.isLoadingError : conversationId !== null || partner !== ""}
         onSend={send}
         onStop={() => stop.current?.abort()}
       />
@@ -177,26 +187,34 @@ function ChatTurn({ turn, live, squad }: { turn: Turn; live: boolean; squad: boo
           {turn.failure}
         </p>
       )}
-      {turn.done && (
-        <p className="tabular mt-1.5 text-faint text-xs">
-          {turn.done.model} · {formatCount(turn.done.usage.inputTokens)} in, {formatCount(turn.done.usage.outputTokens)}{" "}
-          out · {formatMoney(turn.done.costNanoUsd)}
-          {turn.done.cacheResult === "hit" && " · from the cache"}
-        </p>
+      {turn.content && !live && (
+        <div className="mt-1 -ml-2 flex flex-wrap items-center gap-x-2">
+          <CopyButton look="ghost" text={turn.content} />
+          {turn.done && (
+            <p className="tabular text-faint text-xs">
+              {turn.done.model} · {formatCount(turn.done.usage.inputTokens)} in,{" "}
+              {formatCount(turn.done.usage.outputTokens)} out · {formatMoney(turn.done.costNanoUsd)}
+              {turn.done.cacheResult === "hit" && " · from the cache"}
+            </p>
+          )}
+        </div>
       )}
     </div>
   );
 }
 
 interface ComposerProps {
+  /** Of the conversation, for the draft. */
+  name: string;
   streaming: boolean;
+  /** There is somebody to send it to, and what was said before is on the screen. */
   ready: boolean;
   onSend: (message: string) => Promise<void>;
   onStop: () => void;
 }
 
-function Composer({ streaming, ready, onSend, onStop }: ComposerProps) {
-  const [text, setText] = useState("");
+function Composer({ name, streaming, ready, onSend, onStop }: ComposerProps) {
+  const [text, setText] = useChatDraft(name);
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     const message = text.trim();
@@ -208,6 +226,7 @@ function Composer({ streaming, ready, onSend, onStop }: ComposerProps) {
     <form onSubmit={submit} className="shrink-0 border-line border-t p-3">
       <div className="mx-auto flex max-w-3xl items-end gap-2">
         <textarea
+          id={composerId}
           aria-label="Message"
           rows={1}
           placeholder="Write a message"

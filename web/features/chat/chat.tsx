@@ -7,7 +7,7 @@ import { Panel } from "../../components/ui/panel.tsx";
 import { Failure } from "../../components/ui/states.tsx";
 import { queries } from "../../lib/queries.ts";
 import { useSearchState } from "../../lib/use-route.ts";
-import { ChatThread } from "./chat-thread.tsx";
+import { ChatThread, composerId } from "./chat-thread.tsx";
 import { ConversationList } from "./conversation-list.tsx";
 import { DeleteConversation } from "./delete-conversation.tsx";
 import { isSquad, type Partner, partnerOf } from "./partner.ts";
@@ -44,7 +44,7 @@ export default function Chat() {
         className="flex min-h-0 flex-col"
         title={
           <span className="flex items-center gap-2">
-            <span className="shrink-0 text-faint text-xs">With</span>
+            <span className="hidden shrink-0 text-faint text-xs sm:inline">With</span>
             <PartnerSelect
               squads={squads.data ?? []}
               models={models.data}
@@ -61,7 +61,11 @@ export default function Chat() {
               small
               look="ghost"
               icon={<MessageSquarePlus aria-hidden className="size-3.5" />}
-              onClick={() => open(null)}
+              onClick={() => {
+                open(null);
+                // What one wants next is to write; the field of the new thread is there with the next frame.
+                requestAnimationFrame(() => document.getElementById(composerId)?.focus());
+              }}
             >
               New chat
             </Button>

@@ -32,7 +32,7 @@ export function ConversationList({ list, current, onOpen }: ConversationListProp
         </Loading>
       ) : conversations.length === 0 ? (
         // As high as a line of conversations, so that the first one moves nothing.
-        <p className="flex min-h-11 items-center px-3 text-faint text-xs lg:justify-center lg:py-6 lg:text-center">
+        <p className="flex min-h-11 items-center px-3 text-faint text-xs pointer-coarse:min-h-13 lg:justify-center lg:py-6 lg:text-center">
           No conversation yet. Write a message to begin one.
         </p>
       ) : (
@@ -46,7 +46,7 @@ export function ConversationList({ list, current, onOpen }: ConversationListProp
                 type="button"
                 aria-current={conversation.id === current ? "true" : undefined}
                 onClick={() => onOpen(conversation.id)}
-                className={`flex h-8 w-44 items-center gap-2 rounded-md px-2 text-left -outline-offset-2 hover:bg-hover lg:w-full ${conversation.id === current ? "bg-hover font-medium" : "text-muted"}`}
+                className={`flex h-8 w-44 pointer-coarse:h-10 items-center gap-2 rounded-md px-2 text-left -outline-offset-2 hover:bg-hover lg:w-full ${conversation.id === current ? "bg-hover font-medium" : "text-muted"}`}
               >
                 <span className="min-w-0 flex-1 truncate">{conversation.title}</span>
                 <Moment iso={conversation.createdAt} className="shrink-0 text-2xs text-faint" />

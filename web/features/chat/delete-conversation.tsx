@@ -2,12 +2,14 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
 import { useState } from "react";
-import type { Conversation } from "#contracts";
+import type { Conversation, Me } from "#contracts";
 import { IconButton } from "../../components/ui/button.tsx";
 import Confirm from "../../components/ui/confirm.tsx";
 import { apiSend } from "../../lib/api.ts";
+import { keepDraft } from "../../lib/drafts.ts";
 import { queries } from "../../lib/queries.ts";
 import { toastDone } from "../../lib/toast.ts";
+import { chatDraftName } from "./use-chat-draft.ts";
 import { conversationsKey, messagesKey } from "./use-conversations.ts";
 
 /** Deletes the open conversation; asks before. */
@@ -27,6 +29,8 @@ export function DeleteConversation({ conversation, onDeleted }: { conversation: 
           onConfirm={async () => {
             await apiSend("DELETE", `/api/v1/conversations/${conversation.id}`);
             onDeleted();
+            const userId = client.getQueryData<Me>(queries.me().queryKey)?.user.id;
+            if (userId) keepDraft(userId, chatDraftName(conversation.id), null);
             client.removeQueries({ queryKey: messagesKey(conversation.id) });
             client.removeQueries({ queryKey: queries.conversation(conversation.id).queryKey });
             await client.invalidateQueries({ queryKey: conversationsKey });

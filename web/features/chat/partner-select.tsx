@@ -21,11 +21,12 @@ export function PartnerSelect({ squads, models, partner, fixed, onChoose }: Part
   return (
     <Select
       aria-label="Whom to chat with"
+      title="Models with their prices per million tokens, in / out"
       value={partner}
       disabled={fixed}
       onChange={(event) => onChoose(event.target.value)}
       // Of one width before and after its options are there, and with room for the buttons beside it on a phone.
-      className="w-[calc(100vw-15rem)] sm:w-80"
+      className="w-[calc(100vw-13rem)] sm:w-80"
     >
       {!known && <option value={partner}>{nameOf(partner)}</option>}
       {squads.map((squad) => (
