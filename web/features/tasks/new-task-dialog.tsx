@@ -1,9 +1,9 @@
 "use client";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Play } from "lucide-react";
 import { useEffect, useState } from "react";
 import { useForm } from "react-hook-form";
-import type { CreateTaskBody, ExecutionStateAnswer, TaskAnswer, TaskPriority } from "#contracts";
+import type { CreateTaskBody, ExecutionStateAnswer, Task, TaskAnswer, TaskPriority } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
@@ -11,7 +11,7 @@ import { FormDialog } from "../../components/ui/form-dialog.tsx";
 import { apiSend, messageOf } from "../../lib/api.ts";
 import { invalidate } from "../../lib/invalidate.ts";
 import { queries } from "../../lib/queries.ts";
-import { toastDone } from "../../lib/toast.ts";
+import { toastDone, toastError } from "../../lib/toast.ts";
 import { useGo } from "../../lib/use-route.ts";
 import { attachmentProblem, toAttachment } from "./attachments.ts";
 import { FilePicker } from "./file-picker.tsx";
@@ -31,6 +31,19 @@ interface NewTaskDialogProps {
   /** Chosen from the first. */
   squadId?: string;
   onClose: () => void;
+}
+
+/** Starts it and returns where to go on. */
+async function startTask(client: QueryClient, { id, projectId }: Task): Promise<string> {
+  try {
+    const { execution } = await apiSend<ExecutionStateAnswer>("POST", `/api/v1/tasks/${id}/executions`, {});
+    void client.invalidateQueries({ queryKey: ["/executions"] });
+    return `/executions/${execution.id}`;
+  } catch (error) {
+    // The task is there: sent again, the form would make it a second time.
+    toastError("The task was created, but not started", error);
+    return `/projects/${projectId}`;
+  }
 }
 
 /** Writes a task, and starts it at once if wanted. */
@@ -76,10 +89,9 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
           onClose();
           return;
         }
-        const { execution } = await apiSend<ExecutionStateAnswer>("POST", `/api/v1/tasks/${task.id}/executions`, {});
-        void client.invalidateQueries({ queryKey: ["/executions"] });
+        const place = await startTask(client, task);
         onClose();
-        go(`/executions/${execution.id}`);
+        go(place);
       } catch (error) {
         setError("root", { message: messageOf(error) });
         setBusy(null);
