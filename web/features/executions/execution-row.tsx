@@ -26,7 +26,8 @@ export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
           {formatCount(execution.inputTokens + execution.outputTokens)} tokens
         </span>
         <span className="tabular hidden text-right text-muted text-xs @2xl:block">
-          {startedAt && <Elapsed from={startedAt} to={endedAt ?? (status === "running" ? null : startedAt)} />}
+          {/* Of one that waits for somebody nothing tells how long it worked. */}
+          {startedAt && (endedAt || status === "running") && <Elapsed from={startedAt} to={endedAt} />}
         </span>
         <span className="tabular text-right text-xs">
           <span className="block font-medium">{formatCost(execution.costNanoUsd, execution.costIncomplete)}</span>

@@ -1,12 +1,15 @@
 "use client";
 import { RadioTower, Unplug } from "lucide-react";
 import dynamic from "next/dynamic";
-import type { EndReason, Execution } from "#contracts";
+import type { EndReason, Execution, TaskAnswer } from "#contracts";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Meter } from "../../components/ui/meter.tsx";
 import { Elapsed } from "../../components/ui/moment.tsx";
+import { apiGet } from "../../lib/api.ts";
 import { isTerminal } from "../../lib/execution-status.ts";
 import { formatCost, formatCount, formatDuration, formatMoney } from "../../lib/format.ts";
+import { toastError } from "../../lib/toast.ts";
+import { useGo } from "../../lib/use-route.ts";
 import type { Following } from "./use-follow.ts";
 
 const DeferredNote = dynamic(() => import("../batch-jobs/deferred-note.tsx"), { ssr: false });
@@ -29,6 +32,15 @@ export function ExecutionTotals({ execution, following }: { execution: Execution
   const { totals, budget, steps, startedAt, endedAt, status } = execution;
   const over = isTerminal(status);
   const ended = steps.filter((step) => step.endedAt).length;
+  const go = useGo();
+  const openTask = async () => {
+    try {
+      const { task } = await apiGet<TaskAnswer>(`/api/v1/tasks/${execution.taskId}`);
+      go(`/projects/${task.projectId}?task=${task.id}`);
+    } catch (error) {
+      toastError("The task cannot be shown", error);
+    }
+  };
   const reason = execution.endReason ? reasons[execution.endReason] : undefined;
   return (
     <div className="shrink-0 rounded-lg border border-line bg-surface">
@@ -64,6 +76,14 @@ export function ExecutionTotals({ execution, following }: { execution: Execution
           <Total label="Tokens out" value={formatCount(totals.outputTokens)} />
           <Total label="LLM calls" value={formatCount(totals.llmCalls)} />
           <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
+          <Total
+            label="Task"
+            value={
+              <button type="button" className="rounded hover:underline" onClick={() => void openTask()}>
+                Open
+              </button>
+            }
+          />
           <Total
             label="Squad"
             value={

@@ -25,7 +25,9 @@ export function FilesTab({ execution, over }: { execution: Execution; over: bool
     );
   }
   const files = data.data;
-  const file = files.find((one) => one.path === chosen) ?? files[0];
+  // What was given is known: what the squad made is shown first.
+  const made = files.find(({ path }) => !path.startsWith("attachments/"));
+  const file = files.find((one) => one.path === chosen) ?? made ?? files[0];
   if (!file) {
     return (
       <Empty icon={FolderOpen} title="No files">
@@ -46,7 +48,7 @@ export function FilesTab({ execution, over }: { execution: Execution; over: bool
               aria-pressed={one === file}
               onClick={() => setChosen(one.path)}
               title={one.path}
-              className={`flex h-8 w-full items-center gap-2 rounded-md px-2 text-left -outline-offset-2 hover:bg-hover ${one === file ? "bg-hover" : ""}`}
+              className={`flex h-8 w-full pointer-coarse:h-10 items-center gap-2 rounded-md px-2 text-left -outline-offset-2 hover:bg-hover ${one === file ? "bg-hover" : ""}`}
             >
               {isPicture(one) ? (
                 <Image aria-hidden className="size-4 shrink-0 text-faint" />
