@@ -82,7 +82,7 @@ test("from the claim link to a result and its bill, by hand", async () => {
   await page.getByRole("tab", { name: /Files/ }).click();
   await page.getByRole("link", { name: "Download" }).waitFor();
   await page.getByRole("tab", { name: /Calls/ }).click();
-  await page.getByRole("columnheader", { name: "Member and model" }).waitFor();
+  await page.getByRole("columnheader", { name: "Member", exact: true }).waitFor();
   assert.ok((await page.getByRole("row").count()) > 3);
 
   await page.getByRole("link", { name: "Usage" }).click();

@@ -78,13 +78,13 @@ export function Dialog({ title, description, onClose, children, className, bare,
       <div className="flex max-h-[inherit] flex-col">
         <header className={clsx(bare ? "sr-only" : "flex items-start gap-3 px-4 pt-3.5 pb-1")}>
           <div className="min-w-0 flex-1">
-            <h2 id={id} className="font-semibold text-base">
+            <h2 id={id} className="font-semibold text-base [overflow-wrap:anywhere]">
               {title}
             </h2>
             {description && <p className="mt-0.5 text-muted">{description}</p>}
           </div>
           {!bare && (
-            <IconButton label="Close" onClick={onClose}>
+            <IconButton label="Close" className="-mt-1 -mr-1.5 pointer-coarse:-mt-2.5" onClick={onClose}>
               <X aria-hidden className="size-4" />
             </IconButton>
           )}

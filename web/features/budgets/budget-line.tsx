@@ -7,9 +7,9 @@ export function BudgetLine({ budget, name }: { budget: Budget; name: string }) {
   const used = budget.spentNanoUsd + budget.reservedNanoUsd;
   return (
     <>
-      <span className="flex items-center justify-between gap-3">
-        <span className="truncate font-medium">{name}</span>
-        <span className="tabular shrink-0 text-muted text-xs">
+      <span className="flex flex-wrap items-baseline justify-between gap-x-3">
+        <span className="min-w-0 truncate font-medium">{name}</span>
+        <span className="tabular text-muted text-xs">
           {formatMoney(budget.spentNanoUsd)} spent
           {budget.reservedNanoUsd > 0 && `, ${formatMoney(budget.reservedNanoUsd)} reserved`} of{" "}
           {formatMoney(budget.limitNanoUsd)}

@@ -1,7 +1,6 @@
 "use client";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { ReceiptText, X } from "lucide-react";
-import { Fragment } from "react";
 import type { Execution, ExecutionStep, LlmCallPage, LlmCallView } from "#contracts";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
@@ -59,7 +58,7 @@ export function CallsTab({ execution, step, onClearStep }: CallsTabProps) {
         <table className="tabular w-full min-w-[38rem] text-xs">
           <thead className="sticky top-0 bg-surface text-left text-faint">
             <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:py-2 [&>th]:font-medium">
-              <th>Member and model</th>
+              <th>Member</th>
               <th>Step</th>
               <th className="whitespace-nowrap text-right">Tokens in / out</th>
               <th className="text-right">Cost</th>
@@ -119,7 +118,7 @@ function CallRow({ call, execution, longest }: { call: LlmCallView; execution: E
         )}
       </td>
       <td className="max-w-40 text-muted">
-        <span className="line-clamp-2">{step?.title}</span>
+        <span className="line-clamp-2 min-w-30">{step?.title}</span>
       </td>
       <td className="text-right">
         {formatCount(call.inputTokens)} / {formatCount(call.outputTokens)}
@@ -141,16 +140,14 @@ function CallRow({ call, execution, longest }: { call: LlmCallView; execution: E
   );
 }
 
+/** Below it, a wait for the rate limit is only what the asking takes. */
+const shownWaitMs = 100;
+
 function TimeBar({ call, longest }: { call: LlmCallView; longest: number }) {
   const wait = call.rateWaitMs ?? 0;
   const whole = call.latencyMs ?? 0;
   const first = Math.min(whole, call.timeToFirstTokenMs ?? 0);
   const share = (milliseconds: number) => `${(milliseconds / longest) * 100}%`;
-  const times: string[] = [
-    wait > 0 && `waited ${formatDuration(wait)}`,
-    call.timeToFirstTokenMs !== null && `first token ${formatDuration(call.timeToFirstTokenMs)}`,
-    call.latencyMs !== null && `whole ${formatDuration(call.latencyMs)}`,
-  ].filter((time) => time !== false);
   return (
     <div>
       <div aria-hidden className="flex h-1.5 overflow-hidden rounded-full bg-hover">
@@ -158,16 +155,15 @@ function TimeBar({ call, longest }: { call: LlmCallView; longest: number }) {
         <span className="bg-line-strong" style={{ width: share(first) }} />
         <span className="bg-accent" style={{ width: share(whole - first) }} />
       </div>
-      <span className="mt-0.5 block text-faint">
-        {times.map((time, index) => (
-          <Fragment key={time}>
-            <span className="whitespace-nowrap">
-              {time}
-              {index < times.length - 1 && " ·"}
-            </span>{" "}
-          </Fragment>
-        ))}
-      </span>
+      {call.latencyMs !== null && (
+        <span className="mt-0.5 flex justify-between gap-2 whitespace-nowrap">
+          {formatDuration(call.latencyMs)}
+          {call.timeToFirstTokenMs !== null && (
+            <span className="text-faint">first token {formatDuration(call.timeToFirstTokenMs)}</span>
+          )}
+        </span>
+      )}
+      {wait >= shownWaitMs && <span className="block text-attention">waited {formatDuration(wait)} before it</span>}
     </div>
   );
 }

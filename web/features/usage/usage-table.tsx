@@ -11,7 +11,7 @@ export function UsageTable({ summary }: { summary: UsageSummary }) {
     <ScrollRegion label={`Usage by ${summary.groupBy}`}>
       <table className="tabular w-full min-w-[44rem] text-sm">
         <thead className="text-left text-faint text-xs">
-          <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:py-2 [&>th]:font-medium">
+          <tr className="[&>th]:border-line [&>th]:border-b [&>th]:px-3 [&>th]:whitespace-nowrap [&>th]:py-2 [&>th]:font-medium">
             <th className="w-[34%]">{summary.groupBy.charAt(0).toUpperCase() + summary.groupBy.slice(1)}</th>
             <th className="text-right">Cost</th>
             <th className="text-right">Calls</th>
@@ -27,7 +27,7 @@ export function UsageTable({ summary }: { summary: UsageSummary }) {
               cost > 0 ? (row.costNanoUsd ?? 0) / cost : tokens > 0 ? (row.inputTokens + row.outputTokens) / tokens : 0;
             return (
               <tr key={row.key ?? "none"}>
-                <th scope="row" className="text-left font-medium">
+                <th scope="row" className="max-w-0 text-left font-medium">
                   <span className="block truncate">
                     {summary.groupBy === "squad" && row.key ? (
                       <AppLink href={`/squads/${row.key}`} className="hover:underline">
