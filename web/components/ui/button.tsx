@@ -16,6 +16,7 @@ export function buttonClass(look: ButtonLook = "secondary", small = false): stri
   return clsx(
     "inline-flex shrink-0 select-none items-center justify-center gap-1.5 whitespace-nowrap rounded-md font-medium transition-colors disabled:opacity-50 aria-disabled:opacity-50",
     small ? "h-7 px-2 text-xs" : "h-8 px-3 text-sm",
+    "pointer-coarse:h-10",
     looks[look],
   );
 }
@@ -51,7 +52,7 @@ interface IconButtonProps extends ComponentProps<"button"> {
   label: string;
 }
 
-/** A square button with an icon; 28 px, and 40 px wide to the finger on touch screens. */
+/** A square button with an icon: 28 px, and 40 px on touch screens. */
 export function IconButton({ label, children, className, ...rest }: IconButtonProps) {
   return (
     <button
@@ -60,7 +61,7 @@ export function IconButton({ label, children, className, ...rest }: IconButtonPr
       aria-label={label}
       {...rest}
       className={clsx(
-        "inline-flex size-7 shrink-0 items-center justify-center rounded-md text-muted transition-colors hover:bg-hover hover:text-ink disabled:opacity-40 pointer-coarse:size-9",
+        "inline-flex size-7 shrink-0 items-center justify-center rounded-md text-muted transition-colors hover:bg-hover hover:text-ink disabled:opacity-40 pointer-coarse:size-10",
         className,
       )}
     >

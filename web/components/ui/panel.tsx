@@ -18,7 +18,7 @@ export function Panel({
   return (
     <section id={id} className={clsx("min-w-0 overflow-hidden rounded-lg border border-line bg-surface", className)}>
       {title && (
-        <header className="flex min-h-10 flex-wrap items-center justify-between gap-x-2 border-line border-b px-3 py-1.5">
+        <header className="flex min-h-10 flex-wrap items-center justify-between gap-x-2 border-line border-b px-3 py-1.5 pointer-coarse:py-0.5">
           <h2 className="min-w-0 truncate font-medium text-sm">{title}</h2>
           {action}
         </header>

@@ -61,7 +61,7 @@ export function Tabs<Name extends string>({ label, tabs, value, onChange, classN
             tabIndex={chosen ? 0 : -1}
             onClick={() => onChange(tab.name)}
             className={clsx(
-              "flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2.5 font-medium text-sm transition-colors -outline-offset-2 pointer-coarse:h-9",
+              "flex h-7 shrink-0 items-center gap-1.5 rounded-md px-2.5 font-medium text-sm transition-colors -outline-offset-2 pointer-coarse:h-10",
               chosen ? "bg-hover text-ink" : "text-muted hover:text-ink",
             )}
           >

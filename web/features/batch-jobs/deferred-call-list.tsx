@@ -132,7 +132,7 @@ function CallRow({ call, onOpen, onCancel }: { call: DeferredCall; onOpen: () =>
       <span className="flex shrink-0 flex-col items-end gap-x-3 gap-y-1 sm:flex-row sm:items-center">
         <Cost nanoUsd={call.costNanoUsd} open={open} />
         {open && (
-          <Button small className="relative pointer-coarse:h-9" onClick={onCancel}>
+          <Button small className="relative" onClick={onCancel}>
             Cancel
           </Button>
         )}

@@ -180,7 +180,7 @@ function NothingRuns({ fresh }: { fresh: boolean }) {
 
 function MoreLink({ href, label }: { href: string; label: string }) {
   return (
-    <AppLink href={href} className="rounded text-muted text-xs hover:text-ink">
+    <AppLink href={href} className="rounded text-muted text-xs hover:text-ink pointer-coarse:py-2.5">
       {label}
     </AppLink>
   );

@@ -35,7 +35,7 @@ export function ExecutionPage() {
         <AppLink
           href="/executions"
           aria-label="All executions"
-          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover pointer-coarse:size-10"
         >
           <ChevronLeft aria-hidden className="size-4" />
         </AppLink>
@@ -49,7 +49,7 @@ export function ExecutionPage() {
             <ExecutionActions execution={execution} />
           </>
         ) : (
-          !error && <Skeleton className="h-8 w-44" />
+          !error && <Skeleton className="h-8 w-44 pointer-coarse:h-10" />
         )
       }
     >

@@ -51,7 +51,7 @@ export function ProjectPage() {
         <AppLink
           href="/projects"
           aria-label="All projects"
-          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover pointer-coarse:size-10"
         >
           <ChevronLeft aria-hidden className="size-4" />
         </AppLink>

@@ -115,14 +115,10 @@ function BudgetForm({ budget }: { budget: Budget | null }) {
           />
         </Field>
         <div className="flex gap-2 pt-5.5">
-          <Button className="pointer-coarse:h-10" type="submit" look="primary" busy={busy}>
+          <Button type="submit" look="primary" busy={busy}>
             {budget ? "Change" : "Set"}
           </Button>
-          {budget && (
-            <Button className="pointer-coarse:h-10" onClick={() => void remove()}>
-              Remove
-            </Button>
-          )}
+          {budget && <Button onClick={() => void remove()}>Remove</Button>}
         </div>
       </div>
     </form>

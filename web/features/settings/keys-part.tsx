@@ -50,7 +50,7 @@ export default function KeysPart() {
             onChange={(event) => setName(event.target.value)}
             className="max-w-72"
           />
-          <Button className="pointer-coarse:h-10" type="submit" look="primary" busy={busy} disabled={!name.trim()}>
+          <Button type="submit" look="primary" busy={busy} disabled={!name.trim()}>
             Make a key
           </Button>
         </form>

@@ -43,7 +43,7 @@ export function SquadPage() {
         <AppLink
           href="/squads"
           aria-label="All squads"
-          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+          className="-ml-1.5 inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover pointer-coarse:size-10"
         >
           <ChevronLeft aria-hidden className="size-4" />
         </AppLink>

@@ -27,13 +27,15 @@ const fieldId = "board-filter";
 export function BoardFilterLine({ filter, onFilter, tasks }: BoardFilterProps) {
   return (
     <div className="mb-3 flex shrink-0 flex-wrap items-center gap-2">
-      <SearchField
-        id={fieldId}
-        label="Filter by words of the title"
-        placeholder="Filter"
-        value={filter.search}
-        onChange={(search) => onFilter({ ...filter, search })}
-      />
+      <div className="min-w-0 flex-1 sm:flex-none">
+        <SearchField
+          id={fieldId}
+          label="Filter by words of the title"
+          placeholder="Filter"
+          value={filter.search}
+          onChange={(search) => onFilter({ ...filter, search })}
+        />
+      </div>
       <Select
         aria-label="Priority"
         value={filter.priority}

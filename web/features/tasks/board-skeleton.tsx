@@ -4,7 +4,7 @@ import { Loading, Skeleton, Skeletons } from "../../components/ui/states.tsx";
 export function BoardSkeleton() {
   return (
     <Loading label="Loading the board" className="flex min-h-0 flex-1 flex-col">
-      <Skeleton className="mb-3 h-8 w-full max-w-xl" />
+      <Skeleton className="mb-3 h-8 w-full max-w-xl pointer-coarse:h-10" />
       <div className="flex min-h-0 flex-1 gap-3 overflow-hidden">
         {[4, 2, 5, 1, 0].map((cards, column) => (
           // biome-ignore lint/suspicious/noArrayIndexKey: columns never change

@@ -74,7 +74,7 @@ export function RunTask({ taskId, squadId, blocked, onStarted }: RunTaskProps) {
           placeholder="none"
           aria-invalid={wrong || undefined}
           aria-describedby={wrong ? "run-reason" : undefined}
-          className={`${inputClass} h-8 w-18`}
+          className={`${inputClass} h-8 w-18 pointer-coarse:h-10`}
         />
       </label>
       <label htmlFor="run-when" className="flex items-center">

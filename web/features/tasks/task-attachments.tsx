@@ -80,7 +80,7 @@ export function TaskAttachments({ task }: { task: Task }) {
                 href={`/api/v1/tasks/${task.id}/attachments/${attachment.id}`}
                 download={attachment.name}
                 aria-label={`Download ${attachment.name}`}
-                className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover"
+                className="inline-flex size-7 items-center justify-center rounded-md text-muted hover:bg-hover pointer-coarse:size-10"
               >
                 <Download aria-hidden className="size-4" />
               </a>
