@@ -96,7 +96,7 @@ function AccountRow({ account, onEdit }: { account: ProviderAccount; onEdit: () 
               providerNames[account.kind],
               account.baseUrl,
               account.hasKey ? `key ending in ${account.keyHint ?? "…"}` : "no key",
-              account.requestsPerMinute ? `${account.requestsPerMinute} requests a minute` : null,
+              account.requestsPerMinute ? `${plural(account.requestsPerMinute, "request")} a minute` : null,
             ]
               .filter(Boolean)
               .join(" · ")}

@@ -9,6 +9,7 @@ import { Empty, Failure, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
 import { formatCount, formatTokenPrice } from "../../lib/format.ts";
 import { queries } from "../../lib/queries.ts";
+import { providerNames } from "./provider-names.ts";
 
 /** Every model with its price and context; those that an account offers come first. */
 export default function ModelsPart() {
@@ -60,7 +61,7 @@ export default function ModelsPart() {
                     )}
                     {!model.available && <span className="ml-2 font-normal text-xs">no account</span>}
                   </th>
-                  <td>{model.provider}</td>
+                  <td>{providerNames[model.provider]}</td>
                   <td className="text-right">{formatTokenPrice(model.inputNanoUsdPerToken)}</td>
                   <td className="text-right">{formatTokenPrice(model.outputNanoUsdPerToken)}</td>
                   <td className="text-right">

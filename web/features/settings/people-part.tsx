@@ -67,10 +67,11 @@ function PersonRow({ person, me }: { person: Person; me: User }) {
       <Avatar name={person.name} picture={self ? me.avatarKey : null} size={32} />
       <span className="min-w-0 flex-1">
         <span className="block truncate font-medium">{person.name}</span>
-        <span className="block truncate text-faint text-xs">{person.email}</span>
+        <span className="block truncate text-faint text-xs">
+          {person.email} · joined <Moment iso={person.createdAt} />
+        </span>
       </span>
       {person.role === "owner" && <Badge tone="accent">Owner</Badge>}
-      <Moment iso={person.createdAt} className="text-faint text-xs" />
       <IconButton
         label={`Remove ${person.name}`}
         disabled={self || person.role === "owner"}
@@ -128,7 +129,6 @@ function Invitations() {
           className="max-w-72"
         />
         <Button
-          className="pointer-coarse:h-10"
           type="submit"
           look="primary"
           busy={busy}
@@ -138,6 +138,10 @@ function Invitations() {
           Invite
         </Button>
       </form>
+      <p className="-mt-1 px-3 pb-3 text-faint text-xs">
+        You get a link to send. Who opens it chooses a name and a password, and has squads, projects and spending apart
+        from yours.
+      </p>
       {error && !data && (
         <div className="border-line border-t">
           <Failure error={error} retry={() => void refetch()} />

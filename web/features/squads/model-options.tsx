@@ -1,5 +1,6 @@
 import type { ModelView } from "#contracts";
 import { formatTokenPrice } from "../../lib/format.ts";
+import { providerNames } from "../settings/provider-names.ts";
 
 /** Models as options, by provider, those that can be used now first, each with its price. */
 export function ModelOptions({ models }: { models: ModelView[] }) {
@@ -9,7 +10,7 @@ export function ModelOptions({ models }: { models: ModelView[] }) {
   return (
     <>
       {providers.map((provider) => (
-        <optgroup key={provider} label={provider}>
+        <optgroup key={provider} label={providerNames[provider]}>
           {usable
             .filter((model) => model.provider === provider)
             .map((model) => (

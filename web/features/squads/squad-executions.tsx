@@ -11,7 +11,7 @@ import { ExecutionRow } from "../executions/execution-row.tsx";
 export function SquadExecutions({ squadId, action }: { squadId: string; action: ReactNode }) {
   const { data, error, refetch } = useQuery({ ...queries.executions({ squadId, limit: 8 }), staleTime: 5000 });
   return (
-    <Panel title="Its last executions" className="mt-4">
+    <Panel title="Last executions" className="mt-4">
       {error && !data ? (
         <Failure error={error} retry={() => void refetch()} className="py-9" />
       ) : !data ? (
