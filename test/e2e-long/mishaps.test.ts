@@ -51,6 +51,25 @@ test("what is said in a conversation that was opened is shown once, also when th
   await page.close();
 });
 
+test("a message that did not reach the server is said so in words and is there to be sent again", async () => {
+  const { page } = await world.open();
+  await page.goto(`${world.muster.url}/chat`);
+  const field = page.getByRole("textbox", { name: "Message" });
+  await page.route("**/api/v1/agent/chat/stream", (route) => route.abort());
+  await field.fill("Said into the void");
+  await field.press("Enter");
+  await page.getByRole("log").getByText("The server did not answer. It may be restarting; try again.").waitFor();
+  assert.equal(await field.inputValue(), "Said into the void");
+  await page.unroute("**/api/v1/agent/chat/stream");
+  await field.press("Enter");
+  await page
+    .getByRole("log")
+    .getByText(/ in, .* out ·/)
+    .waitFor();
+  assert.equal(await field.inputValue(), "");
+  await page.close();
+});
+
 test("what is typed in a chat survives a reload and a look at another conversation, and goes with its sending", async () => {
   const conversationId = await say("Where a draft is written");
   const { page, troubles } = await world.open();

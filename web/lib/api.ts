@@ -36,7 +36,8 @@ export const signedOutEvent = "muster:signed-out";
 /** Its `detail` where a person asked for it. */
 export const askedToLeave = "asked";
 
-const networkError = () =>
+/** What to say when the server does not answer. */
+export const networkError = () =>
   new ApiError(0, "network", "Muster cannot be reached", "The server did not answer. It may be restarting; try again.");
 
 function isProblem(body: unknown): body is Problem {

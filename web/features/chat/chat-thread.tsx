@@ -7,7 +7,7 @@ import { Button } from "../../components/ui/button.tsx";
 import { CopyButton } from "../../components/ui/copy-button.tsx";
 import { inputClass } from "../../components/ui/field.tsx";
 import { Empty, Failure, Skeleton } from "../../components/ui/states.tsx";
-import { messageOf } from "../../lib/api.ts";
+import { ApiError, messageOf } from "../../lib/api.ts";
 import { formatCount, formatMoney } from "../../lib/format.ts";
 import { addressOf, isSquad, type Partner } from "./partner.ts";
 import { streamChat } from "./stream-chat.ts";
@@ -44,8 +44,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
   const [waitUntilMs, setWaitUntilMs] = useState<number | null>(null);
   const stop = useRef<AbortController | null>(null);
   const { log, content, onScroll, onScrollEnd, stick, grewAbove } = useStickToEnd();
-  const earlier = readUntil === null ? history.data : history.data.filter(({ id }) => id <= readUntil);
-  const shown: Turn[] = [...earlier, ...turns];
+  const shown: Turn[] = [...history.data.filter(({ id }) => readUntil === null || id <= readUntil), ...turns];
   const oldest = history.data[0]?.id;
   const wasOldest = useRef(oldest);
   useLayoutEffect(() => {
@@ -84,11 +83,14 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
       );
       changeLast((turn) => ({ ...turn, done }));
       if (!conversationId) onStarted(done.conversationId);
+      return true;
     } catch (error) {
       changeLast((turn) => ({ ...turn, failure: abort.signal.aborted ? "Stopped" : messageOf(error) }));
+      return abort.signal.aborted || !(error instanceof ApiError && error.code === "network");
+    } finally {
+      setWaitUntilMs(null);
+      setStreaming(false);
     }
-    setWaitUntilMs(null);
-    setStreaming(false);
   };
 
   return (
@@ -209,23 +211,28 @@ interface ComposerProps {
   streaming: boolean;
   /** There is somebody to send it to, and what was said before is on the screen. */
   ready: boolean;
-  onSend: (message: string) => Promise<void>;
+  /** False when the line broke: what was written is worth sending again. */
+  onSend: (message: string) => Promise<boolean>;
   onStop: () => void;
 }
 
 function Composer({ name, streaming, ready, onSend, onStop }: ComposerProps) {
   const [text, setText] = useChatDraft(name);
+  const field = useRef<HTMLTextAreaElement>(null);
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     const message = text.trim();
     if (!message || streaming || !ready) return;
     setText("");
-    void onSend(message);
+    void onSend(message).then((said) => {
+      if (!said && field.current?.value === "") setText(message);
+    });
   };
   return (
     <form onSubmit={submit} className="shrink-0 border-line border-t p-3">
       <div className="mx-auto flex max-w-3xl items-end gap-2">
         <textarea
+          ref={field}
           id={composerId}
           aria-label="Message"
           rows={1}

@@ -1,5 +1,5 @@
 import type { ChatBody, ChatDone, ChatFrame } from "#contracts";
-import { ApiError, unwrap } from "../../lib/api.ts";
+import { ApiError, networkError, unwrap } from "../../lib/api.ts";
 import { readEventStream } from "../../lib/event-stream.ts";
 
 export interface ChatHandlers {
@@ -11,6 +11,9 @@ export interface ChatHandlers {
 
 /** Sends a message and reads the answer as it is written. Resolves with what it cost; throws `ApiError`. */
 export async function streamChat(body: ChatBody, handlers: ChatHandlers, signal: AbortSignal): Promise<ChatDone> {
+  const onBreak = (cause: unknown) => {
+    if (signal.aborted) throw cause;
+  };
   const response = await fetch("/api/v1/agent/chat/stream", {
     method: "POST",
     headers: {
@@ -20,7 +23,8 @@ export async function streamChat(body: ChatBody, handlers: ChatHandlers, signal:
     },
     body: JSON.stringify(body),
     signal,
-  });
+  }).catch(onBreak);
+  if (!response) throw networkError();
   if (!response.ok) return unwrap<never>(response.status, await response.json().catch(() => null));
   let done: ChatDone | null = null;
   let failure: ApiError | null = null;
@@ -32,7 +36,7 @@ export async function streamChat(body: ChatBody, handlers: ChatHandlers, signal:
     else if ("waitUntilMs" in frame) handlers.onWait(frame.waitUntilMs);
     else if ("done" in frame) done = frame;
     else failure = new ApiError(frame.error.status, frame.error.code, frame.error.title, frame.error.detail);
-  });
+  }).catch(onBreak);
   if (failure) throw failure;
   if (!done)
     throw new ApiError(
