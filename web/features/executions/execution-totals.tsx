@@ -1,7 +1,8 @@
 "use client";
 import { RadioTower, Unplug } from "lucide-react";
 import dynamic from "next/dynamic";
-import type { EndReason, Execution, TaskAnswer } from "#contracts";
+import { useRef } from "react";
+import type { EndReason, Execution, ExecutionStatus, TaskAnswer } from "#contracts";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Meter } from "../../components/ui/meter.tsx";
 import { Elapsed } from "../../components/ui/moment.tsx";
@@ -29,9 +30,10 @@ const reasons: Partial<Record<EndReason, string>> = {
 
 /** What it costs and how far it is, ticking; why it ended, when not by being done. */
 export function ExecutionTotals({ execution, following }: { execution: Execution; following: Following }) {
-  const { totals, budget, steps, startedAt, endedAt, status } = execution;
+  const { totals, budget, steps, startedAt, status } = execution;
   const over = isTerminal(status);
   const ended = steps.filter((step) => step.endedAt).length;
+  const worked = useWorked(totals.workedMs, status);
   const go = useGo();
   const openTask = async () => {
     try {
@@ -63,12 +65,12 @@ export function ExecutionTotals({ execution, following }: { execution: Execution
           <Total
             label="Time"
             value={
-              over ? (
-                formatDuration(totals.workedMs)
-              ) : startedAt ? (
-                <Elapsed from={startedAt} to={endedAt} />
-              ) : (
+              !startedAt ? (
                 "not started"
+              ) : status === "running" ? (
+                <Elapsed from={new Date(worked.atMs - worked.ms).toISOString()} to={null} />
+              ) : (
+                formatDuration(worked.ms)
               )
             }
           />
@@ -107,6 +109,21 @@ export function ExecutionTotals({ execution, following }: { execution: Execution
       )}
     </div>
   );
+}
+
+/**
+ * How long it has worked, without waits for people and for a retry: what the answer told, and from then on what is seen to
+ * run here, since events tell of a new status but not of the time.
+ */
+function useWorked(toldMs: number, status: ExecutionStatus) {
+  const known = useRef({ toldMs, status, atMs: 0, ms: toldMs });
+  const was = known.current;
+  if (was.atMs === 0 || was.toldMs !== toldMs || was.status !== status) {
+    const atMs = Date.now();
+    const ranMs = was.status === "running" && was.atMs > 0 ? atMs - was.atMs : 0;
+    known.current = { toldMs, status, atMs, ms: was.toldMs === toldMs ? was.ms + ranMs : toldMs };
+  }
+  return known.current;
 }
 
 function Total({ label, value, children }: { label: string; value: React.ReactNode; children?: React.ReactNode }) {

@@ -96,12 +96,8 @@ const PlanRow = memo(function PlanRow({ step, top, laneLeft, indent, member, sel
             <span className="sr-only">, {statusLabel(step.status)}</span>
             {step.attempt > 1 && `, attempt ${step.attempt}`}
           </span>
-          {step.startedAt && (
-            <Elapsed
-              from={step.startedAt}
-              to={step.endedAt ?? (step.status === "running" ? null : step.startedAt)}
-              className="tabular"
-            />
+          {step.startedAt && (step.endedAt || step.status === "running") && (
+            <Elapsed from={step.startedAt} to={step.endedAt} className="tabular" />
           )}
           {(step.costNanoUsd > 0 || step.costIncomplete) && (
             <span className="tabular">{formatCost(step.costNanoUsd, step.costIncomplete)}</span>
