@@ -25,6 +25,13 @@ export function FormDialog({
     window.navigation.addEventListener("navigate", hold);
     return () => window.navigation.removeEventListener("navigate", hold);
   }, [dirty]);
+  useEffect(() => {
+    if (!dirty) return;
+    // A reload or a closed tab: the browser asks in its own words.
+    const ask = (event: Event) => event.preventDefault();
+    window.addEventListener("beforeunload", ask);
+    return () => window.removeEventListener("beforeunload", ask);
+  }, [dirty]);
   return (
     <Dialog {...rest} onClose={() => (dirty ? setAsking(true) : onClose())}>
       {children}
