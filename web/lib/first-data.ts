@@ -20,7 +20,13 @@ export const firstData: FirstData[] = [
   { page: "^/squads/new$", urls: ["/api/v1/squad-templates", "/api/v1/roles", "/api/v1/models", "/api/v1/tools"] },
   {
     page: `^/squads/${id}$`,
-    urls: ["/api/v1/squads/$1", "/api/v1/roles", "/api/v1/models", "/api/v1/tools"],
+    urls: [
+      "/api/v1/squads/$1",
+      "/api/v1/roles",
+      "/api/v1/models",
+      "/api/v1/tools",
+      "/api/v1/executions?squadId=$1&limit=8",
+    ],
   },
   { page: "^/projects$", urls: ["/api/v1/projects?page=1&pageSize=24"] },
   { page: `^/projects/${id}$`, urls: ["/api/v1/projects/$1", "/api/v1/tasks?projectId=$1&page=1&pageSize=100"] },
