@@ -30,7 +30,7 @@ export function Page({
   return (
     <div className={clsx("flex min-w-0 flex-col", fill && "h-[calc(100dvh-6.5rem)] md:h-dvh")}>
       <div className="flex min-h-13 shrink-0 flex-wrap items-center gap-x-3 gap-y-1 px-4 py-1.5 md:px-6">
-        <div className="flex min-w-[min(100%,8rem)] flex-1 items-center gap-3">
+        <div className="flex min-w-[min(100%,6rem)] flex-1 items-center gap-3">
           {before}
           <h1 className="min-w-0 flex-1 truncate font-semibold text-lg">{title}</h1>
         </div>

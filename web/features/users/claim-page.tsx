@@ -48,7 +48,7 @@ export function ClaimPage() {
       {...(code ? { given: { claimCode: code } } : {})}
       errors={{
         claim_closed:
-          "This installation has been claimed already, or the code is wrong. Owners sign in; others ask for an invitation.",
+          "This link is old, or somebody has claimed this installation. Each start prints a new link: open the newest. Owners sign in; others ask for an invitation.",
       }}
     >
       {data?.claimed ? (

@@ -1,11 +1,13 @@
 "use client";
 import { useQuery } from "@tanstack/react-query";
 import { queries } from "../../lib/queries.ts";
-import { AuthForm } from "./auth-form.tsx";
+import { useHydrated } from "../../lib/use-hydrated.ts";
+import { AuthForm, nextPath } from "./auth-form.tsx";
 
 /** `/sign-in`; on an installation that nobody has claimed it says where the claim link is. */
 export function SignInPage() {
   const { data } = useQuery(queries.authState());
+  const comesBack = useHydrated() && nextPath(window.location.search) !== "/";
   return (
     <AuthForm
       title="Sign in to Muster"
@@ -22,6 +24,8 @@ export function SignInPage() {
           Nobody has claimed this installation yet. Open the claim link that{" "}
           <code className="font-mono text-xs">npm start</code> printed in the terminal.
         </p>
+      ) : comesBack ? (
+        <p>Sign in to go on where you were.</p>
       ) : null}
     </AuthForm>
   );
