@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { BrowserContext } from "playwright-core";
 import type { DeferredCallAnswer } from "#contracts";
+import { axeFindings } from "../e2e/support/axe.ts";
 import { type Call, claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 import { launchBrowser } from "../support/browser.ts";
@@ -139,11 +139,7 @@ test("a failed call says what happened and what to do; long names fit, and axe f
     other.setDefaultTimeout(60_000);
     const { page, troubles } = await watchedPage(other, muster);
     const clean = async () => {
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      assert.deepEqual(
-        violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
-        [],
-      );
+      assert.deepEqual(await axeFindings(page, "batches"), []);
       assert.ok(await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"));
     };
     await page.goto(`${muster.url}/executions?status=batches`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AxeBuilder } from "@axe-core/playwright";
 import type { BatchJobPage, ModelList, ProjectAnswer, SquadAnswer, TaskAnswer } from "#contracts";
+import { axeFindings } from "../e2e/support/axe.ts";
 import { claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
 import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 import { launchBrowser } from "../support/browser.ts";
@@ -77,11 +77,7 @@ test("a task is run within a day: its batch is seen on the execution and among t
   await batch.getByText("0 of 1 call").waitFor();
   for (const size of [desk, phone]) {
     await page.setViewportSize(size.viewport);
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    assert.deepEqual(
-      violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`),
-      [],
-    );
+    assert.deepEqual(await axeFindings(page, "batches"), []);
     assert.ok(await page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"));
   }
   await page.setViewportSize(desk.viewport);

@@ -1,4 +1,4 @@
-import { AxeBuilder } from "@axe-core/playwright";
+import axe, { type Result } from "axe-core";
 import type { Page } from "playwright-core";
 
 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -10,9 +10,14 @@ const colourRules = ["color-contrast", "link-in-text-block"];
  * only at those, for a page that was looked at whole in the other theme.
  */
 export async function axeFindings(page: Page, where: string, only?: "colours"): Promise<string[]> {
-  // In the page itself: no page of ours has frames, and the other way opens a page more for every look.
-  const axe = new AxeBuilder({ page }).setLegacyMode(true);
-  const { violations } = await (only === "colours" ? axe.withRules(colourRules) : axe.withTags(tags)).analyze();
+  // In the page itself (none of ours has frames), read once for each document, and not told of all that is well: that
+  // takes a third of the time that it takes through axe's own way into Playwright.
+  if (!(await page.evaluate<boolean>("'axe' in globalThis"))) await page.evaluate(axe.source);
+  const runOnly = only === "colours" ? { type: "rule", values: colourRules } : { type: "tag", values: tags };
+  const options = JSON.stringify({ runOnly, resultTypes: ["violations"] });
+  const violations = await page.evaluate<Result[]>(
+    `axe.run(document, ${options}).then(({ violations }) => violations)`,
+  );
   return violations.map(({ id, nodes }) => {
     const [first] = nodes;
     return `${where} ${id}: ${first?.html.slice(0, 200)} (${first?.failureSummary?.split("\n")[1]?.trim()})`;
