@@ -52,6 +52,8 @@ test("the files of the image are enough to migrate and to serve, and its health 
     NODE_ENV: "production",
     PORT: String(await freePort()),
     MUSTER_DATA_DIR: join(folder.path, "data"),
+    // Beside the packages, which are this checkout's, it would grow by this folder's files with every run.
+    NODE_COMPILE_CACHE: join(folder.path, "compiled"),
     DATABASE_URL: database.url,
   };
   const run = ([program = "", ...args]: string[]) => {

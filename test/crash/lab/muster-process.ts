@@ -67,6 +67,8 @@ export function startMusterProcess(options: MusterOptions): MusterProcess {
     env: {
       PATH: process.env.PATH ?? "/usr/bin:/bin",
       HOME: options.dataDir,
+      // The program sets it itself, but later than the preloaded code is compiled.
+      NODE_COMPILE_CACHE: `${root}node_modules/.cache/muster`,
       LOG_LEVEL: "info",
       MUSTER_ROLE: options.role,
       MUSTER_DATA_DIR: options.dataDir,
