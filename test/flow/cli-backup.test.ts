@@ -8,6 +8,7 @@ import { migrate, openDatabase, startEmbeddedPostgres, uuidv7 } from "#db";
 import { createProviderAccount, createSecretBox } from "#domain";
 import { installationKey } from "#main";
 import { musterCommand } from "../support/command-line.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const poolOptions = {
@@ -18,7 +19,14 @@ const poolOptions = {
   slowQueryMs: 60_000,
 } as const;
 
-/** Works on the database of a data folder, and leaves it. */
+/** An installation on a database of the test run's server: there is none to be started for each command. */
+interface Installation {
+  dataDir: string;
+  url: string;
+  environment: Record<string, string>;
+}
+
+/** Works on the embedded database of a data folder, and leaves it. */
 async function withDatabaseOf<Result>(dataDir: string, work: (url: string) => Promise<Result>): Promise<Result> {
   const server = await startEmbeddedPostgres({ dataDir });
   try {
@@ -39,23 +47,21 @@ async function withClient<Result>(url: string, work: (client: pg.Client) => Prom
 }
 
 /** Every row of every table that a backup keeps, as PostgreSQL writes it. */
-function contentOf(dataDir: string): Promise<Record<string, string[]>> {
-  return withDatabaseOf(dataDir, (url) =>
-    withClient(url, async (client) => {
-      const { rows } = await client.query<{ name: string }>(
-        `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-         AND relname NOT IN ('workers', 'schema_migrations', 'schema_functions') ORDER BY relname`,
+function contentOf(url: string): Promise<Record<string, string[]>> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+       AND relname NOT IN ('workers', 'schema_migrations', 'schema_functions') ORDER BY relname`,
+    );
+    const content: Record<string, string[]> = {};
+    for (const { name } of rows) {
+      const { rows: records } = await client.query<{ line: string }>(
+        `SELECT t::text AS line FROM "${name}" t ORDER BY 1`,
       );
-      const content: Record<string, string[]> = {};
-      for (const { name } of rows) {
-        const { rows: records } = await client.query<{ line: string }>(
-          `SELECT t::text AS line FROM "${name}" t ORDER BY 1`,
-        );
-        content[name] = records.map((record) => record.line);
-      }
-      return content;
-    }),
-  );
+      content[name] = records.map((record) => record.line);
+    }
+    return content;
+  });
 }
 
 function filesOf(dataDir: string): Record<string, string> {
@@ -71,122 +77,136 @@ function filesOf(dataDir: string): Record<string, string> {
 
 describe("muster backup and restore", () => {
   const folder = temporaryFolder();
-  const source = join(folder.path, "source");
   const archive = join(folder.path, "muster.tar");
   const inside = (dataDir: string) => ({ MUSTER_DATA_DIR: dataDir });
+  const databases: TestDatabase[] = [];
+  let source: Installation;
+
+  async function installation(name: string): Promise<Installation> {
+    const database = await createTestDatabase();
+    databases.push(database);
+    const dataDir = join(folder.path, name);
+    return { dataDir, url: database.url, environment: { ...inside(dataDir), DATABASE_URL: database.url } };
+  }
 
   before(async () => {
+    source = await installation("source");
     const notes = join(folder.path, "notes.md");
     writeFileSync(notes, "# Notes\n\nThe cache always has a hit ratio of 95 %.\n");
-    const run = await musterCommand(["run", "Find the claims that cannot hold", "--file", notes], inside(source));
+    const task = ["run", "Find the claims that cannot hold", "--file", notes];
+    const run = await musterCommand(task, source.environment);
     assert.equal(run.code, 0, run.stderr);
-    await withDatabaseOf(source, async (url) => {
-      const db = await openDatabase({ ...poolOptions, url });
-      const { rows } = await db.pool.query<{ id: string }>("SELECT id FROM users");
-      const scope = { userId: rows[0]?.id ?? "" };
-      const account = { kind: "openai", name: "work", apiKey: "sk-test-0123456789abcdef" } as const;
-      const made = await createProviderAccount(db, scope, account, createSecretBox(installationKey(source, null)));
-      assert.equal(made.outcome, "ok");
-      await db.pool.query(
-        `INSERT INTO projects (id, user_id, name, description, created_at) VALUES ($1, $2, $3, $4, '1999-12-31 23:59:59.123456+00')`,
-        [uuidv7(), scope.userId, "quo\"te, (comma) \\back\\ 'apo'", "line\nline\r\n\ttab\u2028 ünïcode 🙂 {}"],
-      );
-      await db.pool.query(
-        `UPDATE task_attachments SET content = $1::bytea, bytes = octet_length($1::bytea)
-         WHERE id = (SELECT id FROM task_attachments LIMIT 1)`,
-        [randomBytes(3_000_000)],
-      );
-      await db.pool.query(
-        `UPDATE execution_steps SET data = 'null'::jsonb WHERE id = (SELECT id FROM execution_steps WHERE data IS NULL LIMIT 1)`,
-      );
-      await db.pool.query("INSERT INTO web_vitals (name, value, page, rating) VALUES ('LCP', 0.1 + 0.2, '/', 'good')");
-      await db.close();
-    });
-    const backup = await musterCommand(["backup", archive], inside(source));
+    const db = await openDatabase({ ...poolOptions, url: source.url });
+    const { rows } = await db.pool.query<{ id: string }>("SELECT id FROM users");
+    const scope = { userId: rows[0]?.id ?? "" };
+    const account = { kind: "openai", name: "work", apiKey: "sk-test-0123456789abcdef" } as const;
+    const secrets = createSecretBox(installationKey(source.dataDir, null));
+    const made = await createProviderAccount(db, scope, account, secrets);
+    assert.equal(made.outcome, "ok");
+    await db.pool.query(
+      `INSERT INTO projects (id, user_id, name, description, created_at) VALUES ($1, $2, $3, $4, '1999-12-31 23:59:59.123456+00')`,
+      [uuidv7(), scope.userId, "quo\"te, (comma) \\back\\ 'apo'", "line\nline\r\n\ttab\u2028 ünïcode 🙂 {}"],
+    );
+    await db.pool.query(
+      `UPDATE task_attachments SET content = $1::bytea, bytes = octet_length($1::bytea)
+       WHERE id = (SELECT id FROM task_attachments LIMIT 1)`,
+      [randomBytes(3_000_000)],
+    );
+    await db.pool.query(
+      `UPDATE execution_steps SET data = 'null'::jsonb WHERE id = (SELECT id FROM execution_steps WHERE data IS NULL LIMIT 1)`,
+    );
+    await db.pool.query("INSERT INTO web_vitals (name, value, page, rating) VALUES ('LCP', 0.1 + 0.2, '/', 'good')");
+    await db.close();
+    const backup = await musterCommand(["backup", archive], source.environment);
     assert.equal(backup.code, 0, backup.stderr);
     assert.match(backup.stdout, /rows of \d+ tables, 2 files/);
     assert.equal(statSync(archive).mode & 0o777, 0o600);
   });
-  after(() => folder.remove());
+  after(async () => {
+    await Promise.all(databases.map((database) => database.drop()));
+    await folder.remove();
+  });
 
-  it("gives an empty folder every row, every file and the key", async () => {
+  it("gives an empty folder every row, every file and the key; with its own database, a backup of it has the same", async () => {
     const target = join(folder.path, "target");
     const restored = await musterCommand(["restore", archive], inside(target));
     assert.equal(restored.code, 0, restored.stderr);
-    assert.deepEqual(await contentOf(target), await contentOf(source));
-    assert.deepEqual(filesOf(target), filesOf(source));
-    const doctor = await musterCommand(["doctor"], inside(target));
-    assert.equal(doctor.code, 0, doctor.stdout);
-    assert.match(doctor.stdout, /1 stored provider key can be opened/);
-    // Numbers go on behind the restored ones.
-    const next = await withDatabaseOf(target, (url) =>
-      withClient(url, async (client) => {
+    const original = await contentOf(source.url);
+    const again = join(folder.path, "again.tar");
+    await withDatabaseOf(target, async (url) => {
+      assert.deepEqual(await contentOf(url), original);
+      const refused = await musterCommand(["restore", archive, "--force"], inside(target));
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /runs on this data folder: stop it first/);
+      const doctor = await musterCommand(["doctor"], inside(target));
+      assert.equal(doctor.code, 0, doctor.stdout);
+      assert.match(doctor.stdout, /1 stored provider key can be opened/);
+      assert.equal((await musterCommand(["backup", again], inside(target))).code, 0);
+      // Numbers go on behind the restored ones.
+      const next = await withClient(url, async (client) => {
         const { rows } = await client.query<{ id: string }>(
           "INSERT INTO web_vitals (name, value, page, rating) VALUES ('LCP', 1, '/', 'good') RETURNING id",
         );
         return rows[0]?.id;
-      }),
-    );
-    assert.equal(next, "2");
+      });
+      assert.equal(next, "2");
+    });
+    assert.deepEqual(filesOf(target), filesOf(source.dataDir));
+    // What came since is thrown away with --force, also by a command that has to start the database itself.
+    const forced = await musterCommand(["restore", again, "--force"], inside(target));
+    assert.equal(forced.code, 0, forced.stderr);
+    assert.deepEqual(await withDatabaseOf(target, contentOf), original);
+    assert.deepEqual(filesOf(target), filesOf(source.dataDir));
   });
 
   it("shows one moment while others write", async () => {
     const busy = join(folder.path, "busy.tar");
-    const pairs = await withDatabaseOf(source, async (url) => {
-      const stop = new AbortController();
-      const writer = withClient(url, async (client) => {
-        const { rows } = await client.query<{ id: string }>("SELECT id FROM users");
-        let written = 0;
-        for (; !stop.signal.aborted; written++) {
-          const project = uuidv7();
-          await client.query("BEGIN");
-          await client.query("INSERT INTO projects (id, user_id, name) VALUES ($1, $2, 'pair')", [
-            project,
-            rows[0]?.id,
-          ]);
-          await client.query("INSERT INTO tasks (id, user_id, project_id, title) VALUES ($1, $2, $3, 'pair')", [
-            uuidv7(),
-            rows[0]?.id,
-            project,
-          ]);
-          await client.query("COMMIT");
-        }
-        return written;
-      });
-      const backup = await musterCommand(["backup", busy], inside(source));
-      assert.equal(backup.code, 0, backup.stderr);
-      stop.abort();
-      return writer;
+    const stop = new AbortController();
+    const writer = withClient(source.url, async (client) => {
+      const { rows } = await client.query<{ id: string }>("SELECT id FROM users");
+      let written = 0;
+      for (; !stop.signal.aborted; written++) {
+        const project = uuidv7();
+        await client.query("BEGIN");
+        await client.query("INSERT INTO projects (id, user_id, name) VALUES ($1, $2, 'pair')", [project, rows[0]?.id]);
+        await client.query("INSERT INTO tasks (id, user_id, project_id, title) VALUES ($1, $2, $3, 'pair')", [
+          uuidv7(),
+          rows[0]?.id,
+          project,
+        ]);
+        await client.query("COMMIT");
+      }
+      return written;
     });
-    const target = join(folder.path, "busy");
-    assert.equal((await musterCommand(["restore", busy], inside(target))).code, 0);
-    const content = await contentOf(target);
+    const backup = await musterCommand(["backup", busy], source.environment);
+    assert.equal(backup.code, 0, backup.stderr);
+    stop.abort();
+    const pairs = await writer;
+    const target = await installation("busy");
+    assert.equal((await musterCommand(["restore", busy], target.environment)).code, 0);
+    const content = await contentOf(target.url);
     const count = (table: string) => content[table]?.filter((line) => line.includes(",pair,")).length ?? 0;
+    assert.ok(count("tasks") > 0, "nothing was written meanwhile");
     assert.equal(count("projects"), count("tasks"));
     assert.ok(count("tasks") <= pairs);
   });
 
   it("replaces an installation only when it is told to", async () => {
-    const target = join(folder.path, "other");
-    const other = await musterCommand(["token", "create"], inside(target));
+    const target = await installation("other");
+    const other = await musterCommand(["token", "create"], target.environment);
     assert.equal(other.code, 0, other.stderr);
-    const before = await contentOf(target);
-    const refused = await musterCommand(["restore", archive], inside(target));
+    const before = await contentOf(target.url);
+    const refused = await musterCommand(["restore", archive], target.environment);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /restore into an empty installation.*--force/);
-    assert.deepEqual(await contentOf(target), before);
-    const forced = await musterCommand(["restore", archive, "--force"], inside(target));
+    assert.deepEqual(await contentOf(target.url), before);
+    const forced = await musterCommand(["restore", archive, "--force"], target.environment);
     assert.equal(forced.code, 0, forced.stderr);
-    assert.deepEqual((await contentOf(target)).users, (await contentOf(source)).users);
+    assert.deepEqual((await contentOf(target.url)).users, (await contentOf(source.url)).users);
   });
 
-  it("refuses to work under a Muster that runs, and to overwrite a file", async () => {
-    await withDatabaseOf(source, async () => {
-      const refused = await musterCommand(["restore", archive, "--force"], inside(source));
-      assert.equal(refused.code, 1);
-      assert.match(refused.stderr, /runs on this data folder: stop it first/);
-    });
-    const again = await musterCommand(["backup", archive], inside(source));
+  it("refuses to overwrite a file, and to back up nothing", async () => {
+    const again = await musterCommand(["backup", archive], source.environment);
     assert.equal(again.code, 2);
     assert.match(again.stderr, /is there already.*--force/);
     const nothing = await musterCommand(["backup", join(folder.path, "n.tar")], inside(join(folder.path, "nothing")));
@@ -216,34 +236,35 @@ describe("muster backup and restore", () => {
   });
 
   it("brings a backup of an older Muster up to date, and refuses one of a newer", async () => {
-    const old = join(folder.path, "old");
+    const old = await installation("old");
     const path = join(folder.path, "old.tar");
-    await withDatabaseOf(old, async (url) => {
-      const db = await openDatabase({ ...poolOptions, url });
-      await migrate(db.pool, { upTo: "0001_init.sql" });
-      await db.pool.query(
-        "INSERT INTO users (id, email, name, password_hash, role) VALUES ($1, 'old@example.com', 'Old', 'x', 'owner')",
-        [uuidv7()],
-      );
-      await db.close();
-    });
-    assert.equal((await musterCommand(["backup", path], inside(old))).code, 0);
-    const target = join(folder.path, "updated");
-    const restored = await musterCommand(["restore", path], inside(target));
+    const db = await openDatabase({ ...poolOptions, url: old.url });
+    await db.pool.query("DROP SCHEMA public CASCADE");
+    await db.pool.query("CREATE SCHEMA public");
+    await migrate(db.pool, { upTo: "0001_init.sql" });
+    await db.pool.query(
+      "INSERT INTO users (id, email, name, password_hash, role) VALUES ($1, 'old@example.com', 'Old', 'x', 'owner')",
+      [uuidv7()],
+    );
+    await db.close();
+    assert.equal((await musterCommand(["backup", path], old.environment)).code, 0);
+    const target = await installation("updated");
+    const restored = await musterCommand(["restore", path], target.environment);
     assert.equal(restored.code, 0, restored.stderr);
-    const doctor = await musterCommand(["doctor", "--json"], inside(target));
-    assert.equal(doctor.code, 0, doctor.stdout);
+    const doctor = await musterCommand(["doctor", "--json"], target.environment);
     assert.match(doctor.stdout, /migrations applied/);
-    assert.match((await contentOf(target)).users?.[0] ?? "", /old@example\.com/);
+    const { findings } = JSON.parse(doctor.stdout) as { findings: { level: string; what: string }[] };
+    const problems = findings.filter(({ level }) => level === "problem").map(({ what }) => what);
+    // So is the server of a test run.
+    assert.deepEqual(problems, ["fsync is off: a crash of the machine destroys the data"]);
+    assert.match((await contentOf(target.url)).users?.[0] ?? "", /old@example\.com/);
 
-    await withDatabaseOf(target, (url) =>
-      withClient(url, (client) =>
-        client.query("INSERT INTO schema_migrations (name, checksum) VALUES ('9999_future.sql', 'x')"),
-      ),
+    await withClient(target.url, (client) =>
+      client.query("INSERT INTO schema_migrations (name, checksum) VALUES ('9999_future.sql', 'x')"),
     );
     rmSync(path);
-    assert.equal((await musterCommand(["backup", path], inside(target))).code, 0);
-    const newer = await musterCommand(["restore", path], inside(join(folder.path, "newer")));
+    assert.equal((await musterCommand(["backup", path], target.environment)).code, 0);
+    const newer = await musterCommand(["restore", path], (await installation("newer")).environment);
     assert.equal(newer.code, 1);
     assert.match(newer.stderr, /newer Muster/);
   });

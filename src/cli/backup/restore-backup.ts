@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import type { Config } from "#config";
@@ -137,6 +137,16 @@ function keyWarnings(config: Config, manifest: BackupManifest): string[] {
   return [];
 }
 
+/** Names of all tables and views that migrations of this Muster make, those that later ones take away too. */
+async function madeByMigrations(): Promise<string[]> {
+  const folder = new URL("../../../migrations/", import.meta.url);
+  const files = (await readdir(folder)).filter((name) => name.endsWith(".sql"));
+  const texts = await Promise.all(files.map((name) => readFile(new URL(name, folder), "utf8")));
+  return texts.flatMap((text) =>
+    [...text.matchAll(/^CREATE (?:UNLOGGED )?(?:TABLE|VIEW) (\w+)/gm)].map(([, name = ""]) => name),
+  );
+}
+
 /** Makes the tables as the backup knows them and fills them in one transaction. */
 class TableLoader {
   readonly #store: OpenStore;
@@ -170,12 +180,19 @@ class TableLoader {
     await this.#client.query(`TRUNCATE ${names.join(", ")}`);
   }
 
-  /** Takes away what an earlier Muster left, tables and functions; nothing else that lives in the same database. */
+  /** Takes away what a Muster left, tables, views and functions; nothing else that lives in the same database. */
   async #empty(): Promise<void> {
-    const known = [...this.#tables.keys(), "workers", "schema_migrations", "schema_functions"];
+    // What is there may be younger than the backup: a table of it can have become a view, and others have come.
+    const known = [...this.#tables.keys(), ...(await madeByMigrations()), "schema_migrations", "schema_functions"];
     await this.#client.query("BEGIN");
     await this.#client.query(`SET LOCAL lock_timeout = '${lockTimeout}'`);
-    for (const name of known) await this.#client.query(`DROP TABLE IF EXISTS ${identifier(name)} CASCADE`);
+    const { rows: relations } = await this.#client.query<{ name: string; kind: "VIEW" | "TABLE" }>(
+      `SELECT relname AS name, CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind FROM pg_class
+       WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v') AND relname = ANY ($1)`,
+      [known],
+    );
+    for (const { name, kind } of relations.sort((one, other) => other.kind.localeCompare(one.kind)))
+      await this.#client.query(`DROP ${kind} IF EXISTS ${identifier(name)} CASCADE`);
     const { rows } = await this.#client.query<{ signature: string }>(
       `SELECT p.oid::regprocedure::text AS signature FROM pg_proc p
        WHERE p.pronamespace = current_schema()::regnamespace AND p.proname LIKE 'muster\\_%'`,
