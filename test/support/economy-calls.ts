@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { postgresEconomyStore, type Query } from "#llm";
 
-/**
- * Asks the economy lane's store what it asks for each call and each batch. Not its turn: `takeTurn` ends at the first call that
- * waits, and `prune` looks at all that has ended.
- */
+/** Asks the economy lane's store what it asks for each call and each batch. */
 export async function askEconomyStore(query: Query): Promise<void> {
   const store = postgresEconomyStore(query);
   const [batch] = await store.openBatches();
@@ -19,4 +17,12 @@ export async function askEconomyStore(query: Query): Promise<void> {
   await store.leftAnswers();
   await store.deliver(batch.id, []);
   await store.ended(batch.id, {});
+}
+
+/** Takes the turn, as each process does whether there is work or not, and does the housekeeping of whoever has it. */
+export async function takeEconomyTurn(query: Query): Promise<boolean> {
+  const store = postgresEconomyStore(query);
+  const taken = await store.takeTurn(randomUUID(), 0);
+  await store.prune();
+  return taken;
 }

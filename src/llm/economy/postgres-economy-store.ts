@@ -126,12 +126,16 @@ function turnsOf(query: Query): Pick<EconomyStore, "takeTurn" | "endTurn" | "pru
            AND NOT EXISTS (SELECT FROM llm_economy_calls c WHERE c.llm_batch_id = b.id AND c.state = 'submitted')`,
         [],
       );
+      // In two, each by its index: calls that belong to no execution stay for a month, and there may be many.
+      const unwanted = `c.state NOT IN ('waiting', 'submitted') AND c.hold_id IS NULL
+         AND NOT EXISTS (SELECT FROM llm_batches b WHERE b.id = c.llm_batch_id AND b.state IN ${openBatch})`;
       await query(
-        `DELETE FROM llm_economy_calls c USING llm_economy_calls d
-         LEFT JOIN task_executions t ON t.id = d.execution_id LEFT JOIN llm_batches b ON b.id = d.llm_batch_id
-         WHERE c.key = d.key AND d.state NOT IN ('waiting', 'submitted') AND d.hold_id IS NULL
-           AND (b.id IS NULL OR b.state NOT IN ${openBatch})
-           AND (t.status IN ${endedExecution} OR d.created_at < now() - interval '30 days')`,
+        `DELETE FROM llm_economy_calls c USING task_executions t
+         WHERE t.id = c.execution_id AND c.execution_id IS NOT NULL AND t.status IN ${endedExecution} AND ${unwanted}`,
+        [],
+      );
+      await query(
+        `DELETE FROM llm_economy_calls c WHERE c.created_at < now() - interval '30 days' AND ${unwanted}`,
         [],
       );
       await query(
