@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import type { BudgetPage, InvitationList, ProjectAnswer, ProviderAccountList, SquadAnswer } from "#contracts";
+import type { BudgetPage, InvitationPage, ProjectAnswer, ProviderAccountList, SquadAnswer } from "#contracts";
 import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
@@ -51,7 +51,7 @@ test("an account is tested, turned off and on again", async () => {
 });
 
 test("an invitation shows its link once and is listed; it is withdrawn when one says so", async () => {
-  const open = async () => (await world.call<InvitationList>("GET", "/invitations")).data.map(({ email }) => email);
+  const open = async () => (await world.call<InvitationPage>("GET", "/invitations")).data.map(({ email }) => email);
   const { page, troubles } = await world.open();
   await page.goto(`${world.muster.url}/settings?part=people`);
   const invite = page.getByRole("button", { name: "Invite" });

@@ -76,7 +76,7 @@ test("an answer that fails says so and is asked for again; without a line the pa
   await alert.getByRole("button", { name: "Try again" }).click();
   await page.getByText("No call in this time").waitFor();
 
-  await page.route("**/api/v1/invitations", (route) => (broken ? route.abort() : route.continue()));
+  await page.route("**/api/v1/invitations?*", (route) => (broken ? route.abort() : route.continue()));
   broken = true;
   await page.goto(`${muster.url}/settings?part=people`);
   await page.getByText("Ada Lindqvist").last().waitFor();

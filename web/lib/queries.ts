@@ -11,7 +11,6 @@ import type {
   FileVersionAnswer,
   FileVersionList,
   InstallationSettingsAnswer,
-  InvitationList,
   Me,
   ModelList,
   NotificationPage,
@@ -139,5 +138,4 @@ export const queries = {
   budgets: () => wholeList<Budget>("/budgets"),
   providerAccounts: () => apiQuery<ProviderAccountList>(`${v1}/provider-accounts`),
   apiKeys: () => apiQuery<ApiKeyList>(`${v1}/api-keys`),
-  invitations: () => apiQuery<InvitationList>(`${v1}/invitations`),
 };

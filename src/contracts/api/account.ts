@@ -91,8 +91,9 @@ export const Invitation = object({
   acceptedAt: nullable(Timestamp),
 });
 export type Invitation = Static<typeof Invitation>;
-export const InvitationList = listOf(Invitation);
-export type InvitationList = Static<typeof InvitationList>;
+export const InvitationsQuery = object(cursorQuery);
+export const InvitationPage = cursorPageOf(Invitation);
+export type InvitationPage = Static<typeof InvitationPage>;
 export const CreateInvitationBody = object({ email: Email });
 export type CreateInvitationBody = Static<typeof CreateInvitationBody>;
 export const InvitationParams = object({ invitationId: Id });

@@ -1,5 +1,5 @@
 import type { AcceptInvitationBody, Invitation, User } from "#contracts";
-import { type Queryable, uuidv7 } from "#db";
+import { type CursorPage, cursorPage, decodeCursor, type Queryable, uuidv7 } from "#db";
 import { notFound, type Refusal, type Scope, type Store, violates } from "../store.ts";
 import { hashPassword, hashToken, newToken } from "./secrets.ts";
 import { openSession } from "./sessions.ts";
@@ -26,14 +26,20 @@ function toInvitation(row: InvitationRow): Invitation {
   };
 }
 
-/** The newest hundred invitations the caller has sent. */
-export async function listInvitations(db: Queryable, scope: Scope): Promise<Invitation[]> {
+/** The invitations the caller has sent, newest first. */
+export async function listInvitations(
+  db: Queryable,
+  scope: Scope,
+  query: { cursor?: string; limit?: number } = {},
+): Promise<CursorPage<Invitation>> {
+  const limit = query.limit ?? 100;
   const { rows } = await db.query<InvitationRow>(
     "invitations_list",
-    `SELECT ${columns} FROM invitations WHERE invited_by = $1 ORDER BY id DESC LIMIT 100`,
-    [scope.userId],
+    `SELECT ${columns} FROM invitations WHERE invited_by = $1 AND ($2::uuid IS NULL OR id < $2)
+     ORDER BY id DESC LIMIT $3`,
+    [scope.userId, query.cursor === undefined ? null : decodeCursor(query.cursor), limit + 1],
   );
-  return rows.map(toInvitation);
+  return cursorPage(rows, limit, (row) => row.id, toInvitation);
 }
 
 /** Invites an address; the token is shown once and is good for one account within seven days. */

@@ -2,7 +2,7 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Trash2, UserRoundPlus } from "lucide-react";
 import { type FormEvent, useState } from "react";
-import type { CreatedInvitation, Invitation, Person, PersonPage, User } from "#contracts";
+import type { CreatedInvitation, Invitation, InvitationPage, Person, PersonPage, User } from "#contracts";
 import { Avatar } from "../../components/ui/avatar.tsx";
 import { Button, IconButton } from "../../components/ui/button.tsx";
 import Confirm from "../../components/ui/confirm.tsx";
@@ -97,14 +97,27 @@ function PersonRow({ person, me }: { person: Person; me: User }) {
   );
 }
 
+/** The invitations that were sent, newest first: a hundred, older ones on request. */
+function useInvitations() {
+  const query = useInfiniteQuery({
+    queryKey: ["/invitations"],
+    queryFn: ({ pageParam, signal }) =>
+      apiGet<InvitationPage>(`/api/v1/invitations${queryString({ limit: 100, cursor: pageParam })}`, signal),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.nextCursor,
+    staleTime: 5000,
+  });
+  return { ...query, data: query.data?.pages.flatMap((page) => page.data) };
+}
+
 function Invitations() {
   const client = useQueryClient();
-  const { data, error, refetch } = useQuery({ ...queries.invitations(), staleTime: 5000 });
+  const { data, error, refetch, hasNextPage, isFetchingNextPage, fetchNextPage } = useInvitations();
   const [email, setEmail] = useState("");
   const [busy, setBusy] = useState(false);
   const [withdrawing, setWithdrawing] = useState<Invitation | null>(null);
   const [created, setCreated] = useState<CreatedInvitation | null>(null);
-  const open = data?.data.filter((invitation) => !invitation.acceptedAt) ?? [];
+  const open = data?.filter((invitation) => !invitation.acceptedAt) ?? [];
   const invite = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -164,6 +177,11 @@ function Invitations() {
             </li>
           ))}
         </ul>
+      )}
+      {hasNextPage && (
+        <Button className="m-3" busy={isFetchingNextPage} onClick={() => void fetchNextPage()}>
+          Show older invitations
+        </Button>
       )}
       {withdrawing && (
         <Confirm
