@@ -52,6 +52,25 @@ test("a main read that fails says so, and Try again leads to the content", async
   await page.close();
 });
 
+test("a conversation list that fails says so in its place, leaves the chat to be used, and Try again leads to it", async () => {
+  const { page } = await world.open();
+  const list = /\/api\/v1\/conversations\?/;
+  let broken = true;
+  const answer = { status: 503, contentType: "application/problem+json", body: JSON.stringify(problem) };
+  await page.route(list, (route) => (broken ? route.fulfill(answer) : route.continue()));
+  await page.goto(`${world.muster.url}/chat?x`);
+  const line = page.getByRole("alert").filter({ hasText: "The conversations could not be loaded." });
+  await line.waitFor();
+  assert.equal(await page.getByText("No conversation yet").count(), 0, "it is not said that there are none");
+  await page.getByRole("textbox").fill("What is known?");
+  assert.equal(await page.getByRole("button", { name: "Send" }).isEnabled(), true);
+  broken = false;
+  await line.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("No conversation yet").waitFor();
+  assert.equal(await line.count(), 0);
+  await page.close();
+});
+
 test("a page whose code does not come keeps the frame, says so, and Try again leads to it", async () => {
   const { page } = await world.open();
   await page.goto(world.muster.url);
@@ -71,5 +90,33 @@ test("a page whose code does not come keeps the frame, says so, and Try again le
   broken = false;
   await alert.getByRole("button", { name: "Try again" }).click();
   await page.getByText("No account of your own").waitFor();
+  await page.close();
+});
+
+test("where code of the frame itself does not come, Try again loads the page anew, and it works", async () => {
+  const { page } = await world.open();
+  // Fetched when it is opened, and part of no page: what fails there fails in the frame.
+  let broken = true;
+  let refused = 0;
+  await page.goto(`${world.muster.url}/projects`);
+  await page.getByText("2 projects").waitFor();
+  await page.route(/\/_next\/static\/.*\.js/, (route) => {
+    if (!broken) return route.continue();
+    refused += 1;
+    return route.abort();
+  });
+  await page.keyboard.press("Control+k");
+  const again = page.getByRole("alert").getByRole("button", { name: "Try again" });
+  await again.waitFor();
+  assert.ok(refused > 0, "some of its code was refused");
+  await page.getByRole("heading", { level: 1, name: "Something went wrong" }).waitFor({ state: "attached" });
+  assert.equal(await page.getByRole("navigation", { name: "Main" }).count(), 0, "the frame is gone");
+  broken = false;
+  await again.click();
+  await page.getByText("2 projects").waitFor();
+  // What the server drew is there before the page is alive.
+  await page.locator("[data-first-view]").waitFor({ state: "detached" });
+  await page.keyboard.press("Control+k");
+  await page.getByRole("dialog", { name: "Search or go to" }).waitFor();
   await page.close();
 });
