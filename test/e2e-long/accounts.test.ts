@@ -1,49 +1,37 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { BrowserContext, Page } from "playwright-core";
-import type { ProviderAccountList } from "#contracts";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { after, test } from "node:test";
+import type { Page } from "playwright-core";
+import type { ProviderAccountList, UsageSummary } from "#contracts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
 
 // Provider accounts as a person sets them up, and what their calls cost and save.
 
 let server: WireServer;
-let muster: RunningMuster;
-let browser: Awaited<ReturnType<typeof launchBrowser>>;
-let context: BrowserContext;
-let call: Call;
-before(async () => {
-  [server, muster, browser] = await Promise.all([
+const world = sampledMuster({
+  empty: true,
+  prepare: async () => {
     // A prompt that costs cents, so that what is saved can be read off the page.
-    startOpenAiServer({ countPromptTokens: () => 200_000 }),
-    runMuster(),
-    launchBrowser(),
-  ]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
+    server = await startOpenAiServer({ countPromptTokens: () => 200_000 });
+  },
 });
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-  await server?.close();
-});
+after(() => server?.close());
 
 const wireOf = async (name: string) =>
-  (await call<ProviderAccountList>("GET", "/provider-accounts")).data.find((account) => account.name === name)?.wire;
+  (await world.call<ProviderAccountList>("GET", "/provider-accounts")).data.find((account) => account.name === name)
+    ?.wire;
 
 /** Opens the dialog of an account from a freshly loaded page. */
 async function edit(page: Page, name: string) {
-  await page.goto(`${muster.url}/settings`);
+  await page.goto(`${world.muster.url}/settings`);
   const row = page.getByRole("listitem").filter({ hasText: name });
   await row.getByRole("button", { name: "Edit" }).click();
   return page.getByRole("dialog", { name: `Edit ${name}` });
 }
 
 test("the format of an account is chosen, saved, and there again after a reload; others than OpenAI's kinds have none", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/settings`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/settings`);
   await page.getByRole("button", { name: "Add an account" }).first().click();
   const adding = page.getByRole("dialog", { name: "Add a provider account" });
   const format = adding.getByLabel("Format");
@@ -73,16 +61,16 @@ test("the format of an account is chosen, saved, and there again after a reload;
 test("prices are each model's own: saving something else keeps them, changing one keeps the others, half a price is refused", async () => {
   const large = { inputNanoUsdPerToken: 2_300, outputNanoUsdPerToken: 9_200, cacheReadNanoUsdPerToken: 230 };
   const small = { inputNanoUsdPerToken: 150, outputNanoUsdPerToken: 600 };
-  await call("POST", "/provider-accounts", {
+  await world.call("POST", "/provider-accounts", {
     kind: "openai",
     name: "Two prices",
     apiKey: "sk-local-0000",
     priceOverrides: { large, small },
   });
   const pricesNow = async () =>
-    (await call<ProviderAccountList>("GET", "/provider-accounts")).data.find(({ name }) => name === "Two prices")
+    (await world.call<ProviderAccountList>("GET", "/provider-accounts")).data.find(({ name }) => name === "Two prices")
       ?.priceOverrides;
-  const { page, troubles } = await watchedPage(context, muster);
+  const { page, troubles } = await world.open();
   const saved = async () => {
     await page.getByText("Account saved").waitFor();
     await page.getByRole("button", { name: "Dismiss" }).click();
@@ -115,7 +103,7 @@ test("prices are each model's own: saving something else keeps them, changing on
 });
 
 test("the same call twice is paid once: /usage and the dashboard say how much the cache saved", async () => {
-  await call("POST", "/provider-accounts", {
+  await world.call("POST", "/provider-accounts", {
     kind: "openai_compatible",
     name: "Priced",
     baseUrl: server.url,
@@ -125,8 +113,8 @@ test("the same call twice is paid once: /usage and the dashboard say how much th
     priceOverrides: { "house-model": { inputNanoUsdPerToken: 1_000, outputNanoUsdPerToken: 2_000 } },
   });
   const ask = async () => {
-    const answer = await context.request.post(`${muster.url}/v1/chat/completions`, {
-      headers: { origin: muster.url },
+    const answer = await world.context.request.post(`${world.muster.url}/v1/chat/completions`, {
+      headers: { origin: world.muster.url },
       data: {
         model: "house-model",
         temperature: 0,
@@ -143,8 +131,8 @@ test("the same call twice is paid once: /usage and the dashboard say how much th
   const cost = (billed?.inputTokens ?? 0) * 1_000 + (billed?.outputTokens ?? 0) * 2_000;
   assert.equal(second["x-muster-saved-nano-usd"], String(cost));
 
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/usage?by=model`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/usage?by=model`);
   const figure = (name: string) => page.locator(`dt:text-is("${name}") + dd`).innerText();
   await page.getByRole("row", { name: /house-model/ }).waitFor();
   const dollars = `$${(cost / 1e9).toFixed(2)}`;
@@ -160,9 +148,44 @@ test("the same call twice is paid once: /usage and the dashboard say how much th
       .allInnerTexts(),
     [dollars, "2", "200k", (billed?.outputTokens ?? 0).toLocaleString("en-US"), "50 %", dollars],
   );
-  await page.goto(muster.url);
+  await page.goto(world.muster.url);
   await page.locator("dt:text-is('Saved by caches') + dd").waitFor();
   assert.equal(await figure("Saved by caches"), dollars);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("with a budget and calls whose price nobody knows, /usage says both: what is spent of the budget, and that more came", async () => {
+  await world.call("POST", "/provider-accounts", {
+    kind: "openai_compatible",
+    name: "Unpriced",
+    baseUrl: server.url,
+    apiKey: "sk-local-0000",
+    allowPrivateAddress: true,
+    models: ["free-for-all"],
+  });
+  const answer = await world.context.request.post(`${world.muster.url}/v1/chat/completions`, {
+    headers: { origin: world.muster.url },
+    data: { model: "free-for-all", messages: [{ role: "user", content: "What does this cost?" }] },
+  });
+  assert.equal(answer.status(), 200, await answer.text());
+  await world.call("PUT", "/budgets/instance", { limitNanoUsd: 5_000_000_000 });
+  const { total } = await world.call<UsageSummary>("GET", "/usage/summary?groupBy=model");
+  assert.equal(total.unpricedCalls, 1);
+  const dollars = `$${((total.costNanoUsd ?? 0) / 1e9).toFixed(2)}`;
+  assert.notEqual(dollars, "$0.00", "what has a price was spent before");
+
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/usage?by=model`);
+  const figure = (name: string) => page.locator(`dt:text-is("${name}") + dd`).innerText();
+  const row = (model: RegExp) => page.getByRole("row", { name: model }).locator("td").first();
+  await row(/free-for-all/).waitFor();
+  assert.equal(await figure("Cost"), `${dollars} + unknown`);
+  await page.getByText("1 call of unknown price").waitFor();
+  assert.equal(await row(/free-for-all/).innerText(), "unknown");
+  assert.equal(await row(/house-model/).innerText(), dollars);
+  // The budget counts what has a price.
+  await page.getByRole("region", { name: "Budget" }).getByText(`${dollars} spent of $5.00 this month`).waitFor();
   assert.deepEqual(troubles, []);
   await page.close();
 });

@@ -1,34 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext } from "playwright-core";
+import { test } from "node:test";
 import type { ModelList } from "#contracts";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 // The browser's Back undoes what was opened, and nothing that was only filtered or closed.
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
-let samples: Samples;
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  context.setDefaultTimeout(20_000);
-  call = await claim(context, muster);
-  samples = await seedSamples(call);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster({ prepare: async ({ context }) => context.setDefaultTimeout(20_000) });
 
 test("Back closes a task that was opened; one that was closed leaves nothing to go back through", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects`);
   await page
     .getByRole("main")
     .getByRole("link", { name: /Operations/ })
@@ -50,8 +31,8 @@ test("Back closes a task that was opened; one that was closed leaves nothing to 
 });
 
 test("Back asks before it throws away what is typed in a task", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   await page.getByRole("button", { name: /can we lose data/ }).click();
   const title = page.getByRole("dialog").getByLabel("Title");
   await title.fill("Something else");
@@ -70,16 +51,16 @@ test("Back asks before it throws away what is typed in a task", async () => {
 });
 
 test("Back goes to the conversation before, with what was said in it", async () => {
-  const { defaultModel } = await call<ModelList>("GET", "/models");
+  const { defaultModel } = await world.call<ModelList>("GET", "/models");
   for (const word of ["first", "second"]) {
-    const answer = await context.request.post(`${muster.url}/api/v1/agent/chat/stream`, {
-      headers: { origin: muster.url, "idempotency-key": crypto.randomUUID() },
+    const answer = await world.context.request.post(`${world.muster.url}/api/v1/agent/chat/stream`, {
+      headers: { origin: world.muster.url, "idempotency-key": crypto.randomUUID() },
       data: { message: `The ${word} conversation`, model: defaultModel },
     });
     assert.match(await answer.text(), /"done":true/);
   }
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/chat`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/chat`);
   const said = (what: string) => page.getByRole("log").locator("div.whitespace-pre-wrap", { hasText: what });
   await page.getByRole("button", { name: /The first conversation/ }).click();
   await said("The first conversation").waitFor();
@@ -104,9 +85,9 @@ test("Back goes to the conversation before, with what was said in it", async () 
 
 test("Back goes to the page of a list before, and not through the letters of a search", async () => {
   for (let count = 0; count < 20; count++)
-    await call("POST", "/squads", { template: "research-report", name: `Readers ${count}` });
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/squads`);
+    await world.call("POST", "/squads", { template: "research-report", name: `Readers ${count}` });
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/squads`);
   await page.getByRole("button", { name: "Next page" }).click();
   await page.getByText("2 of 2").waitFor();
   await page.goBack();

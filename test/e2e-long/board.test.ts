@@ -1,34 +1,20 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { BrowserContext } from "playwright-core";
+import { test } from "node:test";
 import type { ProjectAnswer } from "#contracts";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
-let muster: RunningMuster;
-let browser: Awaited<ReturnType<typeof launchBrowser>>;
-let context: BrowserContext;
-let call: Call;
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster({ empty: true });
 
 test("a board of more tasks than are loaded says so, loads them, and is filtered by words and priority", async () => {
-  const { project } = await call<ProjectAnswer>("POST", "/projects", { name: "Large" });
+  const { project } = await world.call<ProjectAnswer>("POST", "/projects", { name: "Large" });
   // The first ones stand last on the board: they are on its second page.
-  const add = (title: string, priority: string) => call("POST", "/tasks", { projectId: project.id, title, priority });
+  const add = (title: string, priority: string) =>
+    world.call("POST", "/tasks", { projectId: project.id, title, priority });
   await add("Renew the certificate", "high");
   await add("Renew the lease", "low");
   await Promise.all(Array.from({ length: 100 }, (_, number) => add(`Task ${number}`, "medium")));
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects/${project.id}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects/${project.id}`);
   const pending = page.getByRole("region", { name: /^Pending/ });
   const cards = pending.getByRole("listitem");
   await page.getByText("2 more tasks are not loaded").waitFor();

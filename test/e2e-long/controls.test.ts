@@ -1,34 +1,20 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { test } from "node:test";
+import type { Locator, Page } from "playwright-core";
 import { assertFocused, keyboardOf } from "../e2e/support/keyboard.ts";
-import { claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { desk, watchedPage } from "../e2e/support/people.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 // Controls that serve people who use them in different ways: keys that can be turned off, messages that wait, drag or keyboard.
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let samples: Samples;
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  samples = await seedSamples(await claim(context, muster));
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name, exact: true });
 
 test("keys of a single character can be turned off, everywhere on the device, and on again", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
+  const { page, troubles } = await world.open();
   const keys = await keyboardOf(page);
-  await page.goto(`${muster.url}/shortcuts`);
+  await page.goto(`${world.muster.url}/shortcuts`);
   await page.getByText("Keys of a single character can be turned off").waitFor();
   await keys.enter(page.getByRole("main").getByRole("link", { name: "settings" }));
   const choice = page.getByLabel("Shortcuts of a single key");
@@ -36,7 +22,7 @@ test("keys of a single character can be turned off, everywhere on the device, an
   await keys.press("Space");
   assert.equal(await choice.isChecked(), false);
 
-  await page.goto(`${muster.url}/shortcuts`);
+  await page.goto(`${world.muster.url}/shortcuts`);
   await page.getByText("Keys of a single character are turned off").waitFor();
   // Ctrl-K is handled after those before it: when the palette is open, they had their chance.
   const press = async (...pressed: string[]) => {
@@ -48,17 +34,17 @@ test("keys of a single character can be turned off, everywhere on the device, an
   };
   await press("n", "g", "s", "?");
   assert.equal(new URL(page.url()).pathname, "/shortcuts");
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   const newTask = page.getByRole("button", { name: "New task" }).first();
   await newTask.waitFor();
   assert.equal(await newTask.getAttribute("aria-keyshortcuts"), null);
   await press("c");
-  await page.goto(`${muster.url}/executions/${samples.executionId}`);
+  await page.goto(`${world.muster.url}/executions/${world.samples.executionId}`);
   await page.locator("article").first().waitFor();
   await press("/");
   assert.equal(await page.evaluate("document.activeElement.matches('input')"), false);
 
-  await page.goto(`${muster.url}/settings?part=appearance`);
+  await page.goto(`${world.muster.url}/settings?part=appearance`);
   await keys.to(choice);
   await keys.press("Space");
   assert.equal(await choice.isChecked(), true);
@@ -74,9 +60,9 @@ test("on Apple's machines the command key is called by its sign, elsewhere Ctrl"
     ["MacIntel", "⌘ K"],
     ["Linux x86_64", "Ctrl K"],
   ] as const) {
-    const { page, troubles } = await watchedPage(context, muster);
+    const { page, troubles } = await world.open();
     await page.addInitScript(`Object.defineProperty(navigator, "platform", { get: () => "${platform}" })`);
-    await page.goto(`${muster.url}/shortcuts`);
+    await page.goto(`${world.muster.url}/shortcuts`);
     await page.getByRole("button", { name: `Search or go to ${said}` }).waitFor();
     await page.locator("dd", { hasText: said.replace(" ", "") }).waitFor();
     assert.deepEqual(troubles, []);
@@ -86,10 +72,10 @@ test("on Apple's machines the command key is called by its sign, elsewhere Ctrl"
 
 /** A page of the same person on a device that holds no draft of a squad. */
 async function pageWithoutDraft() {
-  const { cookies } = await context.storageState();
-  const device = await browser.newContext({ ...desk, storageState: { cookies, origins: [] } });
+  const { cookies } = await world.context.storageState();
+  const device = await world.browser.newContext({ ...desk, storageState: { cookies, origins: [] } });
   device.setDefaultTimeout(30_000);
-  return watchedPage(device, muster);
+  return watchedPage(device, world.muster);
 }
 
 /** Names of the members in the builder, in their order. */
@@ -103,7 +89,7 @@ const names = async (page: Page) =>
 
 test("at 1280 px a role is dragged among the members; by keyboard it is added, and a member moved", async () => {
   const { page, troubles } = await pageWithoutDraft();
-  await page.goto(`${muster.url}/squads/new`);
+  await page.goto(`${world.muster.url}/squads/new`);
   await page.getByRole("button", { name: /Blank/ }).click();
   const roles = rolesOf(page);
   await drag(page, roles.getByText("Writer", { exact: true }), page.getByText("Drag a role here"));
@@ -140,7 +126,7 @@ async function drag(page: Page, from: Locator, to: Locator): Promise<void> {
 test("a way back stays while it has the pointer or the focus, and later messages do not push it out", async () => {
   const { page, troubles } = await pageWithoutDraft();
   await page.clock.install();
-  await page.goto(`${muster.url}/squads/new`);
+  await page.goto(`${world.muster.url}/squads/new`);
   await page.getByRole("button", { name: /Blank/ }).click();
   const roles = rolesOf(page);
   const chosen = ["Writer", "Researcher", "Editor", "Analyst"];

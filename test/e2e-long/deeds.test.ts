@@ -1,29 +1,12 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Locator } from "playwright-core";
+import { test } from "node:test";
+import type { Locator } from "playwright-core";
 import type { SquadPage, TaskAnswer } from "#contracts";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
-let samples: Samples;
-
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
-  samples = await seedSamples(call);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 /** What screen readers add to a control's name. */
 const descriptionOf = async (control: Locator) =>
@@ -33,13 +16,13 @@ const descriptionOf = async (control: Locator) =>
     .innerText();
 
 test("a task that is dragged with the pointer is moved at once, saved, and put back by Undo", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  const statusOf = async () => (await call<TaskAnswer>("GET", `/tasks/${samples.taskId}`)).task.status;
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const { page, troubles } = await world.open();
+  const statusOf = async () => (await world.call<TaskAnswer>("GET", `/tasks/${world.samples.taskId}`)).task.status;
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   // The server's answer is held back: what is seen before it is let go does not wait for it.
   const asked = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
-  await page.route(`**/api/v1/tasks/${samples.taskId}`, async (route) => {
+  await page.route(`**/api/v1/tasks/${world.samples.taskId}`, async (route) => {
     if (route.request().method() === "PATCH") {
       asked.resolve();
       await release.promise;
@@ -77,9 +60,9 @@ test("a task that is dragged with the pointer is moved at once, saved, and put b
 });
 
 test("a move that the server refuses goes back and says so", async () => {
-  const { page } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
-  await page.route(`**/api/v1/tasks/${samples.taskId}`, (route) =>
+  const { page } = await world.open();
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
+  await page.route(`**/api/v1/tasks/${world.samples.taskId}`, (route) =>
     route.request().method() === "GET" ? route.continue() : route.abort(),
   );
   const column = (name: string) => page.getByRole("region", { name: new RegExp(`^${name}`) });
@@ -97,9 +80,9 @@ test("a move that the server refuses goes back and says so", async () => {
 });
 
 test("a status that is saved in a task moves its card at once, and Undo puts it back", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  const statusOf = async () => (await call<TaskAnswer>("GET", `/tasks/${samples.taskId}`)).task.status;
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const { page, troubles } = await world.open();
+  const statusOf = async () => (await world.call<TaskAnswer>("GET", `/tasks/${world.samples.taskId}`)).task.status;
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   const cardIn = (name: string) =>
     page
       .getByRole("region", { name: new RegExp(`^${name}`), includeHidden: true })
@@ -113,7 +96,7 @@ test("a status that is saved in a task moves its card at once, and Undo puts it 
   let refused = true;
   const asked = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
-  await page.route(`**/api/v1/tasks/${samples.taskId}`, async (route) => {
+  await page.route(`**/api/v1/tasks/${world.samples.taskId}`, async (route) => {
     if (route.request().method() !== "PATCH") return route.continue();
     if (refused) return route.abort();
     asked.resolve();
@@ -147,8 +130,8 @@ test("a status that is saved in a task moves its card at once, and Undo puts it 
 });
 
 test("what keeps a task from being run stands beside the button", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects/${samples.projectId}?task=${samples.taskId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}?task=${world.samples.taskId}`);
   const budget = page.getByLabel("Budget $");
   await budget.fill("much");
   await page.getByText("Write a budget such as 5 or 0.50, or none.").waitFor();
@@ -156,7 +139,7 @@ test("what keeps a task from being run stands beside the button", async () => {
   await budget.fill("0.50");
   await page.getByText("Write a budget").waitFor({ state: "detached" });
   assert.equal(await page.getByRole("button", { name: "Run" }).isDisabled(), false);
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   await page.getByRole("button", { name: "New task" }).click();
   const run = page.getByRole("button", { name: "Create and run" });
   assert.equal(await run.isDisabled(), true);
@@ -166,8 +149,8 @@ test("what keeps a task from being run stands beside the button", async () => {
 });
 
 test("deleting a squad asks; the answer no leaves it, yes takes it away", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  const { data } = await call<SquadPage>("GET", "/squads?page=1&pageSize=24");
+  const { page, troubles } = await world.open();
+  const { data } = await world.call<SquadPage>("GET", "/squads?page=1&pageSize=24");
   const squad = data.find((one) => one.name === "Market watch");
   assert.ok(squad);
   const ask = async () => {
@@ -175,11 +158,11 @@ test("deleting a squad asks; the answer no leaves it, yes takes it away", async 
     await page.getByRole("menuitem", { name: "Delete" }).click();
     await page.getByText("this cannot be undone").waitFor();
   };
-  await page.goto(`${muster.url}/squads/${squad.id}`);
+  await page.goto(`${world.muster.url}/squads/${squad.id}`);
   await ask();
   await page.keyboard.press("Escape");
   await page.getByText("this cannot be undone").waitFor({ state: "detached" });
-  await call("GET", `/squads/${squad.id}`);
+  await world.call("GET", `/squads/${squad.id}`);
   await ask();
   await page.getByRole("button", { name: "Delete the squad" }).click();
   await page.getByText("Squad deleted").waitFor();
@@ -191,8 +174,8 @@ test("deleting a squad asks; the answer no leaves it, yes takes it away", async 
 });
 
 test("the usage is exported as a table of the calls that the page counts", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/usage`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/usage`);
   await page.locator("table").waitFor();
   const shown = await page.locator("dt:text-is('Calls') + dd").innerText();
   const [download] = await Promise.all([
@@ -208,8 +191,8 @@ test("the usage is exported as a table of the calls that the page counts", async
 });
 
 test("what is changed in a squad is checked, kept on the device, and thrown away on request", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/squads/${samples.squadId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/squads/${world.samples.squadId}`);
   const name = page.getByLabel("Name", { exact: true });
   const goal = page.getByLabel("Goal");
   const [storedName, storedGoal] = [await name.inputValue(), await goal.inputValue()];

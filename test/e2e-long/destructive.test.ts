@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
 import type {
   ApiKeyList,
   Budget,
@@ -10,7 +10,7 @@ import type {
   CreatedInvitation,
   ExecutionAnswer,
   ExecutionStateAnswer,
-  InvitationList,
+  InvitationPage,
   ModelList,
   PersonPage,
   ProjectAnswer,
@@ -19,10 +19,9 @@ import type {
   TaskAnswer,
   TaskPage,
 } from "#contracts";
-import { ben, type Call, callerOf, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { ben, callerOf } from "../e2e/support/people.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 /** Something that takes away what a person has, and the state of it, which must hold until they have said yes. */
 interface Deed {
@@ -39,26 +38,12 @@ interface Deed {
 /** `action`: the button that says yes. */
 type AskingDeed = Deed & { action: string };
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
-let samples: Samples;
 const made: Record<string, string> = {};
 
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
-  samples = await seedSamples(call);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 const isThere = (path: string) =>
-  call("GET", path).then(
+  world.call("GET", path).then(
     () => true,
     () => false,
   );
@@ -67,30 +52,31 @@ const chooseInMenu = async (page: Page, menu: string, item: string) => {
   await button(page, menu).click();
   await page.getByRole("menuitem", { name: item, exact: true }).click();
 };
-const squadOf = async (squadId = samples.squadId) => (await call<SquadAnswer>("GET", `/squads/${squadId}`)).squad;
+const squadOf = async (squadId = world.samples.squadId) =>
+  (await world.call<SquadAnswer>("GET", `/squads/${squadId}`)).squad;
 
 /** Sends a message to the offline model, which begins a conversation. */
 async function beginConversation(): Promise<string> {
-  const { defaultModel } = await call<ModelList>("GET", "/models");
-  const answer = await context.request.post(`${muster.url}/api/v1/agent/chat/stream`, {
-    headers: { origin: muster.url, "idempotency-key": crypto.randomUUID() },
+  const { defaultModel } = await world.call<ModelList>("GET", "/models");
+  const answer = await world.context.request.post(`${world.muster.url}/api/v1/agent/chat/stream`, {
+    headers: { origin: world.muster.url, "idempotency-key": crypto.randomUUID() },
     data: { message: "Something to forget", model: defaultModel },
   });
   assert.ok(answer.ok());
   await answer.text();
-  return (await call<ConversationPage>("GET", "/conversations?limit=30")).data[0]?.id ?? "";
+  return (await world.call<ConversationPage>("GET", "/conversations?limit=30")).data[0]?.id ?? "";
 }
 
 /** An execution that waits for a person. */
 async function beginExecution(): Promise<string> {
-  const { squad } = await call<SquadAnswer>("POST", "/squads", { template: "research-report", name: "Careful" });
-  await call("PATCH", `/squads/${squad.id}`, { requireApproval: true });
-  const { task } = await call<TaskAnswer>("POST", "/tasks", {
-    projectId: samples.projectId,
+  const { squad } = await world.call<SquadAnswer>("POST", "/squads", { template: "research-report", name: "Careful" });
+  await world.call("PATCH", `/squads/${squad.id}`, { requireApproval: true });
+  const { task } = await world.call<TaskAnswer>("POST", "/tasks", {
+    projectId: world.samples.projectId,
     squadId: squad.id,
     title: "Wait for me",
   });
-  const { execution } = await call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
+  const { execution } = await world.call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
   await waitUntil(
     30_000,
     () => "It does not wait for approval",
@@ -99,13 +85,13 @@ async function beginExecution(): Promise<string> {
   return execution.id;
 }
 const executionStatus = async (id = made.execution) =>
-  (await call<ExecutionAnswer>("GET", `/executions/${id}`)).execution.status;
+  (await world.call<ExecutionAnswer>("GET", `/executions/${id}`)).execution.status;
 
 const asking: AskingDeed[] = [
   {
     what: "a project",
     prepare: async () => {
-      made.project = (await call<ProjectAnswer>("POST", "/projects", { name: "Doomed" })).project.id;
+      made.project = (await world.call<ProjectAnswer>("POST", "/projects", { name: "Doomed" })).project.id;
       return `/projects/${made.project}`;
     },
     press: (page) => chooseInMenu(page, "More about this project", "Delete"),
@@ -115,7 +101,9 @@ const asking: AskingDeed[] = [
   {
     what: "a squad",
     prepare: async () => {
-      made.squad = (await call<SquadAnswer>("POST", "/squads", { template: "research-report", name: "D" })).squad.id;
+      made.squad = (
+        await world.call<SquadAnswer>("POST", "/squads", { template: "research-report", name: "D" })
+      ).squad.id;
       return `/squads/${made.squad}`;
     },
     press: (page) => chooseInMenu(page, "More about this squad", "Delete"),
@@ -124,10 +112,13 @@ const asking: AskingDeed[] = [
   },
   {
     what: "a task with its executions",
-    prepare: async () => `/projects/${samples.projectId}?task=${samples.taskId}`,
+    prepare: async () => `/projects/${world.samples.projectId}?task=${world.samples.taskId}`,
     press: (page) => button(page, "Delete").click(),
     action: "Delete the task",
-    state: async () => [await isThere(`/tasks/${samples.taskId}`), await isThere(`/executions/${samples.executionId}`)],
+    state: async () => [
+      await isThere(`/tasks/${world.samples.taskId}`),
+      await isThere(`/executions/${world.samples.executionId}`),
+    ],
   },
   {
     what: "an execution that is not over",
@@ -152,57 +143,60 @@ const asking: AskingDeed[] = [
   {
     what: "a provider account",
     prepare: async () => {
-      await call("POST", "/provider-accounts", { kind: "openai", name: "Doomed", apiKey: "sk-local-0000" });
+      await world.call("POST", "/provider-accounts", { kind: "openai", name: "Doomed", apiKey: "sk-local-0000" });
       return "/settings";
     },
     press: (page) => button(page, "Delete Doomed").click(),
     action: "Delete the account",
     state: async () =>
-      (await call<ProviderAccountList>("GET", "/provider-accounts")).data.some(({ name }) => name === "Doomed"),
+      (await world.call<ProviderAccountList>("GET", "/provider-accounts")).data.some(({ name }) => name === "Doomed"),
   },
   {
     what: "an API key",
     prepare: async () => {
-      await call<CreatedApiKey>("POST", "/api-keys", { name: "Doomed" });
+      await world.call<CreatedApiKey>("POST", "/api-keys", { name: "Doomed" });
       return "/settings?part=keys";
     },
     press: (page) => button(page, "Revoke Doomed").click(),
     action: "Revoke the key",
     state: async () =>
-      (await call<ApiKeyList>("GET", "/api-keys")).data.some(({ name, revokedAt }) => name === "Doomed" && !revokedAt),
+      (await world.call<ApiKeyList>("GET", "/api-keys")).data.some(
+        ({ name, revokedAt }) => name === "Doomed" && !revokedAt,
+      ),
   },
   {
     what: "an invitation",
     prepare: async () => {
-      await call<CreatedInvitation>("POST", "/invitations", { email: "eve@example.org" });
+      await world.call<CreatedInvitation>("POST", "/invitations", { email: "eve@example.org" });
       return "/settings?part=people";
     },
     press: (page) => button(page, "Withdraw the invitation of eve@example.org").click(),
     action: "Withdraw it",
-    state: async () => (await call<InvitationList>("GET", "/invitations")).data.some(({ email }) => /^eve/.test(email)),
+    state: async () =>
+      (await world.call<InvitationPage>("GET", "/invitations")).data.some(({ email }) => /^eve/.test(email)),
   },
   {
     what: "a person",
     prepare: async () => {
-      const { token } = await call<CreatedInvitation>("POST", "/invitations", { email: ben.email });
-      const elsewhere = await browser.newContext();
+      const { token } = await world.call<CreatedInvitation>("POST", "/invitations", { email: ben.email });
+      const elsewhere = await world.browser.newContext();
       const { name, password } = ben;
-      await callerOf(elsewhere, muster)("POST", "/auth/accept-invitation", { token, name, password });
+      await callerOf(elsewhere, world.muster)("POST", "/auth/accept-invitation", { token, name, password });
       await elsewhere.close();
       return "/settings?part=people";
     },
     press: (page) => button(page, `Remove ${ben.name}`).click(),
     action: "Remove the person",
     state: async () =>
-      (await call<PersonPage>("GET", "/people?limit=200")).data.some(({ email }) => email === ben.email),
+      (await world.call<PersonPage>("GET", "/people?limit=200")).data.some(({ email }) => email === ben.email),
   },
 ];
 
 for (const { what, prepare, press, action, state } of asking) {
   test(`to take away ${what}, one is asked: no leaves it, yes does it`, async () => {
     const where = await prepare();
-    const { page, troubles } = await watchedPage(context, muster);
-    await page.goto(muster.url + where);
+    const { page, troubles } = await world.open();
+    await page.goto(world.muster.url + where);
     const before = await state(page);
     for (const no of ["Escape", "Keep"]) {
       await press(page);
@@ -226,16 +220,16 @@ for (const { what, prepare, press, action, state } of asking) {
 }
 
 const attachmentsOf = async (taskId = "") => {
-  const { attachments } = (await call<TaskAnswer>("GET", `/tasks/${taskId}`)).task;
+  const { attachments } = (await world.call<TaskAnswer>("GET", `/tasks/${taskId}`)).task;
   return Promise.all(
     attachments.map(async ({ id, name, mediaType }) => {
-      const file = await context.request.get(`${muster.url}/api/v1/tasks/${taskId}/attachments/${id}`);
+      const file = await world.context.request.get(`${world.muster.url}/api/v1/tasks/${taskId}/attachments/${id}`);
       return [name, mediaType, await file.text()];
     }),
   );
 };
 const orderOf = async (projectId = "") => {
-  const { data } = await call<TaskPage>("GET", `/tasks?projectId=${projectId}&page=1&pageSize=100`);
+  const { data } = await world.call<TaskPage>("GET", `/tasks?projectId=${projectId}&page=1&pageSize=100`);
   return data.sort((one, other) => one.position - other.position).map(({ title }) => title);
 };
 const memberNames = (page: Page) =>
@@ -246,13 +240,13 @@ const undoable: Deed[] = [
     what: "an attachment",
     prepare: async () => {
       const contentBase64 = Buffer.from("One line, with an ü.").toString("base64");
-      const { task } = await call<TaskAnswer>("POST", "/tasks", {
-        projectId: samples.projectId,
+      const { task } = await world.call<TaskAnswer>("POST", "/tasks", {
+        projectId: world.samples.projectId,
         title: "With a file",
         attachments: [{ name: "notes.md", mediaType: "text/markdown", contentBase64 }],
       });
       made.task = task.id;
-      return `/projects/${samples.projectId}?task=${task.id}`;
+      return `/projects/${world.samples.projectId}?task=${task.id}`;
     },
     press: (page) => button(page, "Remove notes.md").click(),
     state: () => attachmentsOf(made.task),
@@ -260,24 +254,24 @@ const undoable: Deed[] = [
   {
     what: "the budget of all squads",
     prepare: async () => {
-      await call("PUT", "/budgets/instance", { limitNanoUsd: 7_000_000_000 });
+      await world.call("PUT", "/budgets/instance", { limitNanoUsd: 7_000_000_000 });
       return "/settings?part=budgets";
     },
     press: (page) => button(page, "Remove").click(),
     state: async () =>
-      (await call<BudgetPage>("GET", "/budgets?page=1&pageSize=100")).data
+      (await world.call<BudgetPage>("GET", "/budgets?page=1&pageSize=100")).data
         .filter(({ level }: Budget) => level === "instance")
         .map(({ limitNanoUsd }) => limitNanoUsd),
   },
   {
     what: "a squad's place among the active ones",
-    prepare: async () => `/squads/${samples.squadId}`,
+    prepare: async () => `/squads/${world.samples.squadId}`,
     press: (page) => chooseInMenu(page, "More about this squad", "Archive"),
     state: async () => (await squadOf()).status,
   },
   {
     what: "a member of the squad that one builds",
-    prepare: async () => `/squads/${samples.squadId}`,
+    prepare: async () => `/squads/${world.samples.squadId}`,
     press: (page) =>
       page
         .getByRole("button", { name: /^Remove / })
@@ -292,7 +286,7 @@ const undoable: Deed[] = [
   },
   {
     what: "what is typed in a squad that is stored",
-    prepare: async () => `/squads/${samples.squadId}`,
+    prepare: async () => `/squads/${world.samples.squadId}`,
     begin: (page) => page.getByLabel("Goal").fill("Typed and not saved"),
     press: (page) => button(page, "Discard changes").click(),
     state: (page) => page.getByLabel("Goal").inputValue(),
@@ -311,8 +305,8 @@ const undoable: Deed[] = [
   {
     what: "the order of a column",
     prepare: async () => {
-      made.project = (await call<ProjectAnswer>("POST", "/projects", { name: "In order" })).project.id;
-      for (const title of ["First", "Second"]) await call("POST", "/tasks", { projectId: made.project, title });
+      made.project = (await world.call<ProjectAnswer>("POST", "/projects", { name: "In order" })).project.id;
+      for (const title of ["First", "Second"]) await world.call("POST", "/tasks", { projectId: made.project, title });
       return `/projects/${made.project}`;
     },
     press: async (page) => {
@@ -333,8 +327,8 @@ const undoable: Deed[] = [
 for (const { what, prepare, begin, press, state } of undoable) {
   test(`what takes away ${what} can be undone`, async () => {
     const where = await prepare();
-    const { page, troubles } = await watchedPage(context, muster);
-    await page.goto(muster.url + where);
+    const { page, troubles } = await world.open();
+    await page.goto(world.muster.url + where);
     await begin?.(page);
     const before = JSON.stringify(await state(page));
     const comesTo = (same: boolean) =>

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext } from "playwright-core";
+import { test } from "node:test";
 import sharp from "sharp";
 import type {
   ExecutionFileList,
@@ -10,27 +9,11 @@ import type {
   TaskAnswer,
   ToolCallPage,
 } from "#contracts";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { runTask, type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { runTask } from "../e2e/support/samples.ts";
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
-let samples: Samples;
-
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
-  samples = await seedSamples(call);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 async function photograph(colour: string) {
   const buffer = await sharp({ create: { width: 640, height: 480, channels: 3, background: colour } })
@@ -40,8 +23,8 @@ async function photograph(colour: string) {
 }
 
 test("a person and a member get a picture, see it after a reload, and get a removed one back", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/settings?part=profile`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/settings?part=profile`);
   await page.getByLabel(/^Picture of/).setInputFiles(await photograph("#7a3b2e"));
   await page.getByText("Picture saved").waitFor();
   const own = page.locator("#settings-part img");
@@ -63,14 +46,14 @@ test("a person and a member get a picture, see it after a reload, and get a remo
   await page.getByRole("button", { name: "Undo" }).click();
   await own.waitFor();
 
-  await page.goto(`${muster.url}/squads/${samples.squadId}`);
+  await page.goto(`${world.muster.url}/squads/${world.samples.squadId}`);
   await page.locator("ol [aria-expanded]").first().click();
   await page.getByLabel("Instructions").fill("Not saved yet");
   await page.getByLabel(/^Picture of/).setInputFiles(await photograph("#2e5b7a"));
   await page.getByText("Picture saved").waitFor();
   await page.locator("ol img").first().waitFor();
   assert.equal(await page.getByLabel("Instructions").inputValue(), "Not saved yet");
-  await page.goto(`${muster.url}/executions/${samples.executionId}`);
+  await page.goto(`${world.muster.url}/executions/${world.samples.executionId}`);
   await page.locator("article").first().waitFor();
   await page.locator("main img").first().waitFor();
   assert.deepEqual(troubles, []);
@@ -78,18 +61,18 @@ test("a person and a member get a picture, see it after a reload, and get a remo
 });
 
 test("after a reload, tool calls show what came of them; a file shows what was changed in it", async () => {
-  const calls = await call<ToolCallPage>("GET", `/executions/${samples.executionId}/tool-calls`);
+  const calls = await world.call<ToolCallPage>("GET", `/executions/${world.samples.executionId}/tool-calls`);
   assert.ok(calls.data.length > 0, "the squad used its tools");
-  const files = await call<ExecutionFileList>("GET", `/executions/${samples.executionId}/files`);
+  const files = await world.call<ExecutionFileList>("GET", `/executions/${world.samples.executionId}/files`);
   const made = files.data.find((file) => !file.path.startsWith("attachments/"));
   assert.ok(made, "the squad made a file");
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/executions/${samples.executionId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/executions/${world.samples.executionId}`);
   const folded = page.locator("article details").filter({ has: page.getByRole("img", { name: "Completed" }) });
   await folded.first().waitFor();
   await folded.first().locator("summary").click();
   await folded.first().getByText("Result", { exact: true }).waitFor();
-  await page.goto(`${muster.url}/executions/${samples.executionId}?tab=files`);
+  await page.goto(`${world.muster.url}/executions/${world.samples.executionId}?tab=files`);
   await page.getByRole("list", { name: "Files" }).getByText(made.path).click();
   await page.getByRole("button", { name: "Changes" }).click();
   await page.getByRole("region", { name: `Changes of ${made.path}` }).waitFor();
@@ -115,20 +98,20 @@ test("pictures among the files are shown, each as its own type; an SVG, or what 
     name,
     contentBase64: Buffer.from(content).toString("base64"),
   }));
-  const { task } = await call<TaskAnswer>("POST", "/tasks", {
-    projectId: samples.projectId,
-    squadId: samples.squadId,
+  const { task } = await world.call<TaskAnswer>("POST", "/tasks", {
+    projectId: world.samples.projectId,
+    squadId: world.samples.squadId,
     title: "Look at these",
     description: "Say what is known.",
     attachments,
   });
-  const executionId = await runTask(call, task.id);
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/executions/${executionId}?tab=files`);
+  const executionId = await runTask(world.call, task.id);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/executions/${executionId}?tab=files`);
   for (const [name, , mediaType, shown] of contents) {
     const path = `attachments/${name}`;
-    const { headers } = await context.request
-      .get(`${muster.url}/api/v1/executions/${executionId}/files/${path}`)
+    const { headers } = await world.context.request
+      .get(`${world.muster.url}/api/v1/executions/${executionId}/files/${path}`)
       .then((answer) => ({ headers: answer.headers() }));
     assert.equal(headers["content-type"], mediaType, name);
     assert.equal(headers["x-content-type-options"], "nosniff", name);
@@ -149,9 +132,12 @@ test("pictures among the files are shown, each as its own type; an SVG, or what 
 });
 
 test("files are attached one by one, in sight; what is refused says why, and is tried again without being chosen again", async () => {
-  const { page } = await watchedPage(context, muster);
-  const { task } = await call<TaskAnswer>("POST", "/tasks", { projectId: samples.projectId, title: "Collect papers" });
-  await page.goto(`${muster.url}/projects/${samples.projectId}?task=${task.id}`);
+  const { page } = await world.open();
+  const { task } = await world.call<TaskAnswer>("POST", "/tasks", {
+    projectId: world.samples.projectId,
+    title: "Collect papers",
+  });
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}?task=${task.id}`);
   const dialog = page.getByRole("dialog");
   const names = ["one.txt", "two.txt", "three.txt", "four.txt"];
   let refusing = true;
@@ -187,14 +173,14 @@ test("files are attached one by one, in sight; what is refused says why, and is 
   await refused.getByText("larger than 5 MB").waitFor();
   await dialog.getByRole("button", { name: "Leave them out" }).click();
   await refused.waitFor({ state: "detached" });
-  const stored = (await call<TaskAnswer>("GET", `/tasks/${task.id}`)).task.attachments;
+  const stored = (await world.call<TaskAnswer>("GET", `/tasks/${task.id}`)).task.attachments;
   assert.deepEqual(stored.map(({ name }) => name).sort(), [...names].sort());
   await page.close();
 });
 
 test("the owner changes how long journals stay whole, and takes it back", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/settings?part=retention`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/settings?part=retention`);
   const days = page.getByLabel("Days after the end");
   await days.fill("0");
   await page.getByText("A whole number from 1").waitFor();
@@ -215,32 +201,32 @@ test("the owner changes how long journals stay whole, and takes it back", async 
 });
 
 test("dashboard and board follow what happens elsewhere without asking; an approval is given on the dashboard", async () => {
-  const dashboard = await watchedPage(context, muster);
-  const board = await watchedPage(context, muster);
+  const dashboard = await world.open();
+  const board = await world.open();
   let asked = 0;
   dashboard.page.on("request", (request) => {
     if (new URL(request.url()).pathname === "/api/v1/dashboard") asked += 1;
   });
   const following = dashboard.page.waitForResponse(/\/api\/v1\/changes$/);
-  await dashboard.page.goto(muster.url);
+  await dashboard.page.goto(world.muster.url);
   await dashboard.page.getByText("Nothing is running").waitFor();
   await following;
-  await board.page.goto(`${muster.url}/projects/${samples.projectId}`);
+  await board.page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   await board.page.getByRole("heading", { name: "Pending" }).waitFor();
-  const { squad } = await call<SquadAnswer>("POST", "/squads", {
+  const { squad } = await world.call<SquadAnswer>("POST", "/squads", {
     template: "research-report",
     name: "Careful desk",
     requireApproval: true,
   });
-  const { task } = await call<TaskAnswer>("POST", "/tasks", {
-    projectId: samples.projectId,
+  const { task } = await world.call<TaskAnswer>("POST", "/tasks", {
+    projectId: world.samples.projectId,
     squadId: squad.id,
     title: "Ask me first",
     description: "Say what is known about backups.",
   });
   await board.page.getByText("Ask me first").waitFor();
   const before = asked;
-  await call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
+  await world.call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
   const approve = dashboard.page.getByRole("button", { name: "Approve: Ask me first" });
   await approve.waitFor();
   assert.equal(asked, before, "nobody asked for the dashboard again");
@@ -266,15 +252,15 @@ test("dashboard and board follow what happens elsewhere without asking; an appro
 });
 
 test("the window is named after the thing one looks at, and after the page again when one leaves it", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  const { squad } = await call<SquadAnswer>("GET", `/squads/${samples.squadId}`);
+  const { page, troubles } = await world.open();
+  const { squad } = await world.call<SquadAnswer>("GET", `/squads/${world.samples.squadId}`);
   const isNamed = (title: string) =>
     waitUntil(
       10_000,
       () => `The window is not named ${title}`,
       async () => (await page.title()) === `${title} · Muster`,
     );
-  await page.goto(`${muster.url}/squads/${squad.id}`);
+  await page.goto(`${world.muster.url}/squads/${squad.id}`);
   await isNamed(squad.name);
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: "Projects" }).click();
   await isNamed("Projects");

@@ -1,34 +1,25 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
 import type { ProjectAnswer, TaskAnswer } from "#contracts";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
 let project: ProjectAnswer["project"];
 
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
-  ({ project } = await call<ProjectAnswer>("POST", "/projects", { name: "Operations" }));
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
+const world = sampledMuster({
+  empty: true,
+  prepare: async ({ call }) => {
+    ({ project } = await call<ProjectAnswer>("POST", "/projects", { name: "Operations" }));
+  },
 });
 
 const question = (page: Page) => page.getByRole("heading", { name: "Throw away what you typed?" });
 const outside = { x: 8, y: 8 };
 
 async function openProjectDialog() {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects`);
   const open = () => page.getByRole("button", { name: "New project" }).first().click();
   await open();
   return { page, troubles, open, name: page.getByLabel("Name", { exact: true }) };
@@ -88,12 +79,12 @@ test("typed text is thrown away only when one says so, however often Escape is p
 });
 
 test("a task that changes while it is edited keeps what is typed and shows the rest as it is", async () => {
-  const { task } = await call<TaskAnswer>("POST", "/tasks", { projectId: project.id, title: "Edited by two" });
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects/${project.id}?task=${task.id}`);
+  const { task } = await world.call<TaskAnswer>("POST", "/tasks", { projectId: project.id, title: "Edited by two" });
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects/${project.id}?task=${task.id}`);
   const [title, wanted] = [page.getByRole("textbox", { name: "Title" }), page.getByLabel("What is wanted")];
   await wanted.fill("Typed here");
-  await call("PATCH", `/tasks/${task.id}`, { title: "Named elsewhere", description: "Written elsewhere" });
+  await world.call("PATCH", `/tasks/${task.id}`, { title: "Named elsewhere", description: "Written elsewhere" });
   await waitUntil(
     10_000,
     () => "The new title is not shown",
@@ -105,7 +96,7 @@ test("a task that changes while it is edited keeps what is typed and shows the r
   await page.getByRole("button", { name: "Keep editing" }).click();
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Task saved").waitFor();
-  const saved = (await call<TaskAnswer>("GET", `/tasks/${task.id}`)).task;
+  const saved = (await world.call<TaskAnswer>("GET", `/tasks/${task.id}`)).task;
   assert.deepEqual([saved.title, saved.description], ["Named elsewhere", "Typed here"]);
   await page.keyboard.press("Escape");
   await title.waitFor({ state: "detached" });

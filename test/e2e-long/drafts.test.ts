@@ -1,40 +1,24 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
 import type { CreatedInvitation, SquadAnswer } from "#contracts";
-import { ben, type Call, callerOf, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { ben, callerOf } from "../e2e/support/people.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
-let samples: Samples;
-
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
-  samples = await seedSamples(call);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 const kept = "Your unsaved changes were kept on this device.";
 const changedElsewhere = "This squad was changed elsewhere since you began.";
 const goalOf = (page: Page) => page.getByLabel("Goal");
-const storedGoal = async () => (await call<SquadAnswer>("GET", `/squads/${samples.squadId}`)).squad.goal;
+const storedGoal = async () => (await world.call<SquadAnswer>("GET", `/squads/${world.samples.squadId}`)).squad.goal;
 const keptKeys = (page: Page) =>
   page.evaluate<string[]>(`Object.keys(localStorage).filter((key) => key.includes("draft"))`);
 
 /** The squad in the builder, with another goal typed that is kept as a draft. */
 async function beginEditing(goal: string) {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/squads/${samples.squadId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/squads/${world.samples.squadId}`);
   await page.getByText("All changes are saved").waitFor();
   await goalOf(page).fill(goal);
   await page.getByText("Unsaved; kept on this device").waitFor();
@@ -44,8 +28,8 @@ async function beginEditing(goal: string) {
 /** Changes the goal as another tab would; done when the open page was told. */
 async function changeElsewhere(page: Page, goal: string): Promise<void> {
   await Promise.all([
-    page.waitForResponse((answer) => answer.url().endsWith(`/squads/${samples.squadId}`) && answer.ok()),
-    call("PATCH", `/squads/${samples.squadId}`, { goal }),
+    page.waitForResponse((answer) => answer.url().endsWith(`/squads/${world.samples.squadId}`) && answer.ok()),
+    world.call("PATCH", `/squads/${world.samples.squadId}`, { goal }),
   ]);
 }
 
@@ -63,14 +47,14 @@ test("pausing the squad that one is editing leaves what is typed, and it is save
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Squad saved").waitFor();
   assert.equal(await storedGoal(), "Typed before the pause");
-  await call("PATCH", `/squads/${samples.squadId}`, { status: "active" });
+  await world.call("PATCH", `/squads/${world.samples.squadId}`, { status: "active" });
   assert.deepEqual(troubles, []);
   await page.close();
 });
 
 test("what another tab saves is shown where nothing is typed", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/squads/${samples.squadId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/squads/${world.samples.squadId}`);
   await page.getByText("All changes are saved").waitFor();
   await changeElsewhere(page, "Saved by another tab");
   await waitUntil(
@@ -86,11 +70,11 @@ test("what another tab saves is shown where nothing is typed", async () => {
 test("when another tab changed the squad, what is typed stays until one says: theirs, and back, or mine", async () => {
   const { page, troubles } = await beginEditing("Mine");
   // The other tab takes a member away as well: to keep mine makes it anew.
-  const { squad } = await call<SquadAnswer>("GET", `/squads/${samples.squadId}`);
+  const { squad } = await world.call<SquadAnswer>("GET", `/squads/${world.samples.squadId}`);
   const members = squad.members.map(({ id, name, role, isLead }) => ({ id, name, role, isLead }));
   assert.ok(members.length > 1);
   await changeElsewhere(page, "Theirs");
-  await call("PATCH", `/squads/${samples.squadId}`, {
+  await world.call("PATCH", `/squads/${world.samples.squadId}`, {
     members: members.filter((member, index) => member.isLead || index < members.length - 1).slice(0, -1),
   });
   await page.getByText(changedElsewhere).waitFor();
@@ -116,7 +100,7 @@ test("when another tab changed the squad, what is typed stays until one says: th
   assert.equal(await page.getByText(changedElsewhere).count(), 0, "it was said already");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Squad saved").waitFor();
-  const saved = (await call<SquadAnswer>("GET", `/squads/${samples.squadId}`)).squad;
+  const saved = (await world.call<SquadAnswer>("GET", `/squads/${world.samples.squadId}`)).squad;
   assert.equal(saved.goal, "Mine");
   assert.deepEqual(
     saved.members.map(({ name }) => name),
@@ -129,13 +113,13 @@ test("when another tab changed the squad, what is typed stays until one says: th
 });
 
 test("a change elsewhere that the page never heard of is not overwritten by a save", async () => {
-  const { page } = await watchedPage(context, muster);
+  const { page } = await world.open();
   await page.route("**/api/v1/changes*", (route) => route.abort());
-  await page.goto(`${muster.url}/squads/${samples.squadId}`);
+  await page.goto(`${world.muster.url}/squads/${world.samples.squadId}`);
   await page.getByText("All changes are saved").waitFor();
   await goalOf(page).fill("Mine, unaware");
   await page.getByText("Unsaved; kept on this device").waitFor();
-  await call("PATCH", `/squads/${samples.squadId}`, { goal: "Theirs, unheard" });
+  await world.call("PATCH", `/squads/${world.samples.squadId}`, { goal: "Theirs, unheard" });
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText(changedElsewhere).waitFor();
   assert.equal(await storedGoal(), "Theirs, unheard");
@@ -144,26 +128,26 @@ test("a change elsewhere that the page never heard of is not overwritten by a sa
   await page.getByRole("button", { name: "Keep mine" }).click();
   await page.getByText(changedElsewhere).waitFor({ state: "detached" });
   // A pause is no change of what is edited: it must not keep anyone from saving.
-  await call("PATCH", `/squads/${samples.squadId}`, { status: "paused" });
+  await world.call("PATCH", `/squads/${world.samples.squadId}`, { status: "paused" });
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Squad saved").waitFor();
   assert.equal(await storedGoal(), "Mine, unaware");
-  await call("PATCH", `/squads/${samples.squadId}`, { status: "active" });
+  await world.call("PATCH", `/squads/${world.samples.squadId}`, { status: "active" });
   await page.close();
 });
 
 test("the next person on the same browser finds nothing of what the one before had begun", async () => {
-  const invitation = await call<CreatedInvitation>("POST", "/invitations", { email: ben.email });
-  const elsewhere = await browser.newContext();
-  await callerOf(elsewhere, muster)("POST", "/auth/accept-invitation", {
+  const invitation = await world.call<CreatedInvitation>("POST", "/invitations", { email: ben.email });
+  const elsewhere = await world.browser.newContext();
+  await callerOf(elsewhere, world.muster)("POST", "/auth/accept-invitation", {
     token: invitation.token,
     name: ben.name,
     password: ben.password,
   });
   await elsewhere.close();
 
-  const { page, troubles, forget } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/squads/new`);
+  const { page, troubles, forget } = await world.open();
+  await page.goto(`${world.muster.url}/squads/new`);
   await page.getByRole("button", { name: /^Blank/ }).click();
   await page.getByLabel("Name", { exact: true }).fill("Ada's secret squad");
   await page.getByText("Unsaved; kept on this device").waitFor();
@@ -192,7 +176,7 @@ test("the next person on the same browser finds nothing of what the one before h
   await page.getByRole("button", { name: /Account of Ben/ }).waitFor();
   // A sign-out makes refused reads of what is still open: the console tells of them.
   forget();
-  await page.goto(`${muster.url}/squads/new`);
+  await page.goto(`${world.muster.url}/squads/new`);
   await page.getByRole("button", { name: /^Blank/ }).waitFor();
   assert.equal(await page.getByText(kept).count(), 0);
 
@@ -204,12 +188,12 @@ test("the next person on the same browser finds nothing of what the one before h
     () => "No draft is kept",
     async () => (await keptKeys(page)).length === 1,
   );
-  await context.clearCookies();
-  await callerOf(context, muster)("POST", "/auth/sign-in", {
+  await world.context.clearCookies();
+  await callerOf(world.context, world.muster)("POST", "/auth/sign-in", {
     email: "ada@example.org",
     password: "correct horse battery",
   });
-  await page.goto(`${muster.url}/squads/new`);
+  await page.goto(`${world.muster.url}/squads/new`);
   await page.getByRole("button", { name: /^Blank/ }).waitFor();
   assert.equal(await page.getByText(kept).count(), 0);
   assert.equal((await keptKeys(page)).length, 1);

@@ -1,39 +1,21 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import type { Page } from "playwright-core";
-import { callerOf, claim, desk, openContext, phone } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { desk, phone } from "../e2e/support/people.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 // What the server draws into a document is what React puts there: a reader must not see the page change when it is taken over.
 
-let muster: RunningMuster;
-let browser: Awaited<ReturnType<typeof launchBrowser>>;
-let samples: Samples;
-let session: Awaited<ReturnType<Awaited<ReturnType<typeof openContext>>["storageState"]>>;
-
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  const context = await openContext(browser, "light", desk);
-  await claim(context, muster);
-  samples = await seedSamples(callerOf(context, muster));
-  session = await context.storageState();
-  await context.close();
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 const paths = () => [
   "/",
   "/squads",
-  `/squads/${samples.squadId}`,
+  `/squads/${world.samples.squadId}`,
   "/projects",
-  `/projects/${samples.projectId}`,
+  `/projects/${world.samples.projectId}`,
   "/executions",
-  `/executions/${samples.executionId}`,
+  `/executions/${world.samples.executionId}`,
   "/usage",
   "/settings",
 ];
@@ -71,19 +53,23 @@ for (const [name, size, cache] of [
   ["phone", phone, "full"],
 ] as const) {
   test(`the server draws what the browser then shows (${name}, ${cache} cache)`, async () => {
-    const plain = await browser.newContext({ storageState: session, ...size, javaScriptEnabled: false });
+    const plain = await world.browser.newContext({
+      storageState: await world.context.storageState(),
+      ...size,
+      javaScriptEnabled: false,
+    });
     const drawn = await plain.newPage();
     const waitingShapes = drawn.locator("main [role=status][aria-label^=Loading]");
-    let context = await browser.newContext({ storageState: session, ...size });
+    let context = await world.browser.newContext({ storageState: await world.context.storageState(), ...size });
     for (const path of paths()) {
-      await drawn.goto(muster.url + path);
+      await drawn.goto(world.muster.url + path);
       // A page is not held up for an answer that takes long; the first of a kind can, beside other tests.
       if ((await waitingShapes.count()) > 0) await drawn.reload();
       assert.equal(await waitingShapes.count(), 0, `${path} waits`);
       const before = await shownTexts(drawn);
       if (cache === "empty") {
         await context.close();
-        context = await browser.newContext({ storageState: session, ...size });
+        context = await world.browser.newContext({ storageState: await world.context.storageState(), ...size });
       }
       const page = await context.newPage();
       const problems: string[] = [];
@@ -91,7 +77,7 @@ for (const [name, size, cache] of [
       page.on("pageerror", (error) => problems.push(error.message));
       await page.addInitScript(watchWaiting);
       await page.addInitScript(watchShifts);
-      await page.goto(muster.url + path);
+      await page.goto(world.muster.url + path);
       await page.locator("[data-first-view]").waitFor({ state: "detached" });
       assert.deepEqual(await page.evaluate("waitingShapes"), [], `${path} goes back to a waiting shape`);
       const after = await shownTexts(page);
@@ -114,7 +100,7 @@ for (const [name, size, cache] of [
 }
 
 test("until the page is alive nothing in it can be pressed, and then it works", async () => {
-  const context = await browser.newContext({ storageState: session, ...desk });
+  const context = await world.browser.newContext({ storageState: await world.context.storageState(), ...desk });
   const page = await context.newPage();
   let release = () => {};
   const held = new Promise<void>((resolve) => {
@@ -124,7 +110,7 @@ test("until the page is alive nothing in it can be pressed, and then it works", 
     await held;
     await route.continue();
   });
-  await page.goto(`${muster.url}/projects/${samples.projectId}`, { waitUntil: "commit" });
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`, { waitUntil: "commit" });
   await page.getByText("Pending").first().waitFor();
   const button = page.getByRole("button", { name: "New task" }).first();
   await assert.rejects(button.click({ trial: true, timeout: 500 }), /Timeout/);

@@ -1,31 +1,13 @@
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import { describe, test } from "node:test";
+import type { Page } from "playwright-core";
 import { axeFindings } from "../e2e/support/axe.ts";
-import { claim, desk, openContext, phone, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { desk, phone, watchedPage } from "../e2e/support/people.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 // What a page shows after a press: dialogs, menus, questions, errors, messages that come and go.
 
-let muster: RunningMuster;
-let browser: Browser;
-let samples: Samples;
-let signedIn: Awaited<ReturnType<BrowserContext["storageState"]>>;
-
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  const context = await openContext(browser, "light", desk);
-  const call = await claim(context, muster);
-  samples = await seedSamples(call);
-  signedIn = await context.storageState();
-  await context.close();
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 const button = (page: Page, name: string | RegExp) =>
   page.getByRole("button", { name, exact: typeof name === "string" }).first();
@@ -87,7 +69,7 @@ const opened: Opened[] = [
   },
   {
     what: "a new task without a title",
-    path: () => `/projects/${samples.projectId}`,
+    path: () => `/projects/${world.samples.projectId}`,
     open: async (page) => {
       await button(page, "New task").click();
       await page.getByRole("dialog").getByRole("button", { name: "Create", exact: true }).click();
@@ -96,13 +78,13 @@ const opened: Opened[] = [
   },
   {
     what: "the menu of a squad",
-    path: () => `/squads/${samples.squadId}`,
+    path: () => `/squads/${world.samples.squadId}`,
     open: (page) => button(page, "More about this squad").click(),
     shown: (page) => page.getByRole("menu"),
   },
   {
     what: "a squad without a name",
-    path: () => `/squads/${samples.squadId}`,
+    path: () => `/squads/${world.samples.squadId}`,
     open: async (page) => {
       await page.locator("#squad-name").fill("");
       await button(page, "Save").click();
@@ -111,19 +93,19 @@ const opened: Opened[] = [
   },
   {
     what: "a removed member, and Undo",
-    path: () => `/squads/${samples.squadId}`,
+    path: () => `/squads/${world.samples.squadId}`,
     open: (page) => button(page, /^Remove /).click(),
     shown: (page) => button(page, "Undo"),
   },
   {
     what: "a step of the plan",
-    path: () => `/executions/${samples.executionId}?tab=plan`,
+    path: () => `/executions/${world.samples.executionId}?tab=plan`,
     open: (page) => button(page, /Plan the work/).click(),
     shown: (page) => page.locator("article").first(),
   },
   {
     what: "a search of messages",
-    path: () => `/executions/${samples.executionId}`,
+    path: () => `/executions/${world.samples.executionId}`,
     open: (page) => page.getByLabel("Search the messages").fill("the"),
     shown: (page) => page.getByText(/\d+ match/),
   },
@@ -184,11 +166,15 @@ describe("axe finds nothing in what is opened by a press", { concurrency: 2 }, (
       for (const [place, { what, path, open, shown, only }] of opened.entries()) {
         // In turn, for the time that it takes: the pages themselves are looked at in both themes and sizes.
         if ((only ?? (place % 2 === 0 ? "desk" : "phone")) !== at) continue;
-        const context = await browser.newContext({ ...size, colorScheme: theme, storageState: signedIn });
+        const context = await world.browser.newContext({
+          ...size,
+          colorScheme: theme,
+          storageState: await world.context.storageState(),
+        });
         context.setDefaultTimeout(30_000);
-        const { page } = await watchedPage(context, muster);
+        const { page } = await watchedPage(context, world.muster);
         await refuseUsage(page);
-        await page.goto(muster.url + path());
+        await page.goto(world.muster.url + path());
         try {
           await open(page);
           await shown(page).waitFor();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { BrowserContext, Page } from "playwright-core";
+import { after, test } from "node:test";
+import type { Page } from "playwright-core";
 import type {
   Dashboard,
   ExecutionAnswer,
@@ -11,48 +11,36 @@ import type {
   TaskAnswer,
 } from "#contracts";
 import { type PacedProvider, startPacedProvider } from "../e2e/support/paced-provider.ts";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { runTask } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
 
 // What the first page says of everything, and what can be done from it.
 
-let muster: RunningMuster;
-let browser: Awaited<ReturnType<typeof launchBrowser>>;
-let context: BrowserContext;
 let provider: PacedProvider;
-let call: Call;
-before(async () => {
-  [provider, muster, browser] = await Promise.all([
-    startPacedProvider({ latencyMs: 600_000, wordsPerSecond: 100 }),
-    runMuster(),
-    launchBrowser(),
-  ]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
+const world = sampledMuster({
+  empty: true,
+  prepare: async () => {
+    provider = await startPacedProvider({ latencyMs: 600_000, wordsPerSecond: 100 });
+  },
 });
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-  await provider?.close();
-});
+after(() => provider?.close());
 
 const figure = (page: Page, name: string) => page.locator(`dt:text-is("${name}") + dd`);
 const step = (page: Page, title: string) => page.getByRole("listitem").filter({ hasText: title });
 
 test("the first steps stay, ticked as they are done, until something was run", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
+  const { page, troubles } = await world.open();
   const done = async () => {
-    await page.goto(muster.url);
+    await page.goto(world.muster.url);
     await page.getByText("Three steps to the first result").waitFor();
   };
   await done();
   assert.equal(await page.getByLabel("Done").count(), 0);
-  const { squad } = await call<SquadAnswer>("POST", "/squads", { template: "research-report", name: "Readers" });
+  const { squad } = await world.call<SquadAnswer>("POST", "/squads", { template: "research-report", name: "Readers" });
   await done();
   await step(page, "1. Build a squad").getByLabel("Done").waitFor();
-  await page.goto(`${muster.url}/squads/${squad.id}`);
+  await page.goto(`${world.muster.url}/squads/${squad.id}`);
   await page.getByText("It has not run yet").waitFor();
   await page.getByRole("button", { name: "New task" }).first().click();
   const dialog = page.getByRole("dialog", { name: "New task" });
@@ -75,13 +63,13 @@ test("the first steps stay, ticked as they are done, until something was run", a
 });
 
 test("a notification that is opened from the dashboard is read; all are by “Mark all as read”", async () => {
-  const unread = async () => (await call<Me>("GET", "/me")).unreadNotifications;
-  const { task } = await call<TaskAnswer>("POST", "/tasks", { title: "Told", squadId: await anySquad() });
-  for (const _ of [1, 2, 3]) await runTask(call, task.id);
+  const unread = async () => (await world.call<Me>("GET", "/me")).unreadNotifications;
+  const { task } = await world.call<TaskAnswer>("POST", "/tasks", { title: "Told", squadId: await anySquad() });
+  for (const _ of [1, 2, 3]) await runTask(world.call, task.id);
   const before = await unread();
   assert.ok(before >= 3, `${before} are unread`);
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(muster.url);
+  const { page, troubles } = await world.open();
+  await page.goto(world.muster.url);
   await page
     .locator("main")
     .getByRole("link", { name: /\(unread\)/ })
@@ -93,7 +81,7 @@ test("a notification that is opened from the dashboard is read; all are by “Ma
     () => "It is still unread",
     async () => (await unread()) === before - 1,
   );
-  await page.goto(`${muster.url}/notifications`);
+  await page.goto(`${world.muster.url}/notifications`);
   await page.getByText("(unread)").first().waitFor({ state: "attached" });
   await page.getByRole("button", { name: "Mark all as read" }).click();
   await page.getByText("(unread)").first().waitFor({ state: "detached" });
@@ -104,19 +92,22 @@ test("a notification that is opened from the dashboard is read; all are by “Ma
 });
 
 test("refusing says that the run has failed, and Retry brings it back to be asked again", async () => {
-  const { squad } = await call<SquadAnswer>("POST", "/squads", { template: "research-report", name: "Asks first" });
-  await call("PATCH", `/squads/${squad.id}`, { requireApproval: true });
-  const { task } = await call<TaskAnswer>("POST", "/tasks", { title: "Ask me", squadId: squad.id });
-  const { execution } = await call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
+  const { squad } = await world.call<SquadAnswer>("POST", "/squads", {
+    template: "research-report",
+    name: "Asks first",
+  });
+  await world.call("PATCH", `/squads/${squad.id}`, { requireApproval: true });
+  const { task } = await world.call<TaskAnswer>("POST", "/tasks", { title: "Ask me", squadId: squad.id });
+  const { execution } = await world.call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
   const statusIs = (wanted: string) =>
     waitUntil(
       30_000,
       () => `It is not ${wanted}`,
-      async () => (await call<ExecutionAnswer>("GET", `/executions/${execution.id}`)).execution.status === wanted,
+      async () => (await world.call<ExecutionAnswer>("GET", `/executions/${execution.id}`)).execution.status === wanted,
     );
   await statusIs("awaiting_approval");
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(muster.url);
+  const { page, troubles } = await world.open();
+  await page.goto(world.muster.url);
   await page.getByRole("button", { name: "Refuse: Ask me" }).click();
   const told = page.getByRole("region", { name: "Messages" });
   await told.getByText("Refused: the run has ended as failed").waitFor();
@@ -124,7 +115,7 @@ test("refusing says that the run has failed, and Retry brings it back to be aske
   await told.getByRole("button", { name: "Retry" }).click();
   await statusIs("awaiting_approval");
 
-  await page.goto(`${muster.url}/executions/${execution.id}`);
+  await page.goto(`${world.muster.url}/executions/${execution.id}`);
   const asked = Promise.withResolvers<void>();
   const release = Promise.withResolvers<void>();
   await page.route("**/approve", async (route) => {
@@ -145,27 +136,27 @@ test("refusing says that the run has failed, and Retry brings it back to be aske
 });
 
 test("the figures count everything that runs and waits, not what is listed, and follow it; a paused squad shows both", async () => {
-  await call("POST", "/provider-accounts", {
+  await world.call("POST", "/provider-accounts", {
     kind: "openai_compatible",
     name: "Slow",
     baseUrl: provider.baseUrl,
     allowPrivateAddress: true,
     models: [provider.model],
   });
-  const { squad } = await call<SquadAnswer>("POST", "/squads", {
+  const { squad } = await world.call<SquadAnswer>("POST", "/squads", {
     name: "Many at once",
     members: [{ name: "One", role: "writer", model: provider.model }],
   });
-  const { project } = await call<ProjectAnswer>("POST", "/projects", { name: "Many" });
+  const { project } = await world.call<ProjectAnswer>("POST", "/projects", { name: "Many" });
   const executions: string[] = [];
   for (let number = 0; number < 14; number++) {
     const body = { projectId: project.id, squadId: squad.id, title: `Task ${number}` };
-    const { task } = await call<TaskAnswer>("POST", "/tasks", body);
-    const started = await call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
+    const { task } = await world.call<TaskAnswer>("POST", "/tasks", body);
+    const started = await world.call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
     executions.push(started.execution.id);
   }
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(muster.url);
+  const { page, troubles } = await world.open();
+  await page.goto(world.muster.url);
   const shown = async () => {
     const running = Number(await figure(page, "Running").innerText());
     const note = await page.locator('dt:text-is("Running") + dd + dd').innerText();
@@ -176,9 +167,9 @@ test("the figures count everything that runs and waits, not what is listed, and 
     () => "14 are not counted",
     async () => (await shown()) === 14,
   );
-  const { liveCounts } = await call<Dashboard>("GET", "/dashboard");
+  const { liveCounts } = await world.call<Dashboard>("GET", "/dashboard");
   assert.equal(liveCounts.running + liveCounts.queued, 14);
-  for (const id of executions.slice(0, 3)) await call("POST", `/executions/${id}/cancel`);
+  for (const id of executions.slice(0, 3)) await world.call("POST", `/executions/${id}/cancel`);
   await waitUntil(
     10_000,
     () => "11 are not counted",
@@ -187,18 +178,18 @@ test("the figures count everything that runs and waits, not what is listed, and 
   await page.getByRole("link", { name: "All running" }).click();
   await page.waitForURL("**/executions?status=running");
 
-  await call("PATCH", `/squads/${squad.id}`, { status: "paused" });
-  await page.goto(`${muster.url}/squads?search=Many`);
+  await world.call("PATCH", `/squads/${squad.id}`, { status: "paused" });
+  await page.goto(`${world.muster.url}/squads?search=Many`);
   const card = page.getByRole("listitem").filter({ hasText: "Many at once" });
   await card.getByText("11 live").waitFor();
   await card.getByText("Paused").waitFor();
   await card.getByText("this month").waitFor();
-  for (const id of executions.slice(3)) await call("POST", `/executions/${id}/cancel`);
+  for (const id of executions.slice(3)) await world.call("POST", `/executions/${id}/cancel`);
   assert.deepEqual(troubles, []);
   await page.close();
 });
 
 async function anySquad(): Promise<string> {
-  const { data } = await call<{ data: { id: string }[] }>("GET", "/squads?page=1&pageSize=1");
+  const { data } = await world.call<{ data: { id: string }[] }>("GET", "/squads?page=1&pageSize=1");
   return data[0]?.id ?? assert.fail("there is no squad");
 }

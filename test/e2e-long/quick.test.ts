@@ -1,42 +1,28 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { BrowserContext } from "playwright-core";
-import { claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { test } from "node:test";
+import { desk, watchedPage } from "../e2e/support/people.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 // What makes it quick: data before the script, data before the click, and the way from the plan to what it cost.
 
-let muster: RunningMuster;
-let browser: Awaited<ReturnType<typeof launchBrowser>>;
-let context: BrowserContext;
-let samples: Samples;
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  samples = await seedSamples(await claim(context, muster));
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster();
 
 test("a page has its first data with its document; a link that is pointed at or has the focus fetches what is behind it", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
+  const { page, troubles } = await world.open();
   const asked: string[] = [];
   page.on("request", (request) => asked.push(new URL(request.url()).pathname));
-  const document = await page.goto(`${muster.url}/squads`);
-  const card = page.locator(`main a[href="/squads/${samples.squadId}"]`);
+  const document = await page.goto(`${world.muster.url}/squads`);
+  const card = page.locator(`main a[href="/squads/${world.samples.squadId}"]`);
   await card.waitFor();
   const html = (await document?.text()) ?? "";
-  assert.ok(html.includes(`href="/squads/${samples.squadId}"`), "the document has the first squads in it");
+  assert.ok(html.includes(`href="/squads/${world.samples.squadId}"`), "the document has the first squads in it");
   // The one time it is asked for is when the line of changes opens: what changed since the document is not missed.
   assert.ok(
     asked.filter((path) => path === "/api/v1/squads").length <= 1,
     "the list is not asked for again to draw it",
   );
-  const detail = `/api/v1/squads/${samples.squadId}`;
+  const detail = `/api/v1/squads/${world.samples.squadId}`;
   const times = () => asked.filter((path) => path === detail).length;
   assert.equal(times(), 0);
   await card.hover();
@@ -48,19 +34,19 @@ test("a page has its first data with its document; a link that is pointed at or 
   await card.click();
   await page.getByText("All changes are saved").waitFor();
   assert.equal(times(), 1, "the click finds what the pointer fetched");
-  await page.goto(`${muster.url}/projects`);
-  await page.locator(`main a[href="/projects/${samples.projectId}"]`).focus();
+  await page.goto(`${world.muster.url}/projects`);
+  await page.locator(`main a[href="/projects/${world.samples.projectId}"]`).focus();
   await waitUntil(
     5000,
     () => "The focus fetches nothing",
-    async () => asked.includes(`/api/v1/projects/${samples.projectId}`),
+    async () => asked.includes(`/api/v1/projects/${world.samples.projectId}`),
   );
   assert.deepEqual(troubles, []);
   await page.close();
 });
 
 test("the builder's and the viewer's scripts come when their link is pointed at or has the focus, or when nothing else is to do", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
+  const { page, troubles } = await world.open();
   const scripts: { path: string; text: Promise<string> }[] = [];
   let underWay = 0;
   page.on("request", (request) => {
@@ -85,7 +71,7 @@ test("the builder's and the viewer's scripts come when their link is pointed at 
     scripts.splice(0);
     // It is opened by a part that comes after all that the page shows first.
     const following = page.waitForResponse("**/api/v1/changes");
-    await page.goto(muster.url + path);
+    await page.goto(world.muster.url + path);
     await following;
     await settled();
   };
@@ -93,13 +79,13 @@ test("the builder's and the viewer's scripts come when their link is pointed at 
   await open("/");
   assert.ok(scripts.length > 0);
   assert.ok(!(await came(builder)) && !(await came(viewer)), "the dashboard loads neither");
-  await page.locator(`main a[href="/squads/${samples.squadId}"]`).first().hover();
+  await page.locator(`main a[href="/squads/${world.samples.squadId}"]`).first().hover();
   await waitUntil(
     10_000,
     () => "Hovering does not fetch the builder",
     () => came(builder),
   );
-  const execution = page.locator(`main a[href="/executions/${samples.executionId}"]`).first();
+  const execution = page.locator(`main a[href="/executions/${world.samples.executionId}"]`).first();
   await execution.focus();
   await waitUntil(
     10_000,
@@ -132,8 +118,8 @@ test("the builder's and the viewer's scripts come when their link is pointed at 
 });
 
 test("a step of the plan leads to its messages and to its calls with tokens, cache, wait and latency", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/executions/${samples.executionId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/executions/${world.samples.executionId}`);
   await page.locator("article").first().waitFor();
   const step = page.getByRole("button", { name: /Write the result/ });
   await step.click();
@@ -163,9 +149,9 @@ test("a step of the plan leads to its messages and to its calls with tokens, cac
 });
 
 test("what visits measure is sent and stands on the performance page by page; the palette goes anywhere", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
+  const { page, troubles } = await world.open();
   const sent = page.waitForRequest("**/api/v1/vitals");
-  await page.goto(`${muster.url}/squads`);
+  await page.goto(`${world.muster.url}/squads`);
   await page.locator("main li").first().waitFor();
   await page.keyboard.press("Control+k");
   await page.getByPlaceholder("Go to a page").waitFor();
@@ -181,7 +167,7 @@ test("what visits measure is sent and stands on the performance page by page; th
     });
   });
   await page.locator("h1:text-is('Usage')").click();
-  await page.goto(`${muster.url}/performance`);
+  await page.goto(`${world.muster.url}/performance`);
   const vitals = page.getByRole("region", { name: "Web vitals" });
   await waitUntil(
     15_000,
@@ -203,8 +189,8 @@ test("what visits measure is sent and stands on the performance page by page; th
 
 test("a near line has its font with the document, a far one from the second visit on", async () => {
   const fonts = `[...document.fonts].filter(({ status }) => status === "loaded").map(({ family }) => family)`;
-  const near = await watchedPage(context, muster);
-  await near.page.goto(`${muster.url}/squads`);
+  const near = await world.open();
+  await near.page.goto(`${world.muster.url}/squads`);
   await waitUntil(
     5000,
     () => "No font came",
@@ -212,8 +198,11 @@ test("a near line has its font with the document, a far one from the second visi
   );
   await near.page.close();
 
-  const far = await browser.newContext({ ...desk, storageState: { ...(await context.storageState()), origins: [] } });
-  const { page, troubles } = await watchedPage(far, muster);
+  const far = await world.browser.newContext({
+    ...desk,
+    storageState: { ...(await world.context.storageState()), origins: [] },
+  });
+  const { page, troubles } = await watchedPage(far, world.muster);
   const line = await far.newCDPSession(page);
   await line.send("Network.enable");
   await line.send("Network.emulateNetworkConditions", {
@@ -224,14 +213,14 @@ test("a near line has its font with the document, a far one from the second visi
   });
   const asked: string[] = [];
   page.on("request", (request) => request.resourceType() === "font" && asked.push(request.url()));
-  await page.goto(`${muster.url}/squads`);
+  await page.goto(`${world.muster.url}/squads`);
   await waitUntil(
     30_000,
     () => "The fonts are not kept for the next visit",
     async () => page.evaluate<boolean>(`localStorage.getItem("muster-fonts") !== null`),
   );
   assert.deepEqual([await page.evaluate(fonts), asked], [[], []], "on the first visit nothing waits for a font");
-  await page.goto(`${muster.url}/usage`);
+  await page.goto(`${world.muster.url}/usage`);
   await waitUntil(
     5000,
     () => "The kept font is not used",

@@ -1,33 +1,21 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext } from "playwright-core";
-import { type Call, claim, desk, openContext, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster } from "../e2e/support/running-muster.ts";
+import { test } from "node:test";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
-
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", desk);
-  call = await claim(context, muster);
-  await call("POST", "/projects", { name: "Northern lights" });
-  // More than a page of the list and of what the palette shows of its own.
-  for (let number = 1; number <= 26; number++) await call("POST", "/projects", { name: `Project ${number}` });
-  await seedSamples(call);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
+const world = sampledMuster({
+  empty: true,
+  prepare: async ({ call }) => {
+    await call("POST", "/projects", { name: "Northern lights" });
+    // More than a page of the list and of what the palette shows of its own.
+    for (let number = 1; number <= 26; number++) await call("POST", "/projects", { name: `Project ${number}` });
+    await seedSamples(call);
+  },
 });
 
 test("the palette finds a project that is on no page that was loaded", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/usage`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/usage`);
   await page.keyboard.press("Control+k");
   const found = page.getByRole("option", { name: "Northern lights" });
   await page.getByRole("option", { name: "Project 26" }).waitFor();
@@ -41,8 +29,8 @@ test("the palette finds a project that is on no page that was loaded", async () 
 });
 
 test("projects and executions are searched in their lists", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects`);
   const main = page.getByRole("main");
   await main.getByRole("link", { name: /Operations/ }).waitFor();
   const field = page.getByRole("searchbox", { name: "Search projects by name" });
@@ -55,7 +43,7 @@ test("projects and executions are searched in their lists", async () => {
   await field.fill("");
   await main.getByRole("link", { name: /Operations/ }).waitFor();
 
-  await page.goto(`${muster.url}/executions?search=storage`);
+  await page.goto(`${world.muster.url}/executions?search=storage`);
   const rows = main.getByRole("listitem");
   await rows.filter({ hasText: "Compare storage costs" }).waitFor();
   assert.equal(await rows.filter({ hasText: "can we lose data" }).count(), 0);

@@ -1,29 +1,14 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { test } from "node:test";
+import type { Locator, Page } from "playwright-core";
 import type { TaskAnswer, TaskPage } from "#contracts";
-import { type Call, claim, openContext, phone, watchedPage } from "../e2e/support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
-import { type Samples, seedSamples } from "../e2e/support/samples.ts";
-import { launchBrowser } from "../support/browser.ts";
+import { phone } from "../e2e/support/people.ts";
+import { waitUntil } from "../e2e/support/running-muster.ts";
+import { sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 // What a finger does on a phone, by touch events as the device sends them.
 
-let muster: RunningMuster;
-let browser: Browser;
-let context: BrowserContext;
-let call: Call;
-let samples: Samples;
-before(async () => {
-  [muster, browser] = await Promise.all([runMuster(), launchBrowser()]);
-  context = await openContext(browser, "light", phone);
-  call = await claim(context, muster);
-  samples = await seedSamples(call);
-});
-after(async () => {
-  await browser?.close();
-  await muster?.stop();
-});
+const world = sampledMuster({ size: phone });
 
 interface Point {
   x: number;
@@ -32,7 +17,7 @@ interface Point {
 
 /** One finger: each step is a frame of its own. */
 async function fingerOf(page: Page) {
-  const session = await context.newCDPSession(page);
+  const session = await world.context.newCDPSession(page);
   const send = (type: "touchStart" | "touchMove" | "touchEnd", touchPoints: Point[]) =>
     session.send("Input.dispatchTouchEvent", { type, touchPoints });
   return {
@@ -56,12 +41,12 @@ async function middleOf(element: Locator): Promise<Point> {
 const column = (page: Page, name: string) => page.getByRole("region", { name: new RegExp(`^${name}`) });
 
 test("a finger that rests on a task lifts it and moves it to the next column; Undo puts it back", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   const card = (name: string) => column(page, name).getByRole("button", { name: /Ask the vendor/ });
-  const { data: tasks } = await call<TaskPage>("GET", `/tasks?projectId=${samples.projectId}`);
+  const { data: tasks } = await world.call<TaskPage>("GET", `/tasks?projectId=${world.samples.projectId}`);
   const taskId = tasks.find(({ title }) => title.startsWith("Ask the vendor"))?.id;
-  const statusOf = async () => (await call<TaskAnswer>("GET", `/tasks/${taskId}`)).task.status;
+  const statusOf = async () => (await world.call<TaskAnswer>("GET", `/tasks/${taskId}`)).task.status;
   const told = (what: RegExp) => page.getByText(what).first().waitFor({ state: "attached", timeout: 15_000 });
   await card("Pending").waitFor();
   const finger = await fingerOf(page);
@@ -92,8 +77,8 @@ test("a finger that rests on a task lifts it and moves it to the next column; Un
 });
 
 test("a finger that moves at once scrolls the board and lifts nothing; a tap opens the task", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/projects/${samples.projectId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/projects/${world.samples.projectId}`);
   const card = column(page, "Pending").getByRole("button", { name: /Plan the next audit/ });
   await card.waitFor();
   const left = () => column(page, "Pending").evaluate((element) => element.parentElement?.scrollLeft ?? 0);
@@ -116,8 +101,8 @@ test("a finger that moves at once scrolls the board and lifts nothing; a tap ope
 });
 
 test("what the pointer uncovers elsewhere is there for a finger: links to messages, code to copy, crosses", async () => {
-  const { page, troubles } = await watchedPage(context, muster);
-  await page.goto(`${muster.url}/executions/${samples.executionId}`);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/executions/${world.samples.executionId}`);
   const link = page.getByRole("button", { name: "Copy a link to this message" }).first();
   await link.waitFor();
   const opacity = await link.evaluate((one) => one.ownerDocument.defaultView?.getComputedStyle(one).opacity);

@@ -1,7 +1,7 @@
 import { after, before } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
 import { launchBrowser } from "../../support/browser.ts";
-import { type Call, claim, desk, openContext, type WatchedPage, watchedPage } from "./people.ts";
+import { type Call, claim, desk, openContext, type phone, type WatchedPage, watchedPage } from "./people.ts";
 import { type RunningMuster, runMuster } from "./running-muster.ts";
 import { type Samples, seedSamples } from "./samples.ts";
 
@@ -16,25 +16,28 @@ export interface SampledMuster {
   open(): Promise<WatchedPage>;
 }
 
-/**
- * Starts it before the tests of the calling file and stops it after them. `settings` gives variables of the environment,
- * `prepare` adds what these tests need: hooks of one file do not wait for each other.
- */
-export function sampledMuster({
-  settings = async () => ({}),
-  prepare = async () => undefined,
-}: {
+interface SampledOptions {
+  /** Variables of the environment. */
   settings?: () => Promise<Record<string, string>>;
+  /** What the owner sits at: a desk. */
+  size?: typeof phone | typeof desk;
+  /** No sample data: `samples` is not there. */
+  empty?: true;
+  /** Adds what these tests need: hooks of one file do not wait for each other. */
   prepare?: (world: SampledMuster) => Promise<void>;
-} = {}): SampledMuster {
+}
+
+/** Starts it before the tests of the calling file and stops it after them. */
+export function sampledMuster(options: SampledOptions = {}): SampledMuster {
   const world = {} as SampledMuster;
   before(async () => {
-    const [muster, browser] = await Promise.all([settings().then((found) => runMuster(found)), launchBrowser()]);
-    const context = await openContext(browser, "light", desk);
+    const settings = (await options.settings?.()) ?? {};
+    const [muster, browser] = await Promise.all([runMuster(settings), launchBrowser()]);
+    const context = await openContext(browser, "light", options.size ?? desk);
     const call = await claim(context, muster);
     Object.assign(world, { muster, browser, context, call, open: () => watchedPage(context, muster) });
-    world.samples = await seedSamples(call);
-    await prepare(world);
+    if (!options.empty) world.samples = await seedSamples(call);
+    await options.prepare?.(world);
   });
   after(async () => {
     await world.browser?.close();
