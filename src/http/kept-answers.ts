@@ -25,11 +25,15 @@ export function createKeptAnswers(deps: Pick<HttpDependencies, "cache" | "metric
   return {
     send(request, response, route, caller, arrivedAt) {
       if (!cache.usable()) return false;
-      const answer = cache.answers.fresh(keptAnswerKey(caller, request.url as string));
+      const key = keptAnswerKey(caller, request.url as string);
+      const answer = cache.answers.fresh(key);
       // The form that this client takes is made on the ordinary way, once.
       if (!answer || isFormMissing(request, answer)) return false;
       const status = writeStored(request, response, answer);
-      if (!answer.br && request.headers["accept-encoding"]?.includes("br")) prepareBrotli(answer, onError);
+      if (!answer.br && request.headers["accept-encoding"]?.includes("br")) {
+        prepareBrotli(answer, { onMade: () => cache.answers.resized(key, answer), onError });
+      }
+      cache.spareRoom(key, answer, true)?.catch(onError);
       metrics.observeCache("responses", "hit");
       metrics.observeHttp({ method: "GET", route: route.path, status, durationMs: performance.now() - arrivedAt });
       return true;

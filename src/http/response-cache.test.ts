@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { compact, createAnswerCache, plainOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
+import { brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
+import { createAnswerCache, plainOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
 import { toStoredAnswer } from "./send-answer.ts";
 
 const renewalsBeginWithinMs = 150;
@@ -113,24 +113,37 @@ test("what nobody read since it was last renewed waits longer: a run of many com
   assert.equal(loads(), 4, "it was read");
 });
 
-test("a large answer is kept compressed only, takes less room, and every form is still to be had", async () => {
-  const cache = createAnswerCache();
+test("while room is scarce, a large answer that is read again is kept compressed only, and every form is still to be had", async () => {
   const text = { messages: Array.from({ length: 200 }, (_, number) => `Message ${number} of a long execution`) };
   const answer = toStoredAnswer(text);
-  await cache.answers.get("messages", { ttlMs: 60_000, tags: [] }, async () => answer);
+  const cache = createAnswerCache({ maxBytes: answer.length * 5 });
+  const keep = (key: string, value: StoredAnswer) =>
+    cache.answers.get(key, { ttlMs: 60_000, tags: [] }, async () => value);
+  await keep("messages", answer);
+  assert.equal(cache.spareRoom("messages", answer, true), undefined, "there is room");
+  for (const key of ["another", "a third"]) await keep(key, toStoredAnswer(text));
   const before = cache.answers.size().bytes;
-  await new Promise<void>((resolve, reject) => {
-    compact(answer, resolve, reject);
-  });
-  cache.answers.resized("messages", answer);
+  assert.equal(cache.spareRoom("messages", answer, false), undefined, "it may never be asked for again");
+  assert.ok(answer.identity);
+  await cache.spareRoom("messages", answer, true);
   assert.equal(answer.identity, null);
-  assert.ok(cache.answers.size().bytes < before / 3, `${cache.answers.size().bytes} of ${before} bytes`);
+  const packedBytes = (answer.gzip as Buffer).length;
+  assert.equal(cache.answers.size().bytes, before - answer.length + packedBytes);
+  assert.ok(packedBytes < answer.length / 3, `${packedBytes} of ${answer.length} bytes`);
   assert.deepEqual(gunzipSync(answer.gzip as Buffer).toString(), JSON.stringify(text));
   assert.equal((await plainOf(answer)).toString(), JSON.stringify(text));
-  prepareBrotli(answer, assert.ifError);
-  while (!answer.br) await new Promise(setImmediate);
-  assert.deepEqual(brotliDecompressSync(answer.br).toString(), JSON.stringify(text));
-  cache.answers.invalidate([]);
-  cache.answers.clear();
-  assert.equal(cache.answers.size().bytes, 0);
+  await new Promise<void>((onMade, onError) => prepareBrotli(answer, { onMade, onError }));
+  assert.deepEqual(brotliDecompressSync(answer.br as Buffer).toString(), JSON.stringify(text));
+});
+
+test("what is sent compressed anyway is kept so while room is scarce", async () => {
+  const answer = toStoredAnswer({ text: "What a squad said. ".repeat(500) });
+  const cache = createAnswerCache({ maxBytes: answer.length * 5 });
+  for (const key of ["one", "two", "three"]) {
+    const value = key === "one" ? answer : toStoredAnswer({ key, text: "x".repeat(answer.length) });
+    await cache.answers.get(key, { ttlMs: 60_000, tags: [] }, async () => value);
+  }
+  answer.gzip = gzipSync(answer.identity as Buffer);
+  await cache.spareRoom("one", answer, false);
+  assert.equal(answer.identity, null);
 });

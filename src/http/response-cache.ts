@@ -10,7 +10,7 @@ export interface StoredAnswer {
   contentType: string;
   /** Bytes of the plain form. */
   length: number;
-  /** The plain form; null when only its gzip form is kept (`compact`), and Brotli if it was read again. */
+  /** The plain form; null when only its gzip form is kept (`spareRoom`), and Brotli if it was read again. */
   identity: Buffer | null;
   gzip?: Buffer;
   br?: Buffer;
@@ -31,6 +31,11 @@ export interface AnswerCache {
   readonly answers: TaggedCache<StoredAnswer>;
   /** More than half of the room is taken. */
   isRoomScarce(): boolean;
+  /**
+   * To be called when a kept answer has been sent, so that several times as many fit: while room is scarce, a large one that
+   * is asked for again, or that has its gzip form anyway, loses its plain form. Rejects when it cannot be packed.
+   */
+  spareRoom(key: string, answer: StoredAnswer, again: boolean): Promise<void> | undefined;
   /** False while this process may have missed invalidations of others: nothing may be shown from `answers` then. */
   usable(): boolean;
   invalidate(tags: readonly string[]): Promise<void>;
@@ -92,6 +97,12 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
     options.secondLevel?.history.invalidated(tags);
     return drop(tags);
   };
+  const isRoomScarce = () => kept.size().bytes > maxBytes / 2;
+  const leavePacked = async (key: string, answer: StoredAnswer): Promise<void> => {
+    await makeGzip(answer, 6);
+    answer.identity = null;
+    kept.resized(key, answer);
+  };
   const isBusy = options.isBusy ?? (() => false);
   const renewer = createRenewer(isBusy);
   const others = options.connect?.({
@@ -110,7 +121,11 @@ export function createAnswerCache(options: AnswerCacheOptions = {}): AnswerCache
         return [];
       },
     },
-    isRoomScarce: () => kept.size().bytes > maxBytes / 2,
+    isRoomScarce,
+    spareRoom(key, answer, again) {
+      if (answer.identity === null || answer.length < compactFromBytes || !(again || answer.gzip)) return undefined;
+      return isRoomScarce() ? leavePacked(key, answer) : undefined;
+    },
     secondLevel: options.secondLevel?.level,
     usable: () => others?.usable() ?? true,
     async invalidate(tags) {
@@ -176,12 +191,12 @@ export function etagOf(body: Buffer | string): string {
   return `W/"${hash("sha1", body, "base64url")}"`;
 }
 
-/** Answers of this size and more are kept compressed only when room gets scarce: nearly every client takes that form. */
+/** Answers of this size and more may be kept compressed only: nearly every client takes that form. */
 const compactFromBytes = 4_096;
 
-/** The other forms come later; together they are about as large as the one that is there. */
+/** Bytes that an answer takes, with its key, tags and headers. */
 function sizeOf({ identity, br, gzip }: StoredAnswer): number {
-  return ((identity ?? br ?? gzip)?.length ?? 0) * 2 + 500;
+  return (identity?.length ?? 0) + (gzip?.length ?? 0) + (br?.length ?? 0) + 500;
 }
 
 /** The plain bytes of a kept answer, unpacked where they are not there. */
@@ -201,8 +216,14 @@ export async function makeGzip(answer: StoredAnswer, level: 1 | 6): Promise<void
 }
 
 /** Starts making the Brotli form of an answer that is asked for again; nobody waits for it. */
-export function prepareBrotli(answer: StoredAnswer, onError: (error: unknown) => void): void {
-  makeBrotli(answer).catch(onError);
+export function prepareBrotli(answer: StoredAnswer, after: FormsMade): void {
+  makeBrotli(answer).then(after.onMade, after.onError);
+}
+
+/** What is to be done when an answer got another form, and when that failed. */
+export interface FormsMade {
+  onMade: () => void;
+  onError: (error: unknown) => void;
 }
 
 async function makeBrotli(answer: StoredAnswer): Promise<void> {
@@ -213,13 +234,4 @@ async function makeBrotli(answer: StoredAnswer): Promise<void> {
   } finally {
     answer.brUnderWay = false;
   }
-}
-
-/** Leaves of a large answer only its gzip form, which is made aside; `done` is called when it takes less room. */
-export function compact(answer: StoredAnswer, done: () => void, onError: (error: unknown) => void): void {
-  if (answer.length < compactFromBytes) return;
-  makeGzip(answer, 6).then(() => {
-    answer.identity = null;
-    done();
-  }, onError);
 }

@@ -3,7 +3,7 @@ import { areaTag, type Caller, type Store } from "#domain";
 import type { Admission } from "./admission.ts";
 import type { HttpDependencies } from "./dependencies.ts";
 import type { ReadStores } from "./read-store.ts";
-import { compact, type StoredAnswer } from "./response-cache.ts";
+import type { FormsMade, StoredAnswer } from "./response-cache.ts";
 import type { AnyRoute, Policy, RouteInput } from "./route.ts";
 import { matchesEtag, prepareEncodings, sendStored, toStoredAnswer } from "./send-answer.ts";
 
@@ -65,20 +65,6 @@ function throughSecondLevel(
   };
 }
 
-/** When room is scarce, what is loaded is kept plain only until it is compressed. */
-function keptCompact(
-  { cache, logger }: HttpDependencies,
-  key: string,
-  load: () => Promise<StoredAnswer>,
-): () => Promise<StoredAnswer> {
-  const onError = (error: unknown): void => logger.warn({ err: error }, "an answer could not be compressed");
-  return async () => {
-    const answer = await load();
-    if (cache.isRoomScarce()) compact(answer, () => cache.answers.resized(key, answer), onError);
-    return answer;
-  };
-}
-
 /** Calls a route's handler. */
 export function callHandler(handling: Handling, db: Store, afterwards: Afterwards): Promise<unknown> {
   const { route, deps, request, reply } = handling;
@@ -91,33 +77,46 @@ export function callHandler(handling: Handling, db: Store, afterwards: Afterward
 
 /** Answers a GET: from the cache, from a load under way, or by loading; 304 when the client has it. */
 export async function runRead(handling: Handling): Promise<void> {
-  const { route, deps, admission, reads, request, reply, caller } = handling;
-  const { cache } = route;
-  const kept = cache !== undefined && caller !== null && deps.cache.usable();
-  let answer: StoredAnswer;
-  let again = false;
-  if (kept) {
-    const own = (cache.tags as ((params: unknown) => string[]) | undefined)?.(request.params) ?? [];
-    const tags = [...cache.areas.map((area) => areaTag(caller.userId, area)), ...own];
-    const rule = { ttlMs: cache.seconds * 1_000, tags, repeatable: true };
-    const key = admission.cacheKey(caller, request);
-    const load = keptCompact(deps, key, throughSecondLevel(deps, key, rule, repeatableLoad(handling, caller)));
-    const got = await deps.cache.answers.get(key, rule, load);
-    const result = got.result === "miss" && got.value.loadedElsewhere ? "hit" : got.result;
-    deps.metrics.observeCache("responses", result);
-    answer = got.value;
-    again = result !== "miss";
-  } else {
-    answer = toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
-  }
-  if (!matchesEtag(request.headers["if-none-match"], answer.etag)) {
-    answer = await prepareEncodings(request, answer, {
-      kept,
-      again,
-      onError: (error) => deps.logger.warn({ err: error }, "an answer could not be compressed"),
-    });
-  }
-  sendStored(request, reply, answer);
+  const { route, deps, reads, request, reply, caller } = handling;
+  if (route.cache !== undefined && caller !== null && deps.cache.usable()) return await runKept(handling, caller);
+  const answer = toStoredAnswer(await callHandler(handling, reads.for(caller?.userId ?? null), atOnce));
+  const onError = packingFailed(deps);
+  await send(request, reply, answer, { kept: false, again: false, onMade: () => undefined, onError });
+}
+
+async function runKept(handling: Handling, caller: Caller): Promise<void> {
+  const { route, deps, admission, request, reply } = handling;
+  const { cache } = deps;
+  const { seconds, areas, tags: tagsOf } = route.cache as NonNullable<AnyRoute["cache"]>;
+  const own = (tagsOf as ((params: unknown) => string[]) | undefined)?.(request.params) ?? [];
+  const tags = [...areas.map((area) => areaTag(caller.userId, area)), ...own];
+  const rule = { ttlMs: seconds * 1_000, tags, repeatable: true };
+  const key = admission.cacheKey(caller, request);
+  const load = throughSecondLevel(deps, key, rule, repeatableLoad(handling, caller));
+  const got = await cache.answers.get(key, rule, load);
+  const result = got.result === "miss" && got.value.loadedElsewhere ? "hit" : got.result;
+  deps.metrics.observeCache("responses", result);
+  const again = result !== "miss";
+  const onError = packingFailed(deps);
+  const onMade = () => cache.answers.resized(key, got.value);
+  await send(request, reply, got.value, { kept: true, again, onMade, onError });
+  cache.spareRoom(key, got.value, again)?.catch(onError);
+}
+
+const packingFailed =
+  ({ logger }: HttpDependencies) =>
+  (error: unknown): void =>
+    logger.warn({ err: error }, "an answer could not be compressed");
+
+async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: StoredAnswer,
+  options: FormsMade & { kept: boolean; again: boolean },
+): Promise<void> {
+  const isKnown = matchesEtag(request.headers["if-none-match"], answer.etag);
+  const prepared = isKnown ? answer : prepareEncodings(request, answer, options);
+  sendStored(request, reply, prepared instanceof Promise ? await prepared : prepared);
 }
 
 /** Lets a route send for itself. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { acceptedEncodings, compressFromBytes, type Encoding, toGzip } from "./encodings.ts";
 import { apiHeaders } from "./plugins/security-headers.ts";
-import { etagOf, makeGzip, plainOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
+import { etagOf, type FormsMade, makeGzip, plainOf, prepareBrotli, type StoredAnswer } from "./response-cache.ts";
 
 const json = "application/json; charset=utf-8";
 
@@ -81,24 +81,31 @@ function headersOf(answer: StoredAnswer, form: Encoding | "notModified"): string
 }
 
 /**
- * The answer with the form that this client takes, made where it is missing. The Brotli form of what is asked for again is
- * made aside, for those who come later.
+ * The answer with the form that this client takes, made where it is missing: only then there is something to wait for, and what
+ * is sent at once cannot lose its form meanwhile. The Brotli form of what is asked for again is made aside, for those who come later.
  */
-export async function prepareEncodings(
+export function prepareEncodings(
   request: FastifyRequest,
   answer: StoredAnswer,
-  options: { kept: boolean; again: boolean; onError: (error: unknown) => void },
-): Promise<StoredAnswer> {
+  options: FormsMade & { kept: boolean; again: boolean },
+): StoredAnswer | Promise<StoredAnswer> {
   if (answer.length < compressFromBytes) return answer;
   const accepted = acceptedEncodings(request.headers["accept-encoding"]);
-  if (options.again && accepted.br) prepareBrotli(answer, options.onError);
+  if (options.again && accepted.br && !answer.br) prepareBrotli(answer, options);
   if (!isFormMissing(request.raw, answer)) return answer;
-  if (accepted.gzip) {
-    await makeGzip(answer, options.kept ? 6 : 1);
-    return answer;
-  }
+  return makeForm(answer, accepted.gzip, options);
+}
+
+async function makeForm(
+  answer: StoredAnswer,
+  takesGzip: boolean,
+  { kept, onMade }: { kept: boolean; onMade: () => void },
+): Promise<StoredAnswer> {
   // For this client alone: what is kept stays as small as it is.
-  return { ...answer, identity: await plainOf(answer) };
+  if (!takesGzip) return { ...answer, identity: await plainOf(answer) };
+  await makeGzip(answer, kept ? 6 : 1);
+  onMade();
+  return answer;
 }
 
 /** Sends the JSON answer of a write: never kept, compressed when it is large. */

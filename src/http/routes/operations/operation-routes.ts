@@ -91,7 +91,11 @@ function descriptionRoutes(table: () => readonly AnyRoute[]): AnyRoute[] {
         kept ??= toStoredAnswer(buildOpenApi(table(), deps.version));
         const onError = (error: unknown): void =>
           deps.logger.warn({ err: error }, "the API's description could not be compressed");
-        sendStored(request, reply, await prepareEncodings(request, kept, { kept: true, again: true, onError }));
+        sendStored(
+          request,
+          reply,
+          await prepareEncodings(request, kept, { kept: true, again: true, onMade: () => undefined, onError }),
+        );
         return undefined;
       },
     }),
