@@ -47,15 +47,19 @@ function nearest(request: SquadRequest): string {
     .slice(0, TOP_QUOTES)
     .map(({ index }) => quotes[index] ?? "");
   if (best.length > 0)
-    return `Of what ${request.inputs.length} steps extracted, nearest to the task:\n\n${best.join("\n\n")}`;
+    return `Of what ${counted(request.inputs.length, "step")} extracted, nearest to the task:\n\n${best.join("\n\n")}`;
   const parts = request.inputs.map((input) => `- ${input.title} (${input.by})`).join("\n");
-  return `The result puts together what ${request.inputs.length} steps extracted:\n${parts}`;
+  return `The result puts together what ${counted(request.inputs.length, "step")} extracted:\n${parts}`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function introduction(request: SquadRequest): string {
   const findings = findingsOf(request);
   const files = [...new Set(findings.map((finding) => finding.path))].join(", ");
-  return `The rules object to ${findings.length} claims of ${files}: ${countBySeverity(findings)}. The weightiest, and what to do instead:`;
+  return `The rules object to ${counted(findings.length, "claim")} of ${files}: ${countBySeverity(findings)}. The weightiest, and what to do instead:`;
 }
 
 function writeReport(request: SquadRequest): string {
