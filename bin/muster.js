@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=16 --no-allocation-site-pretenuring
+#!/usr/bin/env -S node --max-semi-space-size=16 --no-allocation-site-pretenuring --heap-growing-percent=60
 // The command `muster`. Runs on any Node; the product itself needs one that reads TypeScript (≥ 22.18), so an older
 // one hands over to the Node 24 that `npm ci` brought along.
 import { spawn } from "node:child_process";
@@ -6,8 +6,8 @@ import module from "node:module";
 import { fileURLToPath } from "node:url";
 import { findNode, isNewEnough } from "../scripts/find-node.js";
 
-// As in the first line and in `npm start`: docs/decisions/0039-a-small-young-generation.md and 0048.
-const nodeFlags = ["--max-semi-space-size=16", "--no-allocation-site-pretenuring"];
+// As in the first line and in `npm start`: docs/decisions/0039-a-small-young-generation.md, 0048 and 0113.
+const nodeFlags = ["--max-semi-space-size=16", "--no-allocation-site-pretenuring", "--heap-growing-percent=60"];
 
 if (isNewEnough(process.versions.node)) {
   // Types are taken out and code is compiled once, not at every start: docs/decisions/0078-compiled-code-is-kept.md. Beside

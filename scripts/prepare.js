@@ -11,7 +11,7 @@ rmSync(`${folder}muster`, { force: true });
 if (process.platform === "win32") {
   writeFileSync(
     `${folder}muster.cmd`,
-    `@node --max-semi-space-size=16 --no-allocation-site-pretenuring "%~dp0\\${target.replaceAll("/", "\\")}" %*\r\n`,
+    `@node --max-semi-space-size=16 --no-allocation-site-pretenuring --heap-growing-percent=60 "%~dp0\\${target.replaceAll("/", "\\")}" %*\r\n`,
   );
 } else if (existsSync(new URL("../bin/muster.js", import.meta.url))) {
   symlinkSync(target, `${folder}muster`);
