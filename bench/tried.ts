@@ -55,18 +55,19 @@ export const tried: readonly Tried[] = [
   {
     groups: ["API and data"],
     metric: /uncached$/,
-    text: "a page and its parts are one statement, and members come as values without names with live executions counted once, which took a third off PostgreSQL's CPU; what is kept is packed with gzip, and with Brotli only when it is read again, which took a third off Node's CPU; packing at once instead of in a thread showed nothing beyond what equal runs differ by (52–60 %)",
+    text: "a page and its parts are one statement, and members come as values without names with live executions counted once, which took a third off PostgreSQL's CPU; what is kept is packed with gzip, and with Brotli only when it is read again, which took a third off Node's CPU; packing at once instead of in a thread showed nothing beyond what equal runs differ by (52–60 %); what is read once is not packed at all, which halved Node's CPU",
     decisions: [
       "0055-one-statement-instead-of-a-dataloader",
       "0093-gzip-at-loading-brotli-when-read-again",
       "0101-small-answers-are-packed-at-once",
+      "0112-packed-when-read-again",
     ],
   },
   {
     groups: ["Overload"],
     metric: /p95/,
-    text: "a queue that stands for three seconds is cut to what ends in 100 ms, at least 256: room for 128 brought p95 from 5.1 to 0.3 s, but it and one second instead of three refused requests of the load profile, which must have none",
-    decisions: ["0072-a-standing-queue-is-cut-to-100-ms"],
+    text: "a queue that stands for three seconds is cut to what ends in 100 ms, at least 256: room for 128 brought p95 from 5.1 to 0.3 s, but it and one second instead of three refused requests of the load profile, which must have none; refusals are answered 16 at a turn, so that those let in wait for no crowd (280–430 → 193–223 ms, a third more accepted)",
+    decisions: ["0072-a-standing-queue-is-cut-to-100-ms", "0114-refusals-wait-for-those-let-in"],
   },
   {
     groups: ["Executions"],

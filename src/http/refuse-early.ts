@@ -21,6 +21,17 @@ const unknownRoute = "other";
 /** What an overloaded process must still take: they tell how it is. */
 const always = /^\/api\/v1\/(performance|vitals)\b/;
 
+/**
+ * Refusals in one turn of the event loop. Who was refused comes back, hundreds at once; answered at once they would hold up
+ * those who were let in at every turn that their work takes.
+ */
+const refusedPerTurn = 16;
+
+interface Refused {
+  response: ServerResponse;
+  openAi: boolean;
+}
+
 /** Refuses a request if there is no room for it: true when it did. `route` is known where the address was routed before. */
 export type EarlyRefusal = (
   request: IncomingMessage,
@@ -38,6 +49,7 @@ export function createEarlyRefusal(
 ): EarlyRefusal {
   const error = overloadError();
   const openAiBody = JSON.stringify({ error: toOpenAiError(error) });
+  const waiting: Refused[] = [];
   let refused = 0;
   let loggedAt = Number.NEGATIVE_INFINITY;
 
@@ -56,6 +68,19 @@ export function createEarlyRefusal(
     if (!openAi && (!url.startsWith("/api/v1/") || always.test(url))) return false;
     if (!overloaded(openAi ? "long" : "short")) return false;
     note();
+    const method = request.method as string;
+    metrics.observeHttp({ method, route: route?.path ?? unknownRoute, status: error.status, durationMs: null });
+    waiting.push({ response, openAi });
+    if (waiting.length === 1) setImmediate(answerSome);
+    return true;
+  };
+
+  function answerSome(): void {
+    for (const one of waiting.splice(0, refusedPerTurn)) answer(one);
+    if (waiting.length > 0) setImmediate(answerSome);
+  }
+
+  function answer({ response, openAi }: Refused): void {
     const body = openAi ? openAiBody : JSON.stringify(problemOf(error, randomUUID()));
     response.writeHead(error.status, {
       ...apiHeaders,
@@ -65,8 +90,5 @@ export function createEarlyRefusal(
       "content-length": Buffer.byteLength(body),
     });
     response.end(body);
-    const method = request.method as string;
-    metrics.observeHttp({ method, route: route?.path ?? unknownRoute, status: error.status, durationMs: null });
-    return true;
-  };
+  }
 }
