@@ -89,15 +89,17 @@ function toCounted(rows: readonly CountedRow[]): CountedExecutions {
 const itemsSql = (chosen: string, more = ""): string =>
   itemsFrom(`SELECT ${itemColumns} FROM task_executions t WHERE ${chosen}`, more);
 
-/** The list items of executions, with more columns behind. */
+/**
+ * The list items of executions, with more columns behind. The squad's name is looked up for each: joined, a page of fifty may
+ * be worth a whole read of the squads to the planner.
+ */
 function itemsFrom(rows: string, more = ""): string {
   return `
       SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, left(t.error, 200) AS error, t.created_at,
         t.started_at, t.ended_at,
-        t.task->>'title' AS task_title, COALESCE(s.name, '') AS squad_name, t.input_tokens, t.output_tokens,
+        t.task->>'title' AS task_title, COALESCE((SELECT s.name FROM squads s WHERE s.id = t.squad_id), '') AS squad_name, t.input_tokens, t.output_tokens,
         t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended${more}
       FROM (${rows}) t
-      LEFT JOIN squads s ON s.id = t.squad_id
       CROSS JOIN LATERAL (SELECT count(*)::int AS total, (count(*) FILTER (WHERE e.ended_at IS NOT NULL))::int AS ended
         FROM execution_steps e WHERE e.execution_id = t.id) st
       ORDER BY t.id DESC`;
