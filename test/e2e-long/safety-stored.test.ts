@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
+import { assertArrived, assertHarmless, drawn, lookAt, readThrough } from "../e2e/support/harm.ts";
+import { hostileName, storeHostileExecution } from "../e2e/support/hostile-execution.ts";
+import { characterNames, hostilePayloads } from "../e2e/support/hostile-payloads.ts";
+import { claim, desk, openContext, type WatchedPage, watchedPage } from "../e2e/support/people.ts";
+import { type RunningMuster, runMuster, waitUntil } from "../e2e/support/running-muster.ts";
 import { launchBrowser } from "../support/browser.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { assertArrived, assertHarmless, drawn, lookAt, readThrough } from "./support/harm.ts";
-import { hostileName, storeHostileExecution } from "./support/hostile-execution.ts";
-import { characterNames, hostilePayloads } from "./support/hostile-payloads.ts";
-import { claim, desk, openContext, type WatchedPage, watchedPage } from "./support/people.ts";
-import { type RunningMuster, runMuster, waitUntil } from "./support/running-muster.ts";
 
 // Every place of the viewer where words of agents come in, each with all hostile texts.
 
