@@ -156,6 +156,7 @@ async function compose(
     listener,
     notifier,
     closers,
+    onBilled: (bills) => answers.billed(bills),
     now: options.now ?? Date.now,
   });
   listener.on(budgetsChannel, (userId) => modelGateway.budgetsChanged(userId));

@@ -24,6 +24,8 @@ export interface DeferredCallOptions {
   /** Of the gateway's own stores. */
   query: Query;
   call: LlmHandler;
+  /** The bill of a call of this user was written. */
+  onBilled?: (userId: string) => void;
   onError: (error: unknown) => void;
   /** Between two looks for calls to work and for calls that were cancelled. */
   pollMs?: number;
@@ -86,7 +88,7 @@ export function startDeferredCalls(options: DeferredCallOptions): { close(): Pro
 }
 
 async function runOne(
-  { db, query, call, onError, pollMs = defaultPollMs }: DeferredCallOptions,
+  { db, query, call, onBilled, onError, pollMs = defaultPollMs }: DeferredCallOptions,
   work: DeferredWork,
   { holder, abort, closing }: { holder: string; abort: AbortSignal; closing: AbortSignal },
 ): Promise<void> {
@@ -102,7 +104,9 @@ async function runOne(
   const end = async (how: DeferredEnd): Promise<void> => {
     for (let waitMs = pollMs; ; waitMs = Math.min(waitMs * 2, pollMs * 10)) {
       try {
-        return await write(how);
+        await write(how);
+        onBilled?.(userId);
+        return;
       } catch (error) {
         // While the database is away the answer is kept; written twice it counts once, and not when it is another's.
         if (abort.aborted) throw error;

@@ -43,18 +43,27 @@ export async function createModelGateway(options: {
   listener: Listener;
   notifier: Notifier;
   closers: (() => Promise<unknown>)[];
+  /** Bills were written. */
+  onBilled: (bills: readonly { userId: string; squadId: string | null }[]) => void;
   /** Epoch milliseconds. */
   now: () => number;
 }): Promise<ModelGateway & { budgetsChanged(userId: string): void }> {
   const { sources, metrics, logger, tracer, redis } = options;
   const query = namedQuery(options.db);
+  const ledger = postgresLedgerStore(query);
   const gateway = createGateway({
     accounts: { list: sources.accountsOf, find: sources.findAccount },
     tenantSecret: Buffer.from(hkdfSync("sha256", options.installationKey, "muster", "llm cache", 32)),
     cacheStore: redis ? redisCacheStore(redis) : postgresCacheStore(query),
     // Never Redis: when it dies its windows are gone, and the quota of the minute with them (ADR 0013).
     limitStore: postgresLimitStore(query),
-    ledgerStore: postgresLedgerStore(query),
+    ledgerStore: {
+      ...ledger,
+      async writeUsage(records) {
+        await ledger.writeUsage(records);
+        options.onBilled(records.map(({ tenantId, squadId }) => ({ userId: tenantId, squadId })));
+      },
+    },
     economy: (parts) => {
       const lane = createEconomyLane({
         ...parts,
@@ -77,6 +86,7 @@ export async function createModelGateway(options: {
       db: options.db,
       query,
       call: gateway.handler,
+      onBilled: (userId) => options.onBilled([{ userId, squadId: null }]),
       onError: (error) => logger.warn({ err: error }, "a deferred call met a fault; it is taken up again"),
     });
     options.closers.push(() => deferred.close());

@@ -1,6 +1,6 @@
 import { createInvalidationBus, createTagHistory, type InvalidationBus } from "#cache";
 import type { Database, Listener } from "#db";
-import { executionChangeTags } from "#domain";
+import { executionChangeTags, spendTags } from "#domain";
 import { type AnswerCache, type ByteStore, createAnswerCache, createSecondLevel } from "#http";
 import type { Logger } from "#metrics";
 
@@ -17,6 +17,8 @@ export interface SharedAnswers {
   cache: AnswerCache;
   /** A worker committed: answers about it are forgotten here at once, elsewhere within a few milliseconds. */
   changed(change: ExecutionChange): void;
+  /** Bills came into the usage, some time after the answers that they are for: what shows usage is forgotten likewise. */
+  billed(bills: readonly { userId: string; squadId: string | null }[]): void;
   close(): Promise<void>;
 }
 
@@ -64,15 +66,17 @@ export function createSharedAnswers(options: {
     bus?.tell(tags);
   }
 
+  function forget(tags: readonly string[]): void {
+    cache.answers.invalidate(tags);
+    if (!bus || bus.peers().length === 0) return;
+    for (const tag of tags) pending.add(tag);
+    timer ??= setTimeout(tell, tellIntervalMs);
+  }
+
   return {
     cache,
-    changed(change) {
-      const tags = executionChangeTags(change);
-      cache.answers.invalidate(tags);
-      if (!bus || bus.peers().length === 0) return;
-      for (const tag of tags) pending.add(tag);
-      timer ??= setTimeout(tell, tellIntervalMs);
-    },
+    changed: (change) => forget(executionChangeTags(change)),
+    billed: (bills) => forget([...new Set(bills.flatMap(({ userId, squadId }) => spendTags(userId, squadId)))]),
     async close() {
       clearTimeout(timer);
       if (pending.size > 0) tell();

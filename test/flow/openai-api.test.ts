@@ -154,6 +154,23 @@ test("the cache: per call by header or field, its result in a header, the saving
   assert.equal((await post("/v1/chat/completions", chat("warm"), forced)).headers.get("x-muster-cache"), "miss");
 });
 
+test("usage that was read before the bill of a call was written is not shown after it", async () => {
+  const read = async () => {
+    const answer = await fetch(`${muster.url}/api/v1/usage/summary?groupBy=day`, {
+      headers: { authorization: `Bearer ${user.token}` },
+    });
+    return ((await answer.json()) as { total: { calls: number } }).total.calls;
+  };
+  // The bills of the tests before are written by then.
+  await delay(300);
+  const before = await read();
+  assert.equal((await post("/v1/chat/completions", chat("What is on the bill?"))).status, 200);
+  // Bills are written in groups: this read comes before it, and what it finds is kept for a minute if nobody says that it is old.
+  assert.equal(await read(), before);
+  for (let round = 0; round < 100 && (await read()) === before; round++) await delay(20);
+  assert.equal(await read(), before + 1);
+});
+
 test("a JSON caller's request is not streamed upstream; a deadline that cannot be met is refused", async () => {
   const asked = () => (provider.requests.at(-1)?.body ?? {}) as { stream?: boolean };
   await post("/v1/chat/completions", chat("whole"));
