@@ -1,12 +1,12 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { migrate, openDatabase, startEmbeddedPostgres } from "#db";
 import { startOpenAiServer } from "../../test/support/llm/index.ts";
 import { type BenchRow, judged, round } from "../harness/row.ts";
+import { benchFolder } from "../support/bench-folder.ts";
 
 const limit = 50;
 const windowMs = 60_000;
@@ -27,7 +27,7 @@ function mostIn(times: readonly number[]): number {
 
 /** Four processes that share one account's 50 requests a minute over PostgreSQL, each with more to ask than there is room. */
 export async function slidingWindowRow(): Promise<BenchRow> {
-  const folder = mkdtempSync(join(tmpdir(), "muster-window-"));
+  const folder = benchFolder("window");
   const postgres = await startEmbeddedPostgres({ dataDir: join(folder, "postgres"), maxConnections: 50 });
   const provider = await startOpenAiServer();
   try {

@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { benchFolder } from "./bench-folder.ts";
 import type { ChildReady, ChildUsage } from "./muster-child.ts";
 import { nodeFlags } from "./node-flags.ts";
 import { cpuOfFamily, memoryOfFamily } from "./process-cost.ts";
@@ -67,7 +66,7 @@ function isSent(pid: number | null, signal: NodeJS.Signals | 0): boolean {
 
 /** Starts a Muster on a free port and waits until it answers (and is filled). Nothing is switched off for the bench. */
 export async function startBenchMuster(options: BenchMusterOptions = {}): Promise<BenchMuster> {
-  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "muster-bench-"));
+  const dataDir = options.dataDir ?? benchFolder("bench");
   const child = fork(script, [], {
     execArgv: [...nodeFlags],
     stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { startEmbeddedPostgres } from "#db";
 import { freePort } from "../../test/support/free-port.ts";
 import type { BenchGroup } from "../harness/groups.ts";
+import { benchFolder } from "./bench-folder.ts";
 import { cpuOfFamily, parentOf } from "./process-cost.ts";
 import type { SeedSize } from "./seed-data.ts";
 import { type BenchMuster, type Cost, startBenchMuster } from "./start-bench-muster.ts";
@@ -65,7 +65,7 @@ export async function startTopology(
 
 /** Two APIs and two workers of Muster, each a process, with a PostgreSQL (fsync on) and a Redis that nobody else uses. */
 async function startMany(seed: SeedSize): Promise<LoadTarget & { stop(): Promise<void> }> {
-  const folder = mkdtempSync(join(tmpdir(), "muster-topology-"));
+  const folder = benchFolder("topology");
   const stops: (() => Promise<unknown>)[] = [async () => rmSync(folder, { recursive: true, force: true })];
   const stop = async () => {
     for (const one of stops.reverse()) await one();

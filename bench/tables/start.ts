@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { budgetKilobytes, measureRoutes, overBudget } from "../../web/scripts/size-budget.ts";
 import { type BenchRow, judged, median, round, unmeasured } from "../harness/row.ts";
+import { benchFolder } from "../support/bench-folder.ts";
 import { nodeFlags } from "../support/node-flags.ts";
 import { cpuOfFamily, memoryOfFamily } from "../support/process-cost.ts";
 
@@ -66,7 +66,7 @@ async function startRows(runs: number, idleMs: number): Promise<BenchRow[]> {
   let memory = Number.NaN;
   let cpu = Number.NaN;
   for (let run = 0; run < runs; run++) {
-    const dataDir = mkdtempSync(join(tmpdir(), "muster-start-"));
+    const dataDir = benchFolder("start");
     try {
       const first = await start(dataDir);
       cold.push(first.readyMs);
