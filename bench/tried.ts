@@ -55,7 +55,7 @@ export const tried: readonly Tried[] = [
   {
     groups: ["API and data"],
     metric: /uncached$/,
-    text: "a page and its parts are one statement, and members come as values without names with live executions counted once, which took a third off PostgreSQL's CPU; what is kept is packed with gzip, and with Brotli only when it is read again, which took a third off Node's CPU; packing at once instead of in a thread showed nothing beyond what equal runs differ by (52–60 %); what is read once is not packed at all, which halved Node's CPU",
+    text: "a page and its parts are one statement, and members come as values without names with live executions counted once, which took a third off PostgreSQL's CPU; what is kept is packed with gzip, and with Brotli only when it is read again, which took a third off Node's CPU; packing at once instead of in a thread showed nothing beyond what equal runs differ by (52–60 %); what is read once is not packed at all (a loop of its own: half of Node's CPU; this row: 1,300 → 1,000 µs)",
     decisions: [
       "0055-one-statement-instead-of-a-dataloader",
       "0093-gzip-at-loading-brotli-when-read-again",

@@ -3,7 +3,7 @@ import { after, test } from "node:test";
 import type { Page } from "playwright-core";
 import type { ProviderAccountList, UsageSummary } from "#contracts";
 import { waitUntil } from "../e2e/support/running-muster.ts";
-import { sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { localAccount, sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
 
 // Provider accounts as a person sets them up, and what their calls cost and save.
@@ -105,12 +105,7 @@ test("prices are each model's own: saving something else keeps them, changing on
 
 test("the same call twice is paid once: /usage and the dashboard say how much the cache saved", async () => {
   await world.call("POST", "/provider-accounts", {
-    kind: "openai_compatible",
-    name: "Priced",
-    baseUrl: server.url,
-    apiKey: "sk-local-0000",
-    allowPrivateAddress: true,
-    models: ["house-model"],
+    ...localAccount(server.url, "Priced", "house-model"),
     priceOverrides: { "house-model": { inputNanoUsdPerToken: 1_000, outputNanoUsdPerToken: 2_000 } },
   });
   const ask = async () => {
@@ -157,14 +152,7 @@ test("the same call twice is paid once: /usage and the dashboard say how much th
 });
 
 test("with a budget and calls whose price nobody knows, /usage says both: what is spent of the budget, and that more came", async () => {
-  await world.call("POST", "/provider-accounts", {
-    kind: "openai_compatible",
-    name: "Unpriced",
-    baseUrl: server.url,
-    apiKey: "sk-local-0000",
-    allowPrivateAddress: true,
-    models: ["free-for-all"],
-  });
+  await world.call("POST", "/provider-accounts", localAccount(server.url, "Unpriced", "free-for-all"));
   const answer = await world.context.request.post(`${world.muster.url}/v1/chat/completions`, {
     headers: { origin: world.muster.url },
     data: { model: "free-for-all", messages: [{ role: "user", content: "What does this cost?" }] },

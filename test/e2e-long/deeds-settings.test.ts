@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { BudgetPage, InvitationPage, ProjectAnswer, ProviderAccountList, SquadAnswer } from "#contracts";
-import { sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { localAccount, sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { startOpenAiServer, type WireServer } from "../support/llm/index.ts";
 
@@ -21,14 +21,7 @@ after(async () => {
 });
 
 test("an account is tested, turned off and on again", async () => {
-  await world.call("POST", "/provider-accounts", {
-    kind: "openai_compatible",
-    name: "House",
-    baseUrl: server.url,
-    apiKey: "sk-local-0000",
-    allowPrivateAddress: true,
-    models: ["house-model"],
-  });
+  await world.call("POST", "/provider-accounts", localAccount(server.url, "House", "house-model"));
   const enabled = async () =>
     (await world.call<ProviderAccountList>("GET", "/provider-accounts")).data.find(({ name }) => name === "House")
       ?.enabled;

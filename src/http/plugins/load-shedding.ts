@@ -6,7 +6,7 @@ import type { AdmissionLimits } from "../dependencies.ts";
  */
 export type FlightKind = "short" | "long";
 
-/** Says when this process has more to do than it can: then new requests are refused at once and cheaply. */
+/** Says when this process has more to do than it can: then new requests are refused, cheaply. */
 export interface LoadShedder {
   overloaded(kind: FlightKind): boolean;
   begin(kind: FlightKind): void;

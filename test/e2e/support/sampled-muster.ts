@@ -45,3 +45,13 @@ export function sampledMuster(options: SampledOptions = {}): SampledMuster {
   });
   return world;
 }
+
+/** A provider account at a server of the test's own, as the API takes it. */
+export const localAccount = (baseUrl: string, name: string, model: string) => ({
+  kind: "openai_compatible",
+  name,
+  baseUrl,
+  apiKey: "sk-local-0000",
+  allowPrivateAddress: true,
+  models: [model],
+});
