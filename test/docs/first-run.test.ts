@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -42,11 +42,11 @@ async function startProduct(dataDir: string) {
 }
 
 test("the guide's commands lead from a fresh start to a finished execution", { timeout: 180_000 }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), "muster-first-run-"));
+  const { path: folder, remove } = temporaryFolder();
   const product = await startProduct(join(folder, "data"));
   t.after(async () => {
     await product.stop();
-    rmSync(folder, { recursive: true, force: true });
+    await remove();
   });
   const [where = "", ...rest] = blocks();
   assert.ok(rest.length >= 7);
@@ -74,8 +74,8 @@ test("README's command does what README shows", { timeout: 180_000 }, async (t) 
   const readme = readFileSync(join(root, "README.md"), "utf8");
   const command = /^npx muster (run .*)$/m.exec(readme)?.[1] ?? "";
   const shown = /```text\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
-  const folder = mkdtempSync(join(tmpdir(), "muster-readme-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { path: folder, remove } = temporaryFolder();
+  t.after(remove);
   const shell = spawn("bash", ["-c", `exec "$NODE" bin/muster.js ${command}`], {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE: process.execPath, MUSTER_DATA_DIR: folder },
