@@ -38,7 +38,10 @@ export const firstData: FirstData[] = [
   { page: "^/chat$", urls: ["/api/v1/conversations?limit=30", "/api/v1/models"] },
   {
     page: "^/usage$",
-    urls: ["day", "squad"].map((group) => `/api/v1/usage/summary?from=$month&to=$nextMonth&groupBy=${group}`),
+    urls: [
+      ...["day", "squad"].map((group) => `/api/v1/usage/summary?from=$month&to=$nextMonth&groupBy=${group}`),
+      "/api/v1/budgets?page=1&pageSize=1",
+    ],
   },
   { page: "^/performance$", urls: ["/api/v1/performance"] },
   { page: "^/settings$", urls: ["/api/v1/provider-accounts", "/api/v1/models"] },

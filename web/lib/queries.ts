@@ -3,6 +3,7 @@ import type {
   ApiKeyList,
   AuthState,
   Budget,
+  BudgetPage,
   ConversationAnswer,
   Dashboard,
   ExecutionAnswer,
@@ -136,6 +137,8 @@ export const queries = {
   notifications: (cursor?: string) =>
     apiQuery<NotificationPage>(`${v1}/notifications${queryString({ cursor, limit: 30 })}`),
   budgets: () => wholeList<Budget>("/budgets"),
+  /** The instance's budget stands first in the list. */
+  firstBudget: () => apiQuery<BudgetPage>(`${v1}/budgets${queryString({ page: 1, pageSize: 1 })}`),
   providerAccounts: () => apiQuery<ProviderAccountList>(`${v1}/provider-accounts`),
   apiKeys: () => apiQuery<ApiKeyList>(`${v1}/api-keys`),
 };

@@ -8,8 +8,8 @@ import { BudgetLine } from "./budget-line.tsx";
 
 /** The budget of all squads together: how much of it is used, or where to set one. Of one height, whatever it says. */
 export function MonthBudget() {
-  const { data, error } = useQuery({ ...queries.budgets(), staleTime: 5000 });
-  const whole = data?.find((budget) => budget.level === "instance");
+  const { data, error } = useQuery({ ...queries.firstBudget(), staleTime: 5000 });
+  const whole = data?.data.find((budget) => budget.level === "instance");
   return (
     <section
       aria-label="Budget"
