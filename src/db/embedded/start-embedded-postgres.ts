@@ -181,6 +181,9 @@ function settings(options: EmbeddedPostgresOptions, port: number, socketFolder: 
     log_checkpoints: "off",
     log_timezone: "UTC",
     timezone: "UTC",
+    // What is read at random comes from memory or a solid-state disk: at the default, 4, index scans that bring their order lose
+    // to bitmap scans and sorts (docs/decisions/0115-index-scans-cost-what-they-cost.md).
+    random_page_cost: "1.1",
     jit: "off",
     io_method: "sync",
     max_parallel_workers_per_gather: 0,
