@@ -56,6 +56,28 @@ function parseInt8(text: string): number {
   return value;
 }
 
+/**
+ * Sends a statement; rejects after `timeoutMs` without an answer, when the connection is of no use any more. Not by the promise
+ * nor the time-out that `pg` makes itself: with either the rows of every answer outlive two young collections, and the old
+ * generation is collected all the time (docs/decisions/0120-rows-die-young.md).
+ */
+function ask(
+  client: pg.ClientBase,
+  statement: Statement,
+  values: unknown[] | undefined,
+  timeoutMs: number | null,
+): Promise<pg.QueryResult> {
+  return new Promise((resolve, reject) => {
+    const late = () => reject(new Error(`Query read timeout: the database did not answer within ${timeoutMs} ms`));
+    const timer = timeoutMs === null ? undefined : setTimeout(late, timeoutMs);
+    client.query(statement as pg.QueryConfig, values as unknown[], (error, result) => {
+      clearTimeout(timer);
+      if (error) reject(error);
+      else resolve(result);
+    });
+  });
+}
+
 /** True when the server refused the statement but the connection is as good as before. */
 export function isStatementError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.severity !== "FATAL" && error.severity !== "PANIC";
@@ -73,9 +95,12 @@ export class MeasuredPool {
   /** How many connections there may be for now, between the first few and `poolMax`. */
   #room: number;
   #grownAt = Number.NEGATIVE_INFINITY;
+  /** The server's own limit does not help where the network swallows what it says. */
+  readonly #timeoutMs: number | null;
 
   constructor(options: MeasuredPoolOptions) {
     this.#options = options;
+    this.#timeoutMs = options.statementTimeoutMs === undefined ? null : options.statementTimeoutMs + answerMs;
     this.#room = Math.min(options.poolMax, Math.max(options.poolMin, fewConnections));
     const few = this.#room;
     this.pool = new pg.Pool({
@@ -85,8 +110,6 @@ export class MeasuredPool {
       idleTimeoutMillis: options.idleTimeoutMs,
       connectionTimeoutMillis: options.connectionTimeoutMs,
       statement_timeout: options.statementTimeoutMs ?? false,
-      // The server's own limit does not help where the network swallows what it says.
-      ...(options.statementTimeoutMs === undefined ? {} : { query_timeout: options.statementTimeoutMs + answerMs }),
       application_name: "muster",
       keepAlive: true,
       types: { getTypeParser: getTypeParser as typeof pg.types.getTypeParser },
@@ -177,9 +200,13 @@ export class MeasuredPool {
     const started = performance.now();
     let failed = true;
     try {
-      const result = await (client.query(statement as string, values) as Promise<pg.QueryResult>);
+      const result = await ask(client, statement, values, this.#timeoutMs);
       failed = false;
       return result;
+    } catch (error) {
+      // Leads to whoever asked; it was made where the answer was read.
+      if (error instanceof Error) Error.captureStackTrace(error);
+      throw error;
     } finally {
       this.#finished(name, statement, performance.now() - started, failed);
     }
