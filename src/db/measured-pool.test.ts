@@ -17,17 +17,16 @@ after(() => database.drop());
 async function startSilentProxy(url: URL) {
   const state = { silent: false };
   const sockets = new Set<Socket>();
+  const { port } = url;
   const host = decodeURIComponent(url.hostname);
-  const address: [string] | [number, string] = host.startsWith("/")
-    ? [`${host}/.s.PGSQL.${url.port}`]
-    : [Number(url.port), host];
+  const open = () => (host.startsWith("/") ? connect(`${host}/.s.PGSQL.${port}`) : connect(Number(port), host));
   const keep = (socket: Socket) => {
     sockets.add(socket);
     // The other end is told below; who tells it first does not matter.
     socket.on("error", () => undefined).on("close", () => sockets.delete(socket));
   };
   const server = createServer((client) => {
-    const upstream = connect(...address);
+    const upstream = open();
     for (const socket of [client, upstream]) keep(socket);
     client.on("data", (bytes) => state.silent || upstream.write(bytes)).on("close", () => upstream.destroy());
     upstream.on("data", (bytes) => client.write(bytes)).on("close", () => client.destroy());
