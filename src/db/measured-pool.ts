@@ -70,8 +70,8 @@ function ask(
   return new Promise((resolve, reject) => {
     const late = () => reject(new Error(`Query read timeout: the database did not answer within ${timeoutMs} ms`));
     const timer = timeoutMs === null ? undefined : setTimeout(late, timeoutMs);
-    const config = typeof statement === "string" ? { text: statement } : statement;
-    client.query(values === undefined ? config : { ...config, values }, (error, result) => {
+    const named = typeof statement === "string" ? { text: statement } : statement;
+    client.query(values === undefined ? statement : { ...named, values }, (error, result) => {
       clearTimeout(timer);
       if (error) reject(error);
       else resolve(result);

@@ -67,7 +67,18 @@ async function act(client: pg.Client, point: Failpoint, run: () => Promise<unkno
   }
 }
 
+/** The driver's `query` as Muster's pool calls it, with a callback, and as others do, for a promise. */
 const query: Query = function (this: pg.Client, statement, ...rest) {
+  const callback = rest.at(-1);
+  if (typeof callback !== "function") return queryOrStrike.call(this, statement, ...rest);
+  (queryOrStrike.call(this, statement, ...rest.slice(0, -1)) as Promise<unknown>).then(
+    (result) => callback(null, result),
+    (error) => callback(error),
+  );
+  return undefined;
+};
+
+const queryOrStrike: Query = function (this: pg.Client, statement, ...rest) {
   const run = () => original.call(this, statement, ...rest) as Promise<unknown>;
   if (typeof statement === "string") {
     if (statement === "BEGIN") open.set(this, []);
@@ -84,7 +95,7 @@ const query: Query = function (this: pg.Client, statement, ...rest) {
   if (poison && statement.name === "journal_commit" && String(statement.values?.[0]).includes(poison)) {
     if (transactionsOf(statement.name, statement.values).includes("begin")) process.kill(process.pid, "SIGKILL");
   }
-  if (armed.length === 0 || typeof rest.at(-1) === "function") return run();
+  if (armed.length === 0) return run();
   const found = transactionsOf(statement.name, statement.values);
   const standing = open.get(this);
   if (standing) {
