@@ -40,17 +40,21 @@ interface Scores {
   lost: string[];
 }
 
-/**
- * One row for each page: the median of its runs. Where one misses on a machine that Lighthouse's default is too hard for, a
- * second row tells what it is at the slowdown that Lighthouse recommends for it; the first one stands.
- */
-export async function lighthouseRows(options: {
+export interface LighthouseOptions {
   url: string;
   session: Session;
   pages: readonly BenchPage[];
   runs: number;
   log: (line: string) => void;
-}): Promise<BenchRow[]> {
+  /** What happens in each run while the page loads. */
+  meanwhile?: ((audited: Promise<unknown>) => Promise<void>) | undefined;
+}
+
+/**
+ * One row for each page: the median of its runs. Where one misses on a machine that Lighthouse's default is too hard for, a
+ * second row tells what it is at the slowdown that Lighthouse recommends for it; the first one stands.
+ */
+export async function lighthouseRows(options: LighthouseOptions): Promise<BenchRow[]> {
   const port = await freePort();
   const browser = await chromium.launch({
     executablePath: findChromium(),
@@ -65,7 +69,9 @@ export async function lighthouseRows(options: {
       // On a busy machine the browser sometimes misses the beginning of its own trace: that run is made again, once.
       for (let tries = options.runs + 1; tries > 0 && taken.length < options.runs; tries--) {
         try {
-          taken.push(await audit(options.url + page.path, { port, cookie, slowdown }));
+          const audited = audit(options.url + page.path, { port, cookie, slowdown });
+          const [scores] = await Promise.all([audited, options.meanwhile?.(audited)]);
+          taken.push(scores);
         } catch (error) {
           failures.push(error instanceof Error ? error.message : String(error));
         }
@@ -112,7 +118,12 @@ async function audit(
   if (cpuSlowdownMultiplier !== slowdown || requestLatencyMs === 0) {
     throw new Error(`Lighthouse slowed the CPU ${cpuSlowdownMultiplier} times and a request by ${requestLatencyMs} ms`);
   }
-  const score = (name: string) => Math.round((categories[name]?.score ?? 0) * 100);
+  const score = (name: string) => {
+    const value = categories[name]?.score;
+    if (typeof value === "number") return Math.round(value * 100);
+    const reasons = Object.values(audits).map(({ errorMessage }) => errorMessage ?? "");
+    throw new Error(`Lighthouse gave no score for ${name}: ${[...new Set(reasons)].filter(Boolean).join("; ")}`);
+  };
   const lost = Object.values(categories)
     .flatMap(({ auditRefs }) => auditRefs)
     .filter(({ id, weight }) => weight > 0 && (audits[id]?.score ?? 1) < 0.9)
