@@ -26,7 +26,8 @@ export function likeAnywhere(words: string): string {
 }
 
 /**
- * Builds a page from rows that carry `total` = `count(*) OVER ()`. A page beyond the end has no row and so no total:
+ * Builds a page from rows that carry `total`, a count beside the page in the same statement (and not `count(*) OVER ()`, for which
+ * all rows of the list are read with their texts; ADR 0116). A page beyond the end has no row and so no total:
  * `countAll` is asked then, and only then.
  */
 export async function offsetPage<Row extends { total: number }, Item>(

@@ -55,9 +55,11 @@ export async function listBudgets(
   const pageSize = query.pageSize ?? 20;
   const { rows } = await db.query<BudgetRow & { total: number }>(
     "budgets_list",
-    `SELECT ${columns}, count(*) OVER ()::integer AS total
+    `SELECT ${columns}, (SELECT count(*)::integer FROM budgets WHERE user_id = $1 AND level <> 'execution') AS total
      FROM budgets b LEFT JOIN squads s ON b.level = 'squad' AND s.id = b.scope_id
-     WHERE b.user_id = $1 AND b.level <> 'execution' ORDER BY b.level, b.id DESC LIMIT $2 OFFSET $3`,
+     WHERE b.id = ANY (ARRAY(
+       SELECT id FROM budgets WHERE user_id = $1 AND level <> 'execution' ORDER BY level, id DESC LIMIT $2 OFFSET $3))
+     ORDER BY b.level, b.id DESC`,
     [scope.userId, pageSize, offsetOf(page, pageSize)],
   );
   return offsetPage(rows, { page, pageSize }, toBudget, async () => {

@@ -39,14 +39,13 @@ export async function listProjects(db: Queryable, scope: Scope, query: ProjectLi
     found.length === 0 ? ["", (_: number) => ""] : ["_search", (place: number) => ` AND name ILIKE $${place}`];
   const { rows } = await db.query<ProjectRow & { tasks: Partial<Record<TaskStatus, number>> | null; total: number }>(
     `projects_list${suffix}`,
-    `WITH page AS (
-       SELECT id, name, left(description, 200) AS description, created_at, updated_at, count(*) OVER ()::integer AS total
-       FROM projects WHERE user_id = $1${condition(4)} ORDER BY id DESC LIMIT $2 OFFSET $3
-     )
-     SELECT p.id, p.name, p.description, p.created_at, p.updated_at, p.total,
+    `SELECT p.id, p.name, left(p.description, 200) AS description, p.created_at, p.updated_at,
+       (SELECT count(*)::integer FROM projects WHERE user_id = $1${condition(4)}) AS total,
        (SELECT json_object_agg(c.status, c.count) FROM (
           SELECT t.status, count(*)::integer AS count FROM tasks t WHERE t.project_id = p.id GROUP BY t.status) c) AS tasks
-     FROM page p ORDER BY p.id DESC`,
+     FROM projects p
+     WHERE p.id = ANY (ARRAY(SELECT id FROM projects WHERE user_id = $1${condition(4)} ORDER BY id DESC LIMIT $2 OFFSET $3))
+     ORDER BY p.id DESC`,
     [scope.userId, pageSize, offsetOf(page, pageSize), ...found],
   );
   return offsetPage(rows, { page, pageSize }, toListItem, async () => {

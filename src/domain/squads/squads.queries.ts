@@ -54,22 +54,22 @@ const budgetJson = `(SELECT json_build_object('limitNanoUsd', b.limit_nano_usd, 
  * and spend are summed up once for the user, not once for each squad.
  */
 function listText(filters: string): string {
-  return `WITH page AS (
-      SELECT s.id, s.slug, s.name, s.status, s.process, left(s.goal, 200) AS goal, s.created_at, s.updated_at,
-        count(*) OVER ()::integer AS total
-      FROM squads s WHERE s.user_id = $1${filters} ORDER BY s.id DESC LIMIT $2 OFFSET $3
-    ), live AS MATERIALIZED (
+  return `WITH live AS MATERIALIZED (
       SELECT e.squad_id, count(*)::integer AS executions FROM task_executions e
       WHERE e.user_id = $1 AND e.status IN ('queued', 'running', 'paused', 'awaiting_approval') GROUP BY e.squad_id
     ), spend AS MATERIALIZED (${monthBySquadSql})
-    SELECT s.id, s.slug, s.name, s.status, s.process, s.goal, s.created_at, s.updated_at, s.total,
+    SELECT s.id, s.slug, s.name, s.status, s.process, left(s.goal, 200) AS goal, s.created_at, s.updated_at,
+      (SELECT count(*)::integer FROM squads s WHERE s.user_id = $1${filters}) AS total,
       ${budgetJson} AS budget,
       (SELECT COALESCE(json_agg(json_build_array(m.id, m.name, m.role, m.model, m.is_lead, m.avatar_key)
          ORDER BY m.position, m.id), '[]'::json)
        FROM squad_members m WHERE m.squad_id = s.id) AS members,
       COALESCE((SELECT live.executions FROM live WHERE live.squad_id = s.id), 0) AS live_executions,
       COALESCE(spend.cost_nano_usd, 0) AS spent_month_nano_usd, COALESCE(spend.unpriced_calls > 0, false) AS spent_month_incomplete
-    FROM page s LEFT JOIN spend ON spend.squad_id = s.id ORDER BY s.id DESC`;
+    FROM squads s LEFT JOIN spend ON spend.squad_id = s.id
+    WHERE s.id = ANY (ARRAY(
+      SELECT s.id FROM squads s WHERE s.user_id = $1${filters} ORDER BY s.id DESC LIMIT $2 OFFSET $3))
+    ORDER BY s.id DESC`;
 }
 
 function toMemberSummary([id, name, role, model, isLead, avatarKey]: MemberValues): SquadMemberSummary {

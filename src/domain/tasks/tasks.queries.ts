@@ -59,15 +59,13 @@ export async function listTasks(db: Queryable, scope: Scope, query: TaskListQuer
   const filters = used.map((key) => query[key]);
   const { rows } = await db.query<TaskBaseRow & { attachment_count: number; total: number }>(
     name,
-    `WITH page AS (
-       SELECT t.id, t.project_id, t.squad_id, t.title, left(t.description, 200) AS description, t.status, t.priority,
-         t.position, t.created_at, t.updated_at, count(*) OVER ()::integer AS total
-       FROM tasks t WHERE ${where(4)} ORDER BY t.id DESC LIMIT $2 OFFSET $3
-     )
-     SELECT t.id, t.project_id, t.squad_id, t.title, t.description, t.status, t.priority, t.position, t.created_at,
-       t.updated_at, t.total, ${lastExecutionJson} AS last_execution,
-       (SELECT count(*)::integer FROM task_attachments a WHERE a.task_id = t.id) AS attachment_count
-     FROM page t ORDER BY t.id DESC`,
+    `SELECT t.id, t.project_id, t.squad_id, t.title, left(t.description, 200) AS description, t.status, t.priority,
+       t.position, t.created_at, t.updated_at, ${lastExecutionJson} AS last_execution,
+       (SELECT count(*)::integer FROM task_attachments a WHERE a.task_id = t.id) AS attachment_count,
+       (SELECT count(*)::integer FROM tasks t WHERE ${where(4)}) AS total
+     FROM tasks t
+     WHERE t.id = ANY (ARRAY(SELECT t.id FROM tasks t WHERE ${where(4)} ORDER BY t.id DESC LIMIT $2 OFFSET $3))
+     ORDER BY t.id DESC`,
     [scope.userId, pageSize, offsetOf(page, pageSize), ...filters],
   );
   return offsetPage(
