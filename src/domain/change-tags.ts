@@ -42,7 +42,7 @@ export function executionTag(executionId: string): string {
  * The tag of no answer: it says whose reads may not come from a replica for a while. What carries the tag of an area of theirs says
  * so already.
  */
-function replicaTag(userId: string): string {
+export function replicaTag(userId: string): string {
   return `replica:${userId}`;
 }
 

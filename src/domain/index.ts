@@ -12,6 +12,7 @@ export {
   credentialTag,
   executionChangeTags,
   executionTag,
+  replicaTag,
   spendTags,
   squadTag,
 } from "./change-tags.ts";

@@ -1,5 +1,5 @@
 import type { FastifyReply } from "fastify";
-import { areaTag, type Store } from "#domain";
+import { areaTag, replicaTag, type Store } from "#domain";
 import { expectCaller } from "./expect-caller.ts";
 import { idempotencyKeyOf, runIdempotently, type WriteResult } from "./plugins/idempotency.ts";
 import { apiHeaders } from "./plugins/security-headers.ts";
@@ -13,7 +13,7 @@ import { sendJson } from "./send-answer.ts";
 export async function runWrite(handling: Handling): Promise<void> {
   const { route, deps, request, reply, caller } = handling;
   const works: (() => void)[] = [];
-  const tags = caller === null ? [] : (route.changes ?? []).map((area) => areaTag(caller.userId, area));
+  const tags = tagsOf(handling);
   const status = route.status ?? (route.answer === null ? 204 : 200);
   const write = (db: Store): Promise<unknown> =>
     callHandler(handling, db, {
@@ -51,6 +51,13 @@ export async function runWrite(handling: Handling): Promise<void> {
     await deps.cache.invalidate(tags);
     throw error;
   }
+}
+
+/** What the route says it changes; of one that changes no kept answer, that its caller may not read from a replica for a while. */
+function tagsOf({ route, caller }: Handling): string[] {
+  if (caller === null || route.waitsForProvider) return [];
+  if (!route.changes?.length) return [replicaTag(caller.userId)];
+  return route.changes.map((area) => areaTag(caller.userId, area));
 }
 
 function sendNothing(reply: FastifyReply, status: number): void {

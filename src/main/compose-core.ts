@@ -157,6 +157,7 @@ async function compose(
     notifier,
     closers,
     onBilled: (bills) => answers.billed(bills),
+    onBudgeted: (scope) => answers.budgeted(scope),
     now: options.now ?? Date.now,
   });
   listener.on(budgetsChannel, (userId) => modelGateway.budgetsChanged(userId));

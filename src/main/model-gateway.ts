@@ -8,6 +8,7 @@ import {
   createEconomyLane,
   createGateway,
   createOfflineProvider,
+  type LedgerStore,
   type LlmCallRecord,
   postgresCacheStore,
   postgresEconomyStore,
@@ -19,6 +20,7 @@ import {
 import type { Logger, Metrics, Tracer } from "#metrics";
 import { startDeferredCalls } from "./deferred-call-runner.ts";
 import { type ProviderSources, toLlmAccount } from "./provider-sources.ts";
+import type { BilledScope } from "./shared-answers.ts";
 import { traceCalls } from "./traced-gateway.ts";
 
 /** Channel on which processes tell each other which of a user's cached answers to forget. */
@@ -44,26 +46,22 @@ export async function createModelGateway(options: {
   notifier: Notifier;
   closers: (() => Promise<unknown>)[];
   /** Bills were written. */
-  onBilled: (bills: readonly { userId: string; squadId: string | null }[]) => void;
+  onBilled: (bills: readonly BilledScope[]) => void;
+  /** Money of budgets was reserved, spent or given back. */
+  onBudgeted: (scope: BilledScope) => void;
   /** Epoch milliseconds. */
   now: () => number;
 }): Promise<ModelGateway & { budgetsChanged(userId: string): void }> {
   const { sources, metrics, logger, tracer, redis } = options;
   const query = namedQuery(options.db);
-  const ledger = postgresLedgerStore(query);
+  const ledger = tellingLedgerStore(postgresLedgerStore(query), options);
   const gateway = createGateway({
     accounts: { list: sources.accountsOf, find: sources.findAccount },
     tenantSecret: Buffer.from(hkdfSync("sha256", options.installationKey, "muster", "llm cache", 32)),
     cacheStore: redis ? redisCacheStore(redis) : postgresCacheStore(query),
     // Never Redis: when it dies its windows are gone, and the quota of the minute with them (ADR 0013).
     limitStore: postgresLimitStore(query),
-    ledgerStore: {
-      ...ledger,
-      async writeUsage(records) {
-        await ledger.writeUsage(records);
-        options.onBilled(records.map(({ tenantId, squadId }) => ({ userId: tenantId, squadId })));
-      },
-    },
+    ledgerStore: ledger,
     economy: (parts) => {
       const lane = createEconomyLane({
         ...parts,
@@ -114,6 +112,39 @@ export async function createModelGateway(options: {
     },
     budgetsChanged: (userId) => gateway.budgetsChanged(userId),
     testAccount: (account, signal) => gateway.testAccount(toLlmAccount(account), signal),
+  };
+}
+
+/** Tells at each write what it made old: when money is reserved, when that is booked, and when the bill is written. */
+function tellingLedgerStore(
+  store: LedgerStore,
+  { onBilled, onBudgeted }: { onBilled: (bills: BilledScope[]) => void; onBudgeted: (scope: BilledScope) => void },
+): LedgerStore {
+  /** Whose the open blocks are. */
+  const scopes = new Map<string, BilledScope>();
+  const toScope = ({ tenantId, squadId }: { tenantId: string; squadId: string | null }) => ({
+    userId: tenantId,
+    squadId,
+  });
+  return {
+    async leaseBlock(scope, least, wanted) {
+      const outcome = await store.leaseBlock(scope, least, wanted);
+      if (outcome.outcome === "granted") {
+        scopes.set(outcome.blockId, toScope(scope));
+        onBudgeted(toScope(scope));
+      }
+      return outcome;
+    },
+    async settleBlock(blockId, spentNanoUsd, close) {
+      await store.settleBlock(blockId, spentNanoUsd, close);
+      const scope = scopes.get(blockId);
+      if (close) scopes.delete(blockId);
+      if (scope) onBudgeted(scope);
+    },
+    async writeUsage(records) {
+      await store.writeUsage(records);
+      onBilled(records.map(toScope));
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { createInvalidationBus, createTagHistory, type InvalidationBus } from "#cache";
 import type { Database, Listener } from "#db";
-import { executionChangeTags, spendTags } from "#domain";
+import { areaTag, executionChangeTags, spendTags } from "#domain";
 import { type AnswerCache, type ByteStore, createAnswerCache, createSecondLevel } from "#http";
 import type { Logger } from "#metrics";
 
@@ -12,13 +12,21 @@ export interface ExecutionChange {
   coarse: boolean;
 }
 
+/** Whose usage or budgets a plain call changed. */
+export interface BilledScope {
+  userId: string;
+  squadId: string | null;
+}
+
 /** The answers this process keeps, and the way in which all processes forget what a write made old. */
 export interface SharedAnswers {
   cache: AnswerCache;
   /** A worker committed: answers about it are forgotten here at once, elsewhere within a few milliseconds. */
   changed(change: ExecutionChange): void;
   /** Bills came into the usage, some time after the answers that they are for: what shows usage is forgotten likewise. */
-  billed(bills: readonly { userId: string; squadId: string | null }[]): void;
+  billed(bills: readonly BilledScope[]): void;
+  /** Money of budgets was reserved, spent or given back, which may come with a warning. */
+  budgeted(scope: BilledScope): void;
   close(): Promise<void>;
 }
 
@@ -77,6 +85,7 @@ export function createSharedAnswers(options: {
     cache,
     changed: (change) => forget(executionChangeTags(change)),
     billed: (bills) => forget([...new Set(bills.flatMap(({ userId, squadId }) => spendTags(userId, squadId)))]),
+    budgeted: ({ userId, squadId }) => forget([...spendTags(userId, squadId), areaTag(userId, "notifications")]),
     async close() {
       clearTimeout(timer);
       if (pending.size > 0) tell();

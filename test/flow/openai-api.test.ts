@@ -171,6 +171,41 @@ test("usage that was read before the bill of a call was written is not shown aft
   assert.equal(await read(), before + 1);
 });
 
+test("a budget and its warning that were read before what a call cost was booked are not shown after it", async () => {
+  const read = async (path: string) => {
+    const answer = await fetch(`${muster.url}/api/v1${path}`, { headers: { authorization: `Bearer ${user.token}` } });
+    return ((await answer.json()) as { data: { spentNanoUsd: number; reservedNanoUsd: number; kind: string }[] }).data;
+  };
+  const limit = 1_000_000_000;
+  const spent = 0.8 * limit - 1;
+  await fetch(`${muster.url}/api/v1/budgets/instance`, {
+    method: "PUT",
+    headers: { "content-type": "application/json", authorization: `Bearer ${user.token}` },
+    body: JSON.stringify({ limitNanoUsd: limit, period: "total" }),
+  });
+  await database.db.query("t_spent", "UPDATE budgets SET spent_nano_usd = $2 WHERE user_id = $1", [user.id, spent]);
+  // Both are kept for a minute from here on, and asked for again while the bill is written and after it.
+  assert.deepEqual([(await read("/budgets"))[0]?.spentNanoUsd, await read("/notifications")], [spent, []]);
+  assert.equal((await post("/v1/chat/completions", chat("What does it cost?"))).status, 200);
+  assert.ok((await read("/budgets"))[0]?.reservedNanoUsd, "what the call holds is not shown");
+  const ended = async () => {
+    const [budget] = await read("/budgets");
+    const [notification] = await read("/notifications");
+    const stays = budget?.reservedNanoUsd === 0 && budget.spentNanoUsd > spent;
+    return stays && notification?.kind === "budget_warning";
+  };
+  let shown = false;
+  for (let round = 0; round < 100 && !shown; round++) {
+    shown = await ended();
+    if (!shown) await delay(20);
+  }
+  assert.ok(shown, JSON.stringify([await read("/budgets"), await read("/notifications")]));
+  await fetch(`${muster.url}/api/v1/budgets/instance`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${user.token}` },
+  });
+});
+
 test("a JSON caller's request is not streamed upstream; a deadline that cannot be met is refused", async () => {
   const asked = () => (provider.requests.at(-1)?.body ?? {}) as { stream?: boolean };
   await post("/v1/chat/completions", chat("whole"));

@@ -160,6 +160,71 @@ test("text that a worker adds is read at once, though nothing else changed", asy
   await servers.resumeReplay();
 });
 
+test("what is written by a stream, or changes no answer that is kept, is read at once too", async () => {
+  const chat = { model: "test/echo", messages: [{ role: "user", content: "hi" }] };
+  const deferred = { "x-muster-lane": "deferred" };
+  const talk = async (by: TestUser) => {
+    const { headers } = await by.call("POST", "/api/v1/agent/chat/stream", { model: "test/echo", message: "hi" });
+    return `/api/v1/conversations/${headers["x-muster-conversation"]}`;
+  };
+  const defer = async (by: TestUser) => {
+    const { body } = await by.call("POST", "/v1/chat/completions", chat, deferred);
+    return `/api/v1/deferred-calls/${body.deferredCall.id}`;
+  };
+  const told = ({ status, body }: Awaited<ReturnType<TestUser["call"]>>) => body.deferredCall?.state ?? status;
+  interface Write {
+    what: string;
+    /** Long before: the replica has it. */
+    before?: (by: TestUser) => Promise<string>;
+    /** Returns where what it wrote is read. */
+    write: (by: TestUser, url: string) => Promise<string>;
+    reads: string | number;
+  }
+  const writes: Write[] = [
+    { what: "a chat", write: talk, reads: 200 },
+    { what: "a deferred call", write: defer, reads: "waiting" },
+    {
+      what: "its end",
+      before: defer,
+      write: async (by, url) => {
+        await by.call("POST", `${url}/cancel`);
+        return url;
+      },
+      reads: "cancelled",
+    },
+    {
+      what: "a conversation less",
+      before: talk,
+      write: async (by, url) => {
+        await by.call("DELETE", url);
+        return url;
+      },
+      reads: 404,
+    },
+  ];
+  // A user each: what one wrote says nothing of another.
+  const prepared: (Write & { by: TestUser; url: string })[] = [];
+  for (const one of writes) {
+    const by = await createUser(api.app, db);
+    prepared.push({ ...one, by, url: (await one.before?.(by)) ?? "" });
+  }
+  const bystander = await createUser(api.app, db);
+  await delay(5_200);
+  await untilReadAt("replica", "four");
+  await servers.pauseReplay();
+  try {
+    for (const { what, write, by, url, reads } of prepared) {
+      const place = await write(by, url);
+      assert.equal(told(await by.call("GET", place)), reads, what);
+    }
+    atReplica.length = 0;
+    await bystander.call("GET", "/api/v1/conversations");
+    assert.deepEqual(atReplica, ["conversations_list"], "the replica was not read from at all");
+  } finally {
+    await servers.resumeReplay();
+  }
+});
+
 test("muster doctor counts the connections at the replica too", async () => {
   const folder = temporaryFolder();
   const run = await musterCommand(["doctor", "--json"], {

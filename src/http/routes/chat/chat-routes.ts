@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError, ChatBody, type ChatDone, type ChatFrame } from "#contracts";
-import { addAssistantMessage, addUserMessage, type Caller, newId, type Store, spendTags } from "#domain";
+import { addAssistantMessage, addUserMessage, type Caller, newId, replicaTag, type Store } from "#domain";
 import type { LlmCall, LlmFrame, LlmReply } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
 import { problemOf, toClientError } from "../../problem.ts";
@@ -52,7 +52,10 @@ function frame(value: ChatFrame): string {
  */
 async function streamChat(parts: ChatParts): Promise<void> {
   const { db, caller, deps, request, reply, chat } = parts;
+  // A replica may be behind these: for a while it is not asked for what this caller reads.
+  const written = () => deps.cache.invalidate([replicaTag(caller.userId)]);
   const { conversationId } = await addUserMessage(db, caller, chat.conversation, parts.message);
+  await written();
   const abort = new AbortController();
   let stream: SseStream | null = null;
   let text = "";
@@ -76,14 +79,14 @@ async function streamChat(parts: ChatParts): Promise<void> {
   try {
     const answer = await ask(parts, abort.signal, onFrame);
     const messageId = await addAssistantMessage(db, conversationId, answer.text);
-    await deps.cache.invalidate(spendTags(caller.userId, parts.chat.squadId));
+    await written();
     const sse = open();
     // Nothing was streamed where the answer came whole.
     if (text === "" && answer.text !== "") sse.write(frame({ chunk: answer.text }));
     sse.write(frame({ done: true, conversationId, messageId, ...answer.bill }));
     sse.end();
   } catch (error) {
-    if (text !== "") await addAssistantMessage(db, conversationId, text);
+    if (text !== "") await addAssistantMessage(db, conversationId, text).then(written);
     if (!stream) throw error;
     const problem = toClientError(error);
     if (!abort.signal.aborted) {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError, type CacheResult } from "#contracts";
-import { type Caller, newId, type Store, spendTags } from "#domain";
+import { type Caller, newId, type Store } from "#domain";
 import type { LlmFinishReason, LlmFrame, LlmToolCall } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
 import { toOpenAiError } from "../../error-handler.ts";
@@ -90,7 +90,6 @@ export async function answerChatCompletion(input: Input): Promise<void> {
   } finally {
     if (!kept) await once.release();
   }
-  await input.deps.cache.invalidate(spendTags(caller.userId, null));
 }
 
 function ignore(): void {

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError, type CacheResult } from "#contracts";
-import { type Caller, newId, type Store, spendTags } from "#domain";
+import { type Caller, newId, type Store } from "#domain";
 import type { LlmReply, LlmRequest } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
 import { toOpenAiError } from "../../error-handler.ts";
@@ -39,7 +39,7 @@ interface Answered {
  * again for 24 hours, streamed or whole as the body says, and calls nothing.
  */
 export async function answerCompletion(input: Input): Promise<void> {
-  const { db, caller, body, deps, request } = input;
+  const { db, caller, body, request } = input;
   const streamed = body.stream === true;
   const [prompt, ...others] = [body.prompt].flat();
   if (streamed && others.length > 0) {
@@ -71,7 +71,6 @@ export async function answerCompletion(input: Input): Promise<void> {
   } finally {
     if (!kept) await once.release();
   }
-  await deps.cache.invalidate(spendTags(caller.userId, null));
 }
 
 function sendWhole({ reply }: Input, { head, choices, usage, headers }: Answered): void {

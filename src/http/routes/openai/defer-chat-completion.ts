@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { AppError, type DeferredCallAnswer } from "#contracts";
-import { acceptDeferredCall, type Caller, readDeferredCall, type Store } from "#domain";
+import { acceptDeferredCall, type Caller, readDeferredCall, replicaTag, type Store } from "#domain";
+import type { HttpDependencies } from "../../dependencies.ts";
 import { expectOk } from "../../expect-ok.ts";
 import { apiHeaders } from "../../plugins/security-headers.ts";
 import { answerOnce } from "./answer-once.ts";
@@ -24,8 +25,9 @@ export async function deferChatCompletion(input: {
   body: ChatCompletionBody;
   request: FastifyRequest;
   reply: FastifyReply;
+  deps: Pick<HttpDependencies, "cache">;
 }): Promise<void> {
-  const { db, caller, body, request, reply } = input;
+  const { db, caller, body, request, reply, deps } = input;
   if (body.stream === true) {
     throw new AppError(
       "validation_failed",
@@ -69,6 +71,8 @@ export async function deferChatCompletion(input: {
   } finally {
     if (accepted?.outcome !== "ok") await once.release();
   }
+  // A replica may not have it yet: for a while it is not asked for what this caller reads.
+  await deps.cache.invalidate([replicaTag(caller.userId)]);
   send(reply, { deferredCall: expectOk(accepted).deferredCall, completion: null });
 }
 

@@ -1,5 +1,5 @@
 import { AppError, sizeLimits } from "#contracts";
-import { listSquadSlugs, spendTags } from "#domain";
+import { listSquadSlugs } from "#domain";
 import { type AnyRoute, defineRoute } from "../../route.ts";
 import { callContext, clientSignal } from "./call-options.ts";
 import { answerChatCompletion } from "./chat-completion.ts";
@@ -90,7 +90,6 @@ function embeddingsRoute(): AnyRoute {
           "The provider answered with another number of embeddings than was asked for.",
         );
       }
-      await deps.cache.invalidate(spendTags(caller.userId, null));
       if (answer.cacheResult !== undefined) reply.header("x-muster-cache", answer.cacheResult);
       const asBase64 = body.encoding_format === "base64";
       return {
