@@ -42,13 +42,13 @@ import { askEconomyStore } from "../support/economy-calls.ts";
 import { everyRead, type Values } from "../support/every-read.ts";
 import { insertExecution, insertTask } from "../support/executions.ts";
 import {
+  assertNothingWhole,
   type ExplainedDatabase,
   explainedRows,
   flatten,
   openExplained,
-  type Told,
 } from "../support/explained-database.ts";
-import { coldStatements, plannedInHotQueries, statementNames } from "../support/statement-names.ts";
+import { coldStatements, plannedInHotQueries, plannedInHotWrites, statementNames } from "../support/statement-names.ts";
 import { replyOf, scriptedGateway, startTestWorker } from "../support/worker.ts";
 
 // What EXPLAIN does not see (hot-queries.test.ts): writes, claims, sweeps and the statements inside the database's own
@@ -75,20 +75,6 @@ after(async () => {
   await db?.close();
   await database.drop();
 });
-
-/** Tables that stay small: one row, or one for each process or invited person. */
-const small = new Set(["installation", "workers", "invitations"]);
-
-/** Fails when one of these statements read a table that grows as a whole. */
-function assertNothingWhole(told: Told[], what: string): void {
-  for (const { "Query Text": text, Plan } of told) {
-    const whole = flatten(Plan).find(
-      (node) => node["Node Type"] === "Seq Scan" && !small.has(node["Relation Name"] ?? ""),
-    );
-    const statement = `${what}: ${text.replace(/\s+/g, " ").slice(0, 400)}`;
-    assert.ok(whole === undefined, `${whole?.["Relation Name"]} is read as a whole: ${statement}`);
-  }
-}
 
 /** Runs it and returns the indexes that were used; fails when a table that grows was read as a whole. */
 async function indexesOf(work: () => Promise<unknown>, on = explained): Promise<Set<string>> {
@@ -375,8 +361,8 @@ test("an index that is gone is noticed", async () => {
   await assert.rejects(missing, /idempotency_keys is read as a whole/);
 });
 
-test("every statement of the source is planned here or in hot-queries, or it is said why its plan does not matter", () => {
-  const planned = [...explained.names, ...plannedInHotQueries];
+test("every statement of the source is planned here, in hot-queries or in hot-writes, or it is said why its plan does not matter", () => {
+  const planned = [...explained.names, ...plannedInHotQueries, ...plannedInHotWrites];
   const cold = new Set(Object.values(coldStatements).flat());
   const inSource = statementNames();
   assert.ok(inSource.length >= 150, `${inSource.length} names were found`);

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import type pg from "pg";
 import { type Database, openDatabase } from "#db";
 
@@ -23,6 +24,20 @@ export interface ExplainedDatabase {
 
 /** The node and all below it. */
 export const flatten = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flatten)];
+
+/** Tables that stay small: one row, or one for each process or invited person. */
+const small = ["installation", "workers", "invitations"];
+
+/** Fails when one of these statements read a table that grows as a whole; `more` are others that may be. */
+export function assertNothingWhole(told: Told[], what: string, more: readonly string[] = []): void {
+  for (const { "Query Text": text, Plan } of told) {
+    const whole = flatten(Plan).find(
+      (node) => node["Node Type"] === "Seq Scan" && ![...small, ...more].includes(node["Relation Name"] ?? ""),
+    );
+    const statement = `${what}: ${text.replace(/\s+/g, " ").slice(0, 400)}`;
+    assert.ok(whole === undefined, `${whole?.["Relation Name"]} is read as a whole: ${statement}`);
+  }
+}
 
 /** A pool whose connections tell the plan of every statement, nested ones too; `more` are settings of theirs. */
 export async function openExplained(url: string, more: Record<string, string> = {}): Promise<ExplainedDatabase> {
@@ -94,6 +109,8 @@ export const explainedRows = [
   `INSERT INTO tool_calls (id, execution_id, step_id, key, epoch, member_id, tool, class, arguments, state)
    SELECT gen_random_uuid(), id, gen_random_uuid(), 'turn-1/tool-' || n, 1, gen_random_uuid(), 'read_file', 'pure', '{}', 'done'
    FROM task_executions, generate_series(1, 5) n`,
+  `INSERT INTO avatars (user_id, hash, size, format, content)
+   SELECT id, md5(id::text || n), 40, 'webp', '' FROM users, generate_series(1, 5) n`,
   `INSERT INTO provider_accounts (id, user_id, kind, name)
    SELECT gen_random_uuid(), id, 'offline', 'own ' || n FROM users, generate_series(1, 3) n`,
   `INSERT INTO web_vitals (user_id, name, value, page, rating, at)

@@ -370,7 +370,7 @@ DECLARE
 BEGIN
   FOR c IN
     SELECT d.id, d.user_id, d.model FROM deferred_calls d
-    WHERE d.id IN (SELECT llm_call_id FROM budget_reservations WHERE llm_call_id IS NOT NULL)
+    WHERE d.id = ANY (ARRAY(SELECT llm_call_id FROM budget_reservations WHERE llm_call_id IS NOT NULL))
       AND d.state <> 'waiting' AND (d.held_until IS NULL OR d.held_until < clock_timestamp())
     ORDER BY d.id FOR NO KEY UPDATE SKIP LOCKED
   LOOP
