@@ -33,5 +33,8 @@ export const sizeLimits = {
   workspaceFiles: 2_000,
 } as const;
 
+/** How many of these a person may have: their lists come whole. Keys that were revoked do not count. */
+export const countLimits = { apiKeys: 200, providerAccounts: 200 } as const;
+
 /** One US dollar in nano-USD, the unit of all money in Muster. */
 export const NANO_USD = 1_000_000_000;

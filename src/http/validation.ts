@@ -18,6 +18,8 @@ export function createValidation(): Validation {
   const bodies = new Ajv({
     allErrors: true,
     strict: false,
+    // Errors carry the schema, which may say in words what a pattern asks for.
+    verbose: true,
     removeAdditional: false,
     coerceTypes: false,
     useDefaults: false,
@@ -25,6 +27,8 @@ export function createValidation(): Validation {
   const texts = new Ajv({
     allErrors: true,
     strict: false,
+    // Errors carry the schema, which may say in words what a pattern asks for.
+    verbose: true,
     removeAdditional: false,
     coerceTypes: true,
     useDefaults: true,
@@ -68,8 +72,14 @@ function describeOne(error: ErrorObject, where: string): { path: string; message
     case "const":
       return { path: at, message: `must be ${JSON.stringify(error.params.allowedValue)}` };
     case "pattern":
-      return { path: at, message: `must match ${error.params.pattern}` };
+      return { path: at, message: `is not of this form: ${wordsFor(error) ?? error.params.pattern}` };
     default:
       return { path: at, message: error.message ?? "is wrong" };
   }
+}
+
+/** What a pattern asks for: `description` of its schema. */
+function wordsFor({ parentSchema }: ErrorObject): string | undefined {
+  const { description } = (parentSchema ?? {}) as { description?: string };
+  return description;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { issueClaimCode } from "#domain";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
-import { call, createUser, type TestUser } from "../support/api-client.ts";
+import { call, createUser, signInCookie, type TestUser } from "../support/api-client.ts";
 
 let api: TestApi;
 let user: TestUser;
@@ -237,6 +237,56 @@ test("health, metrics, description and docs are public", async () => {
   const document = (await call(api.app, "GET", "/openapi.json")).body;
   assert.equal(document.openapi, "3.1.0");
   assert.ok(document.paths["/api/v1/squads/{squadId}"].patch);
+});
+
+test("a value of another form is refused in words, not with a regular expression", async () => {
+  const detailOf = async (method: string, url: string, body?: unknown) =>
+    (await user.call(method, url, body)).body.detail;
+  assert.equal(
+    await detailOf("GET", "/api/v1/squads/mine"),
+    "params.squadId: is not of this form: UUID. See /docs for the schema.",
+  );
+  assert.equal(
+    await detailOf("GET", "/api/v1/usage/summary?from=yesterday"),
+    "query.from: is not of this form: A date (YYYY-MM-DD, UTC) or an ISO 8601 time. See /docs for the schema.",
+  );
+  assert.match(await detailOf("POST", "/api/v1/projects", { name: "  " }), /^body\.name: .*Text that is not blank/);
+  const patterns: string[] = [];
+  JSON.stringify((await call(api.app, "GET", "/openapi.json")).body, (key, value) => {
+    if (typeof value?.pattern === "string" && !value.description) patterns.push(value.pattern);
+    return key === "responses" ? undefined : value;
+  });
+  // An opaque key and a route's pattern, which only the UI sends, and names of tools as OpenAI has them.
+  assert.deepEqual([...new Set(patterns)].sort(), ["^/[a-z0-9/[\\]-]*$", "^[A-Za-z0-9_-]+$", "^[A-Za-z0-9_-]{22}$"]);
+});
+
+test("lists that come whole have a bound, and whoever reaches it is told", async () => {
+  const many = await createUser(api.app, api.database.db);
+  const cookie = await signInCookie(api.app, many.email);
+  const post = (url: string, body: object) => call(api.app, "POST", url, { body, headers: { cookie } });
+  await api.database.db.pool.query(
+    `INSERT INTO api_keys (id, user_id, name, prefix, token_hash)
+     SELECT gen_random_uuid(), $1::uuid, 'k', 'mst_', decode(md5($1::uuid::text || n), 'hex') FROM generate_series(3, 200) n`,
+    [many.id],
+  );
+  await api.database.db.pool.query(
+    "INSERT INTO provider_accounts (id, user_id, kind, name) SELECT gen_random_uuid(), $1, 'offline', 'a' || n FROM generate_series(2, 200) n",
+    [many.id],
+  );
+  const account = { kind: "ollama", name: "One more" };
+  for (const [url, body, refusal] of [
+    ["/api/v1/api-keys", { name: "one more" }, "You have 200 API keys: revoke one first."],
+    ["/api/v1/provider-accounts", account, "You have 200 provider accounts: delete one first."],
+  ] as const) {
+    assert.equal((await post(url, body)).status, 201, url);
+    const refused = await post(url, { ...body, name: "And another" });
+    assert.deepEqual([refused.status, refused.body.code, refused.body.detail], [409, "conflict", refusal]);
+    const listed = await call(api.app, "GET", url, { headers: { cookie } });
+    assert.equal(listed.body.data.length, 200);
+  }
+  // One that was revoked makes room.
+  assert.equal((await many.call("DELETE", `/api/v1/api-keys/${many.apiKeyId}`)).status, 204);
+  assert.equal((await post("/api/v1/api-keys", { name: "in its place" })).status, 201);
 });
 
 test("nothing was logged as a fault", () => assert.deepEqual(api.logged, []));

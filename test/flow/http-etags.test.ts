@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { brotliDecompressSync } from "node:zlib";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import type { AnyRoute } from "#http";
 import { startTestApi, type TestApi } from "../support/api-app.ts";
 import { createUser, type TestUser } from "../support/api-client.ts";
@@ -97,4 +97,24 @@ test("lists are kept for 60 s and single objects for 300 s, for each caller", ()
   }
   assert.deepEqual([...unmet], [], "exceptions that are none");
   assert.ok(kept.length >= 20, String(kept.length));
+});
+
+test("the pages of /docs have entity tags too, and are packed where they are large", async () => {
+  for (const [url, encoding] of [
+    ["/docs", undefined],
+    ["/docs/errors", "gzip"],
+  ] as const) {
+    const headers = { "accept-encoding": "gzip" };
+    const first = await api.app.inject({ method: "GET", url, headers });
+    assert.deepEqual([first.statusCode, first.headers["content-encoding"]], [200, encoding], url);
+    assert.equal(first.headers.vary, "Accept-Encoding");
+    const html = encoding === undefined ? first.rawPayload : gunzipSync(first.rawPayload);
+    assert.match(html.toString(), /^<!doctype html>/);
+    const again = await api.app.inject({
+      method: "GET",
+      url,
+      headers: { "if-none-match": String(first.headers.etag) },
+    });
+    assert.deepEqual([again.statusCode, again.body, again.headers.etag], [304, "", first.headers.etag], url);
+  }
 });

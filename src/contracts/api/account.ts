@@ -12,7 +12,12 @@ export const User = object({
 });
 export type User = Static<typeof User>;
 
-const Email = Type.String({ minLength: 3, maxLength: 254, pattern: "^[^\\s@]+@[^\\s@]+$" });
+const Email = Type.String({
+  minLength: 3,
+  maxLength: 254,
+  pattern: "^[^\\s@]+@[^\\s@]+$",
+  description: "An address: name@host",
+});
 const NewPassword = Type.String({ minLength: 10, maxLength: 256 });
 
 /** What a visitor may know before signing in. */

@@ -68,7 +68,12 @@ export const cursorQuery = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200, default: 100 })),
 };
 
-export const Name = Type.String({ minLength: 1, maxLength: 120, pattern: "\\S" });
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 120,
+  pattern: "\\S",
+  description: "Text that is not blank",
+});
 
 /** Problem details (RFC 9457). `code` is stable; `detail` says what is wrong and what to do about it. */
 export const Problem = Type.Object(

@@ -55,7 +55,12 @@ export const ProviderAccountParams = object({ providerAccountId: Id });
 export const ProviderAccountAnswer = object({ providerAccount: ProviderAccount });
 export type ProviderAccountAnswer = Static<typeof ProviderAccountAnswer>;
 
-const BaseUrl = Type.String({ minLength: 8, maxLength: 500, pattern: "^https?://[^\\s@]+$" });
+const BaseUrl = Type.String({
+  minLength: 8,
+  maxLength: 500,
+  pattern: "^https?://[^\\s@]+$",
+  description: "An http:// or https:// address without credentials",
+});
 const ApiKeySecret = Type.String({ minLength: 1, maxLength: 1_000, description: "Write-only; stored encrypted" });
 const Models = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 500, uniqueItems: true });
 const PerMinute = Type.Integer({ minimum: 1, maximum: 1_000_000_000 });

@@ -3,7 +3,12 @@ import { squadProcesses, squadStatuses } from "../closed-sets.ts";
 import { BudgetState } from "./budgets.ts";
 import { Id, Name, nullable, object, pageOf, pageQuery, SearchText, Timestamp } from "./common.ts";
 
-const Slug = Type.String({ minLength: 1, maxLength: 64, pattern: "^[a-z0-9]+(-[a-z0-9]+)*$" });
+const Slug = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  pattern: "^[a-z0-9]+(-[a-z0-9]+)*$",
+  description: "Lower-case letters and digits, with single hyphens between",
+});
 const ModelName = Type.String({ minLength: 1, maxLength: 200 });
 const RoleSlug = Type.String({ minLength: 1, maxLength: 64 });
 const Goal = Type.String({ maxLength: 4000 });

@@ -3,7 +3,7 @@ import { executionStatuses, taskPriorities, taskStatuses } from "../closed-sets.
 import { sizeLimits } from "../limits.ts";
 import { Id, nullable, object, pageOf, pageQuery, Timestamp } from "./common.ts";
 
-const Title = Type.String({ minLength: 1, maxLength: 300, pattern: "\\S" });
+const Title = Type.String({ minLength: 1, maxLength: 300, pattern: "\\S", description: "Text that is not blank" });
 const Description = Type.String({ maxLength: 200_000 });
 
 export const Attachment = object({
@@ -58,7 +58,9 @@ export type TaskAnswer = Static<typeof TaskAnswer>;
 /** A file for the squad's workspace: at most 5 MB once decoded. */
 export const NewAttachment = object({
   name: Type.String({ minLength: 1, maxLength: 200, description: "A file name without folders" }),
-  mediaType: Type.Optional(Type.String({ minLength: 1, maxLength: 120, pattern: "^[\\w.+-]+/[\\w.+-]+$" })),
+  mediaType: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 120, pattern: "^[\\w.+-]+/[\\w.+-]+$", description: "type/subtype" }),
+  ),
   contentBase64: Type.String({
     maxLength: Math.ceil(sizeLimits.attachmentBytes / 3) * 4,
     description: "The file's bytes in base64 (RFC 4648, section 4)",

@@ -1,4 +1,4 @@
-import type { ApiKey } from "#contracts";
+import { type ApiKey, countLimits } from "#contracts";
 import type { Queryable } from "#db";
 import type { Scope } from "../store.ts";
 
@@ -26,12 +26,12 @@ export function toApiKey(row: ApiKeyRow): ApiKey {
   };
 }
 
-/** The caller's newest two hundred keys, revoked ones last. */
+/** The caller's keys, revoked ones last; of these only as many as find room beside the others. */
 export async function listApiKeys(db: Queryable, scope: Scope): Promise<ApiKey[]> {
   const { rows } = await db.query<ApiKeyRow>(
     "api_keys_list",
-    `SELECT ${apiKeyColumns} FROM api_keys WHERE user_id = $1 ORDER BY revoked_at IS NOT NULL, id DESC LIMIT 200`,
-    [scope.userId],
+    `SELECT ${apiKeyColumns} FROM api_keys WHERE user_id = $1 ORDER BY revoked_at IS NOT NULL, id DESC LIMIT $2`,
+    [scope.userId, countLimits.apiKeys],
   );
   return rows.map(toApiKey);
 }

@@ -1,4 +1,4 @@
-import type { ApiKey } from "#contracts";
+import { type ApiKey, AppError, countLimits } from "#contracts";
 import { type Queryable, uuidv7 } from "#db";
 import type { Scope } from "../store.ts";
 import { hashToken, newToken } from "../users/secrets.ts";
@@ -7,7 +7,10 @@ import { type ApiKeyRow, apiKeyColumns, toApiKey } from "./api-keys.queries.ts";
 /** Characters of a key that stay readable: `mst_` and six more. */
 const prefixLength = 10;
 
-/** Makes a key. The token is in the answer and nowhere else. */
+/**
+ * Makes a key. The token is in the answer and nowhere else.
+ * @throws {AppError} `conflict` when the user has as many as the list of keys shows.
+ */
 export async function createApiKey(
   db: Queryable,
   scope: Scope,
@@ -16,8 +19,12 @@ export async function createApiKey(
   const token = newToken("mst_");
   const { rows } = await db.query<ApiKeyRow>(
     "api_key_create",
-    `INSERT INTO api_keys (id, user_id, name, token_hash, prefix) VALUES ($1, $2, $3, $4, $5) RETURNING ${apiKeyColumns}`,
-    [uuidv7(), scope.userId, name.trim(), hashToken(token), token.slice(0, prefixLength)],
+    `INSERT INTO api_keys (id, user_id, name, token_hash, prefix)
+     SELECT $1, $2, $3, $4, $5 WHERE (SELECT count(*) FROM api_keys WHERE user_id = $2 AND revoked_at IS NULL) < $6
+     RETURNING ${apiKeyColumns}`,
+    [uuidv7(), scope.userId, name.trim(), hashToken(token), token.slice(0, prefixLength), countLimits.apiKeys],
   );
-  return { apiKey: toApiKey(rows[0] as ApiKeyRow), token };
+  const [row] = rows;
+  if (!row) throw new AppError("conflict", `You have ${countLimits.apiKeys} API keys: revoke one first.`);
+  return { apiKey: toApiKey(row), token };
 }

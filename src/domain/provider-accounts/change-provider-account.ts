@@ -1,7 +1,14 @@
-import type { CreateProviderAccountBody, ProviderAccount, ProviderKind, UpdateProviderAccountBody } from "#contracts";
+import {
+  type CreateProviderAccountBody,
+  countLimits,
+  type ProviderAccount,
+  type ProviderKind,
+  type UpdateProviderAccountBody,
+} from "#contracts";
 import { type Queryable, uuidv7 } from "#db";
 import { notFound, type Refusal, type Scope, type Store, violates } from "../store.ts";
 import {
+  listProviderAccounts,
   type ProviderAccountRow,
   providerAccountColumns,
   readProviderAccount,
@@ -52,7 +59,8 @@ export async function createProviderAccount(
     "provider_account_create",
     `INSERT INTO provider_accounts (id, user_id, kind, name, base_url, key_encrypted, key_hint, models,
        allow_private_address, requests_per_minute, tokens_per_minute, price_overrides, enabled, wire)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT (user_id, name) DO NOTHING
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+     WHERE (SELECT count(*) FROM provider_accounts WHERE user_id = $2) < $15 ON CONFLICT (user_id, name) DO NOTHING
      RETURNING ${providerAccountColumns}`,
     [
       id,
@@ -69,10 +77,14 @@ export async function createProviderAccount(
       JSON.stringify(body.priceOverrides ?? {}),
       body.enabled ?? true,
       body.wire ?? "chat",
+      countLimits.providerAccounts,
     ],
   );
   const row = rows[0];
-  return row ? { outcome: "ok", providerAccount: toProviderAccount(row) } : nameTaken(body.name.trim());
+  if (row) return { outcome: "ok", providerAccount: toProviderAccount(row) };
+  const { length } = await listProviderAccounts(db, scope);
+  if (length < countLimits.providerAccounts) return nameTaken(body.name.trim());
+  return { outcome: "conflict", detail: `You have ${length} provider accounts: delete one first.` };
 }
 
 /** Changes an account. A new address without the key again is refused: a stored key must not follow it there. */

@@ -1,4 +1,10 @@
-import type { PriceOverrides, ProviderAccount, ProviderKind, ProviderWire } from "#contracts";
+import {
+  countLimits,
+  type PriceOverrides,
+  type ProviderAccount,
+  type ProviderKind,
+  type ProviderWire,
+} from "#contracts";
 import type { Queryable } from "#db";
 import type { Scope } from "../store.ts";
 import type { SecretBox } from "./secret-box.ts";
@@ -46,12 +52,12 @@ export function toProviderAccount(row: ProviderAccountRow): ProviderAccount {
   };
 }
 
-/** The user's accounts, newest first, at most two hundred. */
+/** The user's accounts, newest first. */
 export async function listProviderAccounts(db: Queryable, scope: Scope): Promise<ProviderAccount[]> {
   const { rows } = await db.query<ProviderAccountRow>(
     "provider_accounts_list",
-    `SELECT ${providerAccountColumns} FROM provider_accounts WHERE user_id = $1 ORDER BY id DESC LIMIT 200`,
-    [scope.userId],
+    `SELECT ${providerAccountColumns} FROM provider_accounts WHERE user_id = $1 ORDER BY id DESC LIMIT $2`,
+    [scope.userId, countLimits.providerAccounts],
   );
   return rows.map(toProviderAccount);
 }

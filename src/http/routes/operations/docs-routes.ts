@@ -1,11 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
 import { AppError, errorTable, object } from "#contracts";
-import { acceptedEncodings, toGzip } from "../../encodings.ts";
+import { acceptedEncodings, compressFromBytes, toGzip } from "../../encodings.ts";
 import { apiHeaders } from "../../plugins/security-headers.ts";
+import { etagOf } from "../../response-cache.ts";
 import { type AnyRoute, defineRoute } from "../../route.ts";
+import { matchesEtag } from "../../send-answer.ts";
 
 const tag = "operations";
 /** Swagger UI sets styles and shows its icons from data: addresses; its scripts are files of ours. */
@@ -45,9 +48,8 @@ export function docsRoutes(): AnyRoute[] {
       policy: "public",
       answer: null,
       stream: "text/html",
-      handle: async ({ reply }) => {
-        reply.headers({ ...apiHeaders, "content-security-policy": csp, "cache-control": "no-cache" });
-        reply.type("text/html; charset=utf-8").send(page);
+      handle: async ({ request, reply }) => {
+        await sendPage(request, reply, page);
         return undefined;
       },
     }),
@@ -60,9 +62,8 @@ export function docsRoutes(): AnyRoute[] {
       policy: "public",
       answer: null,
       stream: "text/html",
-      handle: async ({ reply }) => {
-        reply.headers({ ...apiHeaders, "content-security-policy": csp, "cache-control": "no-cache" });
-        reply.type("text/html; charset=utf-8").send(errorPage());
+      handle: async ({ request, reply }) => {
+        await sendPage(request, reply, errorPage());
         return undefined;
       },
     }),
@@ -95,6 +96,17 @@ export function docsRoutes(): AnyRoute[] {
       },
     }),
   ];
+}
+
+async function sendPage(request: FastifyRequest, reply: FastifyReply, html: string): Promise<void> {
+  const bytes = Buffer.from(html);
+  const etag = etagOf(bytes);
+  reply.headers({ ...apiHeaders, "content-security-policy": csp, "cache-control": "no-cache", etag });
+  reply.header("vary", "Accept-Encoding").type("text/html; charset=utf-8");
+  const { "if-none-match": known, "accept-encoding": accepted } = request.headers;
+  if (matchesEtag(known, etag)) return void reply.code(304).send();
+  if (bytes.length < compressFromBytes || !acceptedEncodings(accepted).gzip) return void reply.send(bytes);
+  reply.header("content-encoding", "gzip").send(await toGzip(bytes, 6));
 }
 
 function errorPage(): string {
