@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { AppError, sizeLimits } from "#contracts";
 import { admissionDefaults, createAdmission } from "./admission.ts";
+import { answerClientError, maxHeaderBytes } from "./client-error.ts";
 import type { AdmissionLimits, HttpDependencies } from "./dependencies.ts";
 import { createErrorHandler, sendProblem } from "./error-handler.ts";
 import { createExpressLane, createLanedServer } from "./express-lane.ts";
@@ -56,10 +57,11 @@ export async function createApp(deps: HttpDependencies): Promise<FastifyInstance
     requestTimeout: deps.receiveTimeoutMs ?? receiveDefaultMs,
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: "idle",
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lookEveryMs, maxHeaderSize: 16_384 },
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lookEveryMs, maxHeaderSize: maxHeaderBytes },
     serverFactory: (handler, options) => createLanedServer(lane.answer, handler, options),
     routerOptions: { maxParamLength: 1_000, ignoreDuplicateSlashes: false, ignoreTrailingSlash: false },
     exposeHeadRoutes: true,
+    clientErrorHandler: answerClientError,
     return503OnClosing: true,
     frameworkErrors: (error, request, reply) => {
       sendProblem(deps, request as FastifyRequest, reply as FastifyReply, error);
