@@ -14,11 +14,11 @@ import {
   postgresEconomyStore,
   postgresLedgerStore,
   postgresLimitStore,
-  type Query,
   redisCacheStore,
 } from "#llm";
 import type { Logger, Metrics, Tracer } from "#metrics";
 import { startDeferredCalls } from "./deferred-call-runner.ts";
+import { namedQuery } from "./named-query.ts";
 import { type ProviderSources, toLlmAccount } from "./provider-sources.ts";
 import type { BilledScope } from "./shared-answers.ts";
 import { traceCalls } from "./traced-gateway.ts";
@@ -145,19 +145,6 @@ function tellingLedgerStore(
       await store.writeUsage(records);
       onBilled(records.map(toScope));
     },
-  };
-}
-
-/** Statements of the gateway's stores under names of their own: prepared once a connection, visible in the metrics. */
-function namedQuery(db: Database): Query {
-  const names = new Map<string, string>();
-  return <Row>(text: string, params: unknown[]) => {
-    let name = names.get(text);
-    if (name === undefined) {
-      name = `llm_${/\bmuster_\w+|\bllm_\w+/.exec(text)?.[0] ?? "store"}_${names.size}`;
-      names.set(text, name);
-    }
-    return db.query(name, text, params) as unknown as Promise<{ rows: Row[]; rowCount: number | null }>;
   };
 }
 
