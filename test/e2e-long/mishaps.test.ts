@@ -29,7 +29,10 @@ test("what is said in a conversation that was opened is shown once, also when th
   await said("The first question").waitFor();
   await page.getByRole("textbox", { name: "Message" }).fill("The second question");
   await page.getByRole("textbox", { name: "Message" }).press("Enter");
-  await log.getByText(/ in, .* out ·/).waitFor();
+  await log
+    .getByText(/ in, .* out ·/)
+    .nth(1)
+    .waitFor();
   assert.equal(await said("The second question").count(), 1);
 
   await world.muster.kill();
@@ -48,6 +51,21 @@ test("what is said in a conversation that was opened is shown once, also when th
   await page.getByRole("list", { name: "Conversations" }).getByRole("button").first().click();
   await said("The second question").waitFor();
   assert.equal(await said("The first question").count(), 1);
+  await page.close();
+});
+
+test("an answer shows its model, tokens and price as well when its conversation is opened again", async () => {
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/chat`);
+  await page.getByRole("textbox", { name: "Message" }).fill("What does this cost?");
+  await page.getByRole("textbox", { name: "Message" }).press("Enter");
+  const bill = page.getByRole("log", { name: "Conversation" }).getByText(/^offline · \d+ in, \d+ out · /);
+  await bill.waitFor();
+  const told = await bill.innerText();
+  await page.reload();
+  await bill.waitFor();
+  assert.equal(await bill.innerText(), told);
+  assert.deepEqual(troubles, []);
   await page.close();
 });
 
@@ -91,6 +109,7 @@ test("what is typed in a chat survives a reload and a look at another conversati
   await page
     .getByRole("log")
     .getByText(/ in, .* out ·/)
+    .nth(1)
     .waitFor();
   await page.reload();
   await page.getByRole("log").getByText("You: Half a sentence", { exact: true }).waitFor();

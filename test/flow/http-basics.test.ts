@@ -192,6 +192,12 @@ test("chat and the OpenAI-compatible routes stream and answer", async () => {
     messages.body.data.map((one: { role: string }) => one.role),
     ["assistant", "user"],
   );
+  const { done: _done, conversationId: _conversation, messageId: _message, ...bill } = done;
+  assert.deepEqual(
+    messages.body.data.map((one: { bill: unknown }) => one.bill),
+    [bill, null],
+    "the answer keeps its bill",
+  );
   const { body } = await user.call("GET", `/api/v1/conversations/${done.conversationId}`);
   assert.deepEqual([body.conversation.title, body.conversation.model], ["hello there", "test/echo"]);
   assert.equal((await user.call("GET", `/api/v1/conversations/${done.messageId}`)).status, 404);

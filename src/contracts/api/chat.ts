@@ -20,10 +20,8 @@ export type ChatReset = Static<typeof ChatReset>;
 /** The call waits for its provider's rate limit until this time (epoch milliseconds). */
 export const ChatWait = object({ waitUntilMs: Type.Integer() });
 export type ChatWait = Static<typeof ChatWait>;
-export const ChatDone = object({
-  done: Type.Literal(true),
-  conversationId: Id,
-  messageId: Id,
+/** What an answer took and cost. */
+const bill = {
   model: Type.String(),
   usage: object({
     inputTokens: Type.Integer(),
@@ -34,7 +32,10 @@ export const ChatDone = object({
   costNanoUsd: MaybeMoney,
   savedNanoUsd: MaybeMoney,
   cacheResult: Type.Enum(cacheResults),
-});
+};
+export const ChatBill = object(bill);
+export type ChatBill = Static<typeof ChatBill>;
+export const ChatDone = object({ done: Type.Literal(true), conversationId: Id, messageId: Id, ...bill });
 export type ChatDone = Static<typeof ChatDone>;
 export const ChatError = object({ error: Problem });
 export type ChatError = Static<typeof ChatError>;
@@ -60,6 +61,8 @@ export const ConversationMessage = object({
   id: Id,
   role: Type.Enum(["user", "assistant"]),
   content: Type.String(),
+  /** Null where an answer broke off, or was given before bills were kept. */
+  bill: nullable(ChatBill),
   createdAt: Timestamp,
 });
 export type ConversationMessage = Static<typeof ConversationMessage>;

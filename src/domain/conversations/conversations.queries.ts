@@ -1,4 +1,10 @@
-import type { Conversation, ConversationMessage, ConversationMessagePage, ConversationPage } from "#contracts";
+import type {
+  ChatBill,
+  Conversation,
+  ConversationMessage,
+  ConversationMessagePage,
+  ConversationPage,
+} from "#contracts";
 import { cursorPage, decodeCursor, type Queryable } from "#db";
 import type { Scope } from "../store.ts";
 
@@ -14,6 +20,7 @@ interface MessageRow {
   id: string;
   role: ConversationMessage["role"];
   content: string;
+  bill: ChatBill | null;
   created_at: Date;
 }
 
@@ -28,7 +35,7 @@ function toConversation(row: ConversationRow): Conversation {
 }
 
 function toMessage(row: MessageRow): ConversationMessage {
-  return { id: row.id, role: row.role, content: row.content, createdAt: row.created_at.toISOString() };
+  return { id: row.id, role: row.role, content: row.content, bill: row.bill, createdAt: row.created_at.toISOString() };
 }
 
 /** The user's conversations, newest first. */
@@ -69,8 +76,8 @@ export async function listConversationMessages(
   const after = query.cursor === undefined ? null : decodeCursor(query.cursor);
   const { rows } = await db.query<MessageRow & { owned: boolean }>(
     "conversation_messages_list",
-    `SELECT m.id, m.role, m.content, m.created_at FROM conversations c
-     LEFT JOIN LATERAL (SELECT m.id, m.role, m.content, m.created_at FROM conversation_messages m
+    `SELECT m.id, m.role, m.content, m.bill, m.created_at FROM conversations c
+     LEFT JOIN LATERAL (SELECT m.id, m.role, m.content, m.bill, m.created_at FROM conversation_messages m
        WHERE m.conversation_id = c.id AND ($4::uuid IS NULL OR m.id < $4) ORDER BY m.id DESC LIMIT $3) m ON true
      WHERE c.id = $2 AND c.user_id = $1`,
     [scope.userId, conversationId, limit + 1, after],

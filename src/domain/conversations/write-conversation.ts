@@ -1,3 +1,4 @@
+import type { ChatBill } from "#contracts";
 import { type Queryable, uuidv7 } from "#db";
 import { notFound, type Refusal, type Scope, type Store } from "../store.ts";
 
@@ -31,14 +32,19 @@ export async function addUserMessage(
         ],
       );
     }
-    const messageId = await addMessage(transaction, conversationId, "user", message);
+    const messageId = await addMessage(transaction, conversationId, "user", message, null);
     return { conversationId, messageId };
   });
 }
 
-/** Stores an answer, whole or as far as it came. Returns the message's id. */
-export function addAssistantMessage(db: Queryable, conversationId: string, content: string): Promise<string> {
-  return addMessage(db, conversationId, "assistant", content);
+/** Stores an answer, whole with its bill or as far as it came without one. Returns the message's id. */
+export function addAssistantMessage(
+  db: Queryable,
+  conversationId: string,
+  content: string,
+  bill: ChatBill | null,
+): Promise<string> {
+  return addMessage(db, conversationId, "assistant", content, bill);
 }
 
 async function addMessage(
@@ -46,12 +52,13 @@ async function addMessage(
   conversationId: string,
   role: "user" | "assistant",
   content: string,
+  bill: ChatBill | null,
 ): Promise<string> {
   const id = uuidv7();
   await db.query(
     "conversation_message_add",
-    "INSERT INTO conversation_messages (id, conversation_id, role, content) VALUES ($1, $2, $3, $4)",
-    [id, conversationId, role, content],
+    "INSERT INTO conversation_messages (id, conversation_id, role, content, bill) VALUES ($1, $2, $3, $4, $5)",
+    [id, conversationId, role, content, bill && JSON.stringify(bill)],
   );
   return id;
 }

@@ -1,7 +1,7 @@
 "use client";
 import { ArrowUp, MessageSquare, Square } from "lucide-react";
 import { type FormEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
-import type { ChatDone } from "#contracts";
+import type { ChatBill } from "#contracts";
 import { Markdown } from "../../components/markdown/markdown.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { CopyButton } from "../../components/ui/copy-button.tsx";
@@ -22,7 +22,8 @@ interface Turn {
   id: string;
   role: "user" | "assistant";
   content: string;
-  done?: ChatDone;
+  /** Of an answer that is complete. */
+  bill?: ChatBill | null;
   failure?: string;
 }
 
@@ -81,7 +82,7 @@ export function ChatThread({ conversationId, partner, onStarted }: ChatThreadPro
         },
         abort.signal,
       );
-      changeLast((turn) => ({ ...turn, done }));
+      changeLast((turn) => ({ ...turn, bill: done }));
       if (!conversationId) onStarted(done.conversationId);
       return true;
     } catch (error) {
@@ -192,11 +193,11 @@ function ChatTurn({ turn, live, squad }: { turn: Turn; live: boolean; squad: boo
       {turn.content && !live && (
         <div className="mt-1 -ml-2 flex flex-wrap items-center gap-x-2">
           <CopyButton look="ghost" text={turn.content} />
-          {turn.done && (
+          {turn.bill && (
             <p className="tabular text-faint text-xs">
-              {turn.done.model} · {formatCount(turn.done.usage.inputTokens)} in,{" "}
-              {formatCount(turn.done.usage.outputTokens)} out · {formatMoney(turn.done.costNanoUsd)}
-              {turn.done.cacheResult === "hit" && " · from the cache"}
+              {turn.bill.model} · {formatCount(turn.bill.usage.inputTokens)} in,{" "}
+              {formatCount(turn.bill.usage.outputTokens)} out · {formatMoney(turn.bill.costNanoUsd)}
+              {turn.bill.cacheResult === "hit" && " · from the cache"}
             </p>
           )}
         </div>
@@ -251,7 +252,11 @@ function Composer({ name, streaming, ready, onSend, onStop }: ComposerProps) {
           <Button
             className="h-9 pointer-coarse:h-10"
             icon={<Square aria-hidden className="size-3.5" />}
-            onClick={onStop}
+            onClick={(event) => {
+              onStop();
+              // In its place comes Send, which cannot be pressed yet: who came by keyboard goes on writing.
+              if (event.detail === 0) field.current?.focus();
+            }}
           >
             Stop
           </Button>

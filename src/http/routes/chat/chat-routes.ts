@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { AppError, ChatBody, type ChatDone, type ChatFrame } from "#contracts";
+import { AppError, type ChatBill, ChatBody, type ChatFrame } from "#contracts";
 import { addAssistantMessage, addUserMessage, type Caller, newId, replicaTag, type Store } from "#domain";
 import type { LlmCall, LlmFrame, LlmReply } from "#llm";
 import type { HttpDependencies } from "../../dependencies.ts";
@@ -78,7 +78,7 @@ async function streamChat(parts: ChatParts): Promise<void> {
   };
   try {
     const answer = await ask(parts, abort.signal, onFrame);
-    const messageId = await addAssistantMessage(db, conversationId, answer.text);
+    const messageId = await addAssistantMessage(db, conversationId, answer.text, answer.bill);
     await written();
     const sse = open();
     // Nothing was streamed where the answer came whole.
@@ -86,7 +86,7 @@ async function streamChat(parts: ChatParts): Promise<void> {
     sse.write(frame({ done: true, conversationId, messageId, ...answer.bill }));
     sse.end();
   } catch (error) {
-    if (text !== "") await addAssistantMessage(db, conversationId, text).then(written);
+    if (text !== "") await addAssistantMessage(db, conversationId, text, null).then(written);
     if (!stream) throw error;
     const problem = toClientError(error);
     if (!abort.signal.aborted) {
@@ -99,7 +99,7 @@ async function streamChat(parts: ChatParts): Promise<void> {
 
 interface ChatAnswer {
   text: string;
-  bill: Omit<ChatDone, "done" | "conversationId" | "messageId">;
+  bill: ChatBill;
 }
 
 async function ask(parts: ChatParts, signal: AbortSignal, onFrame: (frame: LlmFrame) => void): Promise<ChatAnswer> {
@@ -145,7 +145,7 @@ async function ask(parts: ChatParts, signal: AbortSignal, onFrame: (frame: LlmFr
   return { text: reply.text, bill: billOf(reply) };
 }
 
-function billOf(reply: LlmReply): ChatAnswer["bill"] {
+function billOf(reply: LlmReply): ChatBill {
   const { inputTokens, cacheReadTokens, outputTokens, estimated } = reply.usage;
   return {
     model: reply.model,
