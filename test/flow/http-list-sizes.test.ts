@@ -103,7 +103,7 @@ const lists: Record<string, List> = {
   executions: {
     url: "/api/v1/executions?limit=20",
     fields:
-      "costIncomplete costNanoUsd createdAt deferred endReason endedAt error id inputTokens outputTokens squadId squadName startedAt status stepsEnded stepsTotal taskId taskTitle".split(
+      "costIncomplete costNanoUsd createdAt deferred endReason endedAt error id inputTokens outputTokens runningSince squadId squadName startedAt status stepsEnded stepsTotal taskId taskTitle workedMs".split(
         " ",
       ),
     cut: true,

@@ -67,6 +67,9 @@ export const ExecutionListItem = object({
   outputTokens: Type.Integer(),
   costNanoUsd: Money,
   costIncomplete: Type.Boolean(),
+  // Two figures that stand still, not one that grows: an answer that is kept or not modified stays true.
+  workedMs: Type.Integer({ description: "Time of work, pauses excluded; while it runs, as it was at `runningSince`" }),
+  runningSince: nullable(Timestamp),
   stepsTotal: Type.Integer(),
   stepsEnded: Type.Integer(),
 });

@@ -32,6 +32,8 @@ interface ListRow {
   output_tokens: number;
   cost_nano_usd: number;
   cost_incomplete: boolean;
+  worked_ms: number;
+  running_since: Date | null;
   steps_total: number;
   steps_ended: number;
 }
@@ -60,7 +62,7 @@ function listSql(filters: Record<"squadId" | "taskId" | "status" | "search", boo
 
 /** What a list item is made of. */
 const itemColumns = `id, task_id, squad_id, status, lane, end_reason, error, created_at, started_at, ended_at, task, input_tokens, output_tokens,
-  cost_nano_usd, cost_incomplete`;
+  cost_nano_usd, cost_incomplete, worked_ms, running_since`;
 
 /** A column with the caller's live executions counted by status, from the index alone; the same in every row, read once. */
 const liveCountsSql = `, (SELECT jsonb_object_agg(c.status, c.executions) FROM (SELECT l.status, count(*)::int AS executions FROM task_executions l
@@ -98,7 +100,7 @@ function itemsFrom(rows: string, more = ""): string {
       SELECT t.id, t.task_id, t.squad_id, t.status, t.lane = 'economy' AS deferred, t.end_reason, left(t.error, 200) AS error, t.created_at,
         t.started_at, t.ended_at,
         t.task->>'title' AS task_title, COALESCE((SELECT s.name FROM squads s WHERE s.id = t.squad_id), '') AS squad_name, t.input_tokens, t.output_tokens,
-        t.cost_nano_usd, t.cost_incomplete, st.total AS steps_total, st.ended AS steps_ended${more}
+        t.cost_nano_usd, t.cost_incomplete, t.worked_ms, t.running_since, st.total AS steps_total, st.ended AS steps_ended${more}
       FROM (${rows}) t
       CROSS JOIN LATERAL (SELECT count(*)::int AS total, (count(*) FILTER (WHERE e.ended_at IS NOT NULL))::int AS ended
         FROM execution_steps e WHERE e.execution_id = t.id) st
@@ -189,6 +191,8 @@ function toListItem(row: ListRow): ExecutionListItem {
     outputTokens: row.output_tokens,
     costNanoUsd: row.cost_nano_usd,
     costIncomplete: row.cost_incomplete,
+    workedMs: row.worked_ms,
+    runningSince: row.running_since?.toISOString() ?? null,
     stepsTotal: row.steps_total,
     stepsEnded: row.steps_ended,
   };

@@ -1,12 +1,13 @@
 import type { ExecutionListItem } from "#contracts";
 import { AppLink } from "../../components/ui/app-link.tsx";
-import { Elapsed, Moment } from "../../components/ui/moment.tsx";
+import { Moment } from "../../components/ui/moment.tsx";
 import { StatusIcon, statusLabel } from "../../components/ui/status.tsx";
 import { formatCost, formatCount } from "../../lib/format.ts";
+import { WorkTime } from "./work-time.tsx";
 
 /** One execution in a list: what, by whom, how far, how long, how much. */
 export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
-  const { status, startedAt, endedAt } = execution;
+  const { status } = execution;
   return (
     <li className="@container [contain-intrinsic-size:auto_3.125rem] [content-visibility:auto]">
       <AppLink
@@ -26,8 +27,7 @@ export function ExecutionRow({ execution }: { execution: ExecutionListItem }) {
           {formatCount(execution.inputTokens + execution.outputTokens)} tokens
         </span>
         <span className="tabular hidden text-right text-muted text-xs @2xl:block">
-          {/* Of one that waits for somebody nothing tells how long it worked. */}
-          {startedAt && (endedAt || status === "running") && <Elapsed from={startedAt} to={endedAt} />}
+          <WorkTime execution={execution} />
         </span>
         <span className="tabular text-right text-xs">
           <span className="block font-medium">{formatCost(execution.costNanoUsd, execution.costIncomplete)}</span>
