@@ -10,7 +10,7 @@ import type {
   ToolCallPage,
 } from "#contracts";
 import { waitUntil } from "../e2e/support/running-muster.ts";
-import { sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { localAccount, sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { runTask } from "../e2e/support/samples.ts";
 
 const world = sampledMuster();
@@ -269,6 +269,26 @@ test("the window is named after the thing one looks at, and after the page again
   assert.equal(await page.title(), "Projects · Muster");
   await page.goBack();
   await isNamed(squad.name);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("a model is written as its provider calls it, in the builder, the chat and the settings", async () => {
+  const account = { ...localAccount("http://127.0.0.1:9/v1", "Known models", "gpt-4.1"), kind: "openai" };
+  await world.call("POST", "/provider-accounts", account);
+  const { page, troubles } = await world.open();
+  await page.goto(`${world.muster.url}/settings?part=models`);
+  await page.getByRole("rowheader", { name: /^gpt-4\.1( Default)?$/ }).waitFor();
+  await page.goto(`${world.muster.url}/chat`);
+  const chat = page.getByLabel("Whom to chat with");
+  assert.match(await chat.locator('option[value="model:openai/gpt-4.1"]').innerText(), /^gpt-4\.1 \(/);
+  await page.goto(`${world.muster.url}/squads/${world.samples.squadId}`);
+  const member = page.locator("ol [aria-expanded]").first();
+  await member.click();
+  const model = page.getByLabel("Model", { exact: true });
+  assert.match(await model.locator('option[value="openai/gpt-4.1"]').innerText(), /^gpt-4\.1 \(/);
+  await model.selectOption("openai/gpt-4.1");
+  await member.getByText(/ · gpt-4\.1$/).waitFor();
   assert.deepEqual(troubles, []);
   await page.close();
 });

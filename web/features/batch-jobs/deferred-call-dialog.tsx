@@ -12,6 +12,7 @@ import { Figure } from "../../components/ui/panel.tsx";
 import { Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import { prettyJson, ToolFold, ToolText } from "../../components/ui/tool-fold.tsx";
 import { formatCount, formatDuration, formatMoney } from "../../lib/format.ts";
+import { modelName } from "../../lib/model-name.ts";
 import { apiQuery } from "../../lib/queries.ts";
 import { Deadline } from "./deadline.tsx";
 import { adviceFor, isOpen, stateLabels } from "./deferred-call-states.ts";
@@ -39,7 +40,7 @@ export function DeferredCallDialog({ id, listed, onClose, onCancel }: DeferredCa
   const call = data?.deferredCall ?? listed;
   return (
     <Dialog
-      title={call?.model ?? "Deferred call"}
+      title={call ? modelName(call.model) : "Deferred call"}
       description={
         call && (
           <>

@@ -12,6 +12,7 @@ import { Failure } from "../../components/ui/states.tsx";
 import { apiSend } from "../../lib/api.ts";
 import { formatMoney } from "../../lib/format.ts";
 import { invalidate } from "../../lib/invalidate.ts";
+import { modelName } from "../../lib/model-name.ts";
 import { toastDone } from "../../lib/toast.ts";
 import { useSearchState } from "../../lib/use-route.ts";
 import type { ListQuery } from "./batches-tab.tsx";
@@ -108,7 +109,7 @@ function CallRow({ call, onOpen, onCancel }: { call: DeferredCall; onOpen: () =>
   const open = isOpen(call.state);
   return (
     <li
-      aria-label={`Call to ${call.model}`}
+      aria-label={`Call to ${modelName(call.model)}`}
       className="relative flex min-h-14 items-center gap-x-3 px-3 py-2 [contain-intrinsic-size:auto_3.5rem] [content-visibility:auto] hover:bg-hover"
     >
       <Icon aria-hidden className={clsx("size-4 shrink-0", tone)} />
@@ -120,7 +121,7 @@ function CallRow({ call, onOpen, onCancel }: { call: DeferredCall; onOpen: () =>
         className="min-w-0 flex-1 text-left outline-none after:absolute after:inset-0 focus-visible:after:outline-2 focus-visible:after:outline-accent focus-visible:after:-outline-offset-2"
       >
         <span className="block truncate font-medium" title={call.model}>
-          {call.model}
+          {modelName(call.model)}
         </span>
         <span className="block text-faint text-xs">
           {stateLabels[call.state]} · {call.endedAt ? "ended" : "asked"}{" "}

@@ -1,5 +1,6 @@
 import type { ModelList, SquadListItem } from "#contracts";
 import { Select } from "../../components/ui/field.tsx";
+import { modelName } from "../../lib/model-name.ts";
 import { ModelOptions } from "../squads/model-options.tsx";
 import { type Partner, squadPartner } from "./partner.ts";
 
@@ -40,13 +41,13 @@ export function PartnerSelect({ squads, models, partner, fixed, onChoose }: Part
           ))}
         </optgroup>
       ))}
-      {models && <ModelOptions models={models.data.map((model) => ({ ...model, id: `model:${model.id}` }))} />}
+      {models && <ModelOptions models={models.data} prefix="model:" />}
     </Select>
   );
 }
 
 /** One that is not among those that can be chosen: of a squad that is paused, or not read yet. */
 function nameOf(partner: Partner): string {
-  if (partner.startsWith("model:")) return partner.slice("model:".length);
+  if (partner.startsWith("model:")) return modelName(partner.slice("model:".length));
   return partner ? "A member of a squad" : "";
 }

@@ -8,6 +8,7 @@ import { ScrollRegion } from "../../components/ui/scroll-region.tsx";
 import { Empty, Failure, Skeleton } from "../../components/ui/states.tsx";
 import { Badge } from "../../components/ui/status.tsx";
 import { formatCount, formatTokenPrice } from "../../lib/format.ts";
+import { modelName } from "../../lib/model-name.ts";
 import { queries } from "../../lib/queries.ts";
 import { providerNames } from "./provider-names.ts";
 
@@ -20,7 +21,7 @@ export default function ModelsPart() {
   const words = search.trim().toLowerCase();
   const models = data.data
     .filter((model) => !words || `${model.id} ${model.name} ${model.provider}`.toLowerCase().includes(words))
-    .sort((one, other) => Number(other.available) - Number(one.available) || one.name.localeCompare(other.name));
+    .sort((one, other) => Number(other.available) - Number(one.available) || one.id.localeCompare(other.id));
   return (
     <Panel
       title={`Models · ${models.length}`}
@@ -53,7 +54,7 @@ export default function ModelsPart() {
               {models.slice(0, 200).map((model) => (
                 <tr key={model.id} className={model.available ? "" : "text-faint"}>
                   <th scope="row" className="text-left font-medium">
-                    {model.name}
+                    {modelName(model.id)}
                     {model.id === data.defaultModel && (
                       <Badge tone="accent" className="ml-2">
                         Default

@@ -11,6 +11,7 @@ import { Checkbox, Field, Input, Select, Textarea } from "../../components/ui/fi
 import { Badge } from "../../components/ui/status.tsx";
 import { formatCount, formatTokenPrice } from "../../lib/format.ts";
 import { invalidate } from "../../lib/invalidate.ts";
+import { modelName } from "../../lib/model-name.ts";
 import { PictureField } from "../avatars/picture-field.tsx";
 import { ModelOptions } from "./model-options.tsx";
 import type { MemberForm } from "./squad-form.ts";
@@ -55,7 +56,7 @@ export function MemberEditor(props: MemberEditorProps) {
           {...attributes}
           {...listeners}
           aria-label={`Move ${name}`}
-          className="flex h-8 w-6 cursor-grab touch-none items-center justify-center rounded-md text-faint hover:bg-hover"
+          className="flex h-8 w-6 pointer-coarse:h-10 cursor-grab touch-none items-center justify-center rounded-md text-faint hover:bg-hover"
         >
           <GripVertical aria-hidden className="size-4" />
         </button>
@@ -83,7 +84,7 @@ export function MemberEditor(props: MemberEditorProps) {
               {broken && <Badge tone="bad">Needs a fix</Badge>}
             </span>
             <span className="block truncate text-faint text-xs">
-              {role?.name ?? member?.role} · {modelName(models, member?.model ?? "")}
+              {role?.name ?? member?.role} · {shownModel(models, member?.model ?? "")}
             </span>
           </span>
           <ChevronDown
@@ -100,9 +101,8 @@ export function MemberEditor(props: MemberEditorProps) {
   );
 }
 
-function modelName(models: ModelList, id: string): string {
-  const model = models.data.find((one) => one.id === (id || models.defaultModel));
-  return id ? (model?.name ?? id) : `Default (${model?.name ?? models.defaultModel})`;
+function shownModel(models: ModelList, id: string): string {
+  return id ? modelName(id) : `Default (${modelName(models.defaultModel)})`;
 }
 
 function MemberFields({
@@ -137,9 +137,7 @@ function MemberFields({
       </Field>
       <Field label="Model" htmlFor={field("model")} hint={model && <ModelFacts model={model} />}>
         <Select id={field("model")} {...register(`members.${index}.model`)}>
-          <option value="">
-            Default ({models.data.find((one) => one.id === models.defaultModel)?.name ?? models.defaultModel})
-          </option>
+          <option value="">{shownModel(models, "")}</option>
           <ModelOptions models={models.data} />
         </Select>
       </Field>
