@@ -78,6 +78,35 @@ test("typed text is thrown away only when one says so, however often Escape is p
   await page.close();
 });
 
+test("a reload asks while a dialog holds text, and not when there is none", async () => {
+  const { page, name } = await openProjectDialog();
+  page.removeAllListeners("dialog");
+  let answer: "dismiss" | "accept" = "dismiss";
+  const asked: string[] = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.type());
+    void dialog[answer]();
+  });
+  // Typed and clicked, not filled in: a browser asks nothing where nobody did anything.
+  await name.click();
+  await page.keyboard.type("Half a thought");
+  await page.evaluate("location.reload()").catch(() => undefined);
+  await waitUntil(
+    5000,
+    () => "Nothing was asked",
+    async () => asked.length === 1,
+  );
+  assert.deepEqual(asked, ["beforeunload"]);
+  assert.equal(await name.inputValue(), "Half a thought", "who stays has what was typed");
+
+  answer = "accept";
+  await name.fill("");
+  await page.reload();
+  await page.getByRole("button", { name: "New project" }).first().waitFor();
+  assert.equal(asked.length, 1, "nothing is lost: nothing is asked");
+  await page.close();
+});
+
 test("a task that changes while it is edited keeps what is typed and shows the rest as it is", async () => {
   const { task } = await world.call<TaskAnswer>("POST", "/tasks", { projectId: project.id, title: "Edited by two" });
   const { page, troubles } = await world.open();

@@ -2,8 +2,9 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { usePathname, useRouter } from "next/navigation";
 import { useEffect, useRef } from "react";
-import { askedToLeave, signedOutEvent } from "../lib/api.ts";
+import { askedToLeave, queryString, signedOutEvent } from "../lib/api.ts";
 import { publicPages } from "../lib/first-data.ts";
+import { queries } from "../lib/queries.ts";
 
 const isPublic = new RegExp(publicPages);
 
@@ -15,7 +16,7 @@ export function SessionGuard() {
   const router = useRouter();
   const client = useQueryClient();
   const pathname = usePathname();
-  // The page that was signed out of may ask once more before it is gone: its refusal must not lead elsewhere.
+  // The page that is left may ask once more before it is gone: its refusal must not lead elsewhere, nor say less.
   const leaving = useRef(false);
   useEffect(() => {
     if (isPublic.test(pathname)) leaving.current = false;
@@ -24,11 +25,14 @@ export function SessionGuard() {
     const onSignedOut = (event: Event) => {
       const { pathname, search } = window.location;
       if (isPublic.test(pathname) || leaving.current) return;
-      leaving.current = (event as CustomEvent).detail === askedToLeave;
+      leaving.current = true;
+      const asked = (event as CustomEvent).detail === askedToLeave;
+      // Where somebody was known, a session has ended; where nobody was, there was none.
+      const ended = client.getQueryData(queries.me().queryKey) !== undefined;
       client.clear();
-      const next =
-        leaving.current || (pathname === "/" && !search) ? "" : `?next=${encodeURIComponent(pathname + search)}`;
-      router.replace(`/sign-in${next}`);
+      const here = pathname + search;
+      const why = queryString({ next: here === "/" ? null : here, ended: ended || null });
+      router.replace(`/sign-in${asked ? "" : why}`);
     };
     window.addEventListener(signedOutEvent, onSignedOut);
     return () => window.removeEventListener(signedOutEvent, onSignedOut);

@@ -17,13 +17,15 @@ export function readDraft<Form>(userId: string, name: string): Draft<Form> | nul
   }
 }
 
-/** Keeps a draft; null forgets it. Without storage, it lives as long as the page. */
-export function keepDraft<Form>(userId: string, name: string, draft: Draft<Form> | null): void {
+/** Keeps a draft; null forgets it. False without storage: then it lives as long as the page. */
+export function keepDraft<Form>(userId: string, name: string, draft: Draft<Form> | null): boolean {
   try {
     if (draft) localStorage.setItem(prefixOf(userId) + name, JSON.stringify(draft));
     else localStorage.removeItem(prefixOf(userId) + name);
+    return true;
   } catch {
     // Forbidden or full.
+    return false;
   }
 }
 

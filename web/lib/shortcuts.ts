@@ -27,7 +27,7 @@ export function chooseCharacterKeys(on: boolean): void {
 interface Actions {
   palette: () => void;
   go: (key: string) => void;
-  create: (what: "squad") => void;
+  create: (what: "squad" | "task") => void;
   help: () => void;
 }
 
@@ -43,7 +43,7 @@ export function isCharacterKey(event: KeyboardEvent): boolean {
   return !isTyping(event.target) && !document.querySelector("dialog[open]") && hasCharacterKeys();
 }
 
-/** Handles the app's keys: Ctrl/Cmd-K anywhere; `g` and a letter within a second, `n` and `?` outside text and dialogs. */
+/** Handles the app's keys: Ctrl/Cmd-K anywhere; `g` and a letter within a second, `c`, `n` and `?` outside text and dialogs. */
 export function createShortcutHandler(actions: Actions): (event: KeyboardEvent) => void {
   let goUntil = 0;
   return (event) => {
@@ -61,9 +61,9 @@ export function createShortcutHandler(actions: Actions): (event: KeyboardEvent) 
       goUntil = event.timeStamp + 1000;
     } else if (event.key === "?") {
       actions.help();
-    } else if (event.key === "n") {
+    } else if (event.key === "n" || event.key === "c") {
       event.preventDefault();
-      actions.create("squad");
+      actions.create(event.key === "n" ? "squad" : "task");
     }
   };
 }

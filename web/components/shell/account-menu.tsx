@@ -11,7 +11,7 @@ import { toastError } from "../../lib/toast.ts";
 import { Avatar } from "../ui/avatar.tsx";
 import { Menu } from "../ui/menu.tsx";
 
-const Confirm = dynamic(() => import("../ui/confirm.tsx"), { ssr: false });
+const ConfirmLeaving = dynamic(() => import("./confirm-leaving.tsx"), { ssr: false });
 const loadForgetting = () => import("../../lib/forget-person.ts");
 
 const themes: { theme: Theme; label: string; icon: typeof Sun }[] = [
@@ -84,19 +84,7 @@ export function AccountMenu() {
           { label: "Sign out", icon: <LogOut aria-hidden className="size-4 text-faint" />, run: () => void leave() },
         ]}
       />
-      {asking && (
-        <Confirm
-          title="Sign out and lose unsaved changes?"
-          action="Sign out"
-          onClose={() => setAsking(false)}
-          onConfirm={signOut}
-        >
-          <p>
-            What you changed in the squad builder and did not save, and what you typed in the chat and did not send, is
-            kept on this device only. It goes when you sign out, so that nobody else finds it here.
-          </p>
-        </Confirm>
-      )}
+      {asking && <ConfirmLeaving onClose={() => setAsking(false)} onLeave={signOut} />}
     </>
   );
 }

@@ -2,6 +2,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Command } from "cmdk";
 import { CirclePlus, Kanban, Keyboard, type LucideIcon, MonitorCog, Users, X } from "lucide-react";
+import dynamic from "next/dynamic";
 import { useRouter } from "next/navigation";
 import { useEffect, useState } from "react";
 import { queries } from "../../lib/queries.ts";
@@ -15,8 +16,22 @@ import { carePlaces, workPlaces } from "./navigation.ts";
 /** How long the typing must rest before the server is asked. */
 const restMs = 150;
 
+const NewTaskHere = dynamic(() => import("../../features/tasks/new-task-here.tsx"), { ssr: false });
+
+interface PaletteProps {
+  /** In its place the dialog for a new task, which is chosen here too. */
+  task: boolean;
+  onNewTask: () => void;
+  onClose: () => void;
+}
+
+/** What opens over any page: the palette, or a new task. */
+export default function Palette({ task, ...rest }: PaletteProps) {
+  return task ? <NewTaskHere /> : <Search {...rest} />;
+}
+
 /** Ctrl/Cmd-K: goes to any page, squad, project or execution, which the server searches for, and starts the common things. */
-export default function Palette({ onClose }: { onClose: () => void }) {
+function Search({ onNewTask, onClose }: Omit<PaletteProps, "task">) {
   const router = useRouter();
   const [search, setSearch] = useState("");
   const wanted = useRested(search.trim().slice(0, 120), restMs);
@@ -49,6 +64,15 @@ export default function Palette({ onClose }: { onClose: () => void }) {
         </Command.Empty>
         <Command.List className="min-h-0 flex-1 overflow-y-auto p-1.5 [&_[cmdk-group-heading]]:px-2.5 [&_[cmdk-group-heading]]:pt-2 [&_[cmdk-group-heading]]:pb-1 [&_[cmdk-group-heading]]:font-medium [&_[cmdk-group-heading]]:text-2xs [&_[cmdk-group-heading]]:text-faint">
           <Command.Group heading="Start">
+            <Item
+              icon={CirclePlus}
+              label="New task"
+              hint={keyHint("c")}
+              onSelect={() => {
+                onClose();
+                onNewTask();
+              }}
+            />
             <Item icon={CirclePlus} label="New squad" hint={keyHint("n")} onSelect={go("/squads/new")} />
             <Item icon={CirclePlus} label="New project" onSelect={go("/projects?new=1")} />
           </Command.Group>

@@ -3,12 +3,14 @@ import clsx from "clsx";
 import { Menu as MenuIcon, Search } from "lucide-react";
 import dynamic from "next/dynamic";
 import { usePathname } from "next/navigation";
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useCallback, useRef, useState } from "react";
+import { useSearchState } from "../../lib/use-route.ts";
 import { AppLink } from "../ui/app-link.tsx";
 import { IconButton } from "../ui/button.tsx";
 import { FirstView } from "./first-view.tsx";
 import { Logo } from "./logo.tsx";
 import { isCurrent, workPlaces } from "./navigation.ts";
+import { NewTask, newTaskParameter } from "./new-task.ts";
 import { NotificationsLink } from "./notifications-link.tsx";
 import { Sidebar } from "./sidebar.tsx";
 import { useFocusKeeper } from "./use-focus-keeper.ts";
@@ -24,7 +26,14 @@ export function Shell({ children }: { children: ReactNode }) {
   const [drawer, setDrawer] = useState(false);
   const content = useRef<HTMLElement>(null);
   useFocusKeeper(content);
-  useShortcuts(() => setPalette((open) => !open));
+  // In the address, so that Back closes the new task, and a reload or signing in again finds it open.
+  const [parameters, setParameters] = useSearchState();
+  const task = parameters.has(newTaskParameter);
+  const newTask = useCallback(() => setParameters({ [newTaskParameter]: "1" }, "push"), [setParameters]);
+  const search = () => setPalette(true);
+  useShortcuts(() => setPalette((open) => !open && !task), newTask);
+  // Another page's address has other parameters: they are read when the path changes.
+  usePathname();
   return (
     <div className="flex min-h-dvh">
       <a
@@ -34,24 +43,26 @@ export function Shell({ children }: { children: ReactNode }) {
         Skip to the content
       </a>
       <aside className="sticky top-0 hidden h-dvh w-56 shrink-0 border-line border-r bg-canvas md:block">
-        <Sidebar onSearch={() => setPalette(true)} />
+        <Sidebar onSearch={search} />
       </aside>
       <div className="flex min-w-0 flex-1 flex-col">
         <header className="sticky top-0 z-30 flex h-12 items-center gap-1 border-line border-b bg-canvas px-3 md:hidden">
           <IconButton label="Menu" onClick={() => setDrawer(true)}>
             <MenuIcon aria-hidden className="size-5" />
           </IconButton>
-          <AppLink href="/" className="flex flex-1 items-center gap-2 rounded-md font-semibold text-base">
+          <AppLink href="/" className="flex h-10 flex-1 items-center gap-2 rounded-md font-semibold text-base">
             <Logo className="size-5" />
             Muster
           </AppLink>
-          <IconButton label="Search or go to" onClick={() => setPalette(true)}>
+          <IconButton label="Search or go to" onClick={search}>
             <Search aria-hidden className="size-4.5" />
           </IconButton>
           <NotificationsLink />
         </header>
         <main ref={content} id="content" tabIndex={-1} className="min-w-0 flex-1 pb-16 outline-none md:pb-0">
-          <FirstView>{children}</FirstView>
+          <NewTask value={newTask}>
+            <FirstView>{children}</FirstView>
+          </NewTask>
         </main>
         <BottomBar />
       </div>
@@ -63,14 +74,14 @@ export function Shell({ children }: { children: ReactNode }) {
               onClose={() => setDrawer(false)}
               onSearch={() => {
                 setDrawer(false);
-                setPalette(true);
+                search();
               }}
             />
           </div>
         </Dialog>
       )}
       <LiveChanges />
-      {palette && <Palette onClose={() => setPalette(false)} />}
+      {(palette || task) && <Palette task={task} onNewTask={newTask} onClose={() => setPalette(false)} />}
     </div>
   );
 }

@@ -5,7 +5,7 @@ import { createShortcutHandler } from "../../lib/shortcuts.ts";
 import { carePlaces, workPlaces } from "./navigation.ts";
 
 /** The keys that work on every page (shown on /shortcuts). */
-export function useShortcuts(togglePalette: () => void): void {
+export function useShortcuts(togglePalette: () => void, newTask: () => void): void {
   const router = useRouter();
   const toggle = useRef(togglePalette);
   toggle.current = togglePalette;
@@ -19,10 +19,10 @@ export function useShortcuts(togglePalette: () => void): void {
         const href = places.get(key);
         if (href) router.push(href);
       },
-      create: (what) => router.push(what === "squad" ? "/squads/new" : "/projects"),
+      create: (what) => (what === "squad" ? router.push("/squads/new") : newTask()),
       help: () => router.push("/shortcuts"),
     });
     window.addEventListener("keydown", handle);
     return () => window.removeEventListener("keydown", handle);
-  }, [router]);
+  }, [router, newTask]);
 }

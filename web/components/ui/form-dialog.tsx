@@ -6,12 +6,15 @@ import { Dialog } from "./dialog.tsx";
 /** A dialog with a form in it: Escape, its cross, a press outside and Back ask before they throw away what is typed. */
 export function FormDialog({
   dirty,
+  kept = false,
   onClose,
   children,
   ...rest
 }: ComponentProps<typeof Dialog> & {
   /** Something is typed that is not saved. */
   dirty: boolean;
+  /** It is kept on the device: a reload loses nothing. */
+  kept?: boolean;
 }) {
   const [asking, setAsking] = useState(false);
   useEffect(() => {
@@ -26,12 +29,12 @@ export function FormDialog({
     return () => window.navigation.removeEventListener("navigate", hold);
   }, [dirty]);
   useEffect(() => {
-    if (!dirty) return;
+    if (!dirty || kept) return;
     // A reload or a closed tab: the browser asks in its own words.
     const ask = (event: Event) => event.preventDefault();
     window.addEventListener("beforeunload", ask);
     return () => window.removeEventListener("beforeunload", ask);
-  }, [dirty]);
+  }, [dirty, kept]);
   return (
     <Dialog {...rest} onClose={() => (dirty ? setAsking(true) : onClose())}>
       {children}

@@ -2,17 +2,18 @@
 import { skipToken, useQuery, useQueryClient } from "@tanstack/react-query";
 import { CirclePlus, Hand, Play } from "lucide-react";
 import dynamic from "next/dynamic";
+import { use } from "react";
 import type { Dashboard } from "#contracts";
+import { NewTask } from "../../components/shell/new-task.ts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
-import { buttonClass } from "../../components/ui/button.tsx";
+import { Button, buttonClass } from "../../components/ui/button.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { Empty, Failure, Loading, Skeleton } from "../../components/ui/states.tsx";
 import type { ConnectionState } from "../../lib/follow-stream.ts";
 import { changesStateKey, queries } from "../../lib/queries.ts";
 import { ExecutionRow } from "../executions/execution-row.tsx";
 import { LiveExecutionRow } from "../executions/live-execution-row.tsx";
-import { markRead } from "../notifications/mark-read.ts";
 import { NotificationLine } from "../notifications/notification-line.tsx";
 import { SquadLine } from "../squads/squad-line.tsx";
 import { Figures } from "./figures.tsx";
@@ -33,6 +34,7 @@ const liveRefreshMs = 5000;
 
 /** `/`: what runs, what it says, what it costs, and what needs me. */
 export function DashboardPage() {
+  const newTask = use(NewTask);
   const changes = useQuery<ConnectionState>({ queryKey: changesStateKey, queryFn: skipToken });
   // Only while the stream of changes is down, and something runs, the figures are read anew again and again.
   const down = changes.data === "reconnecting" || changes.data === "refused" || changes.data === "gone";
@@ -44,10 +46,15 @@ export function DashboardPage() {
     <Page
       title="Dashboard"
       actions={
-        <AppLink href="/squads/new" className={buttonClass("secondary")}>
-          <CirclePlus aria-hidden className="size-4" />
-          New squad
-        </AppLink>
+        <>
+          <AppLink href="/squads/new" className={buttonClass()}>
+            <CirclePlus aria-hidden className="size-4" />
+            New squad
+          </AppLink>
+          <Button icon={<CirclePlus aria-hidden className="size-4" />} onClick={newTask}>
+            New task
+          </Button>
+        </>
       }
     >
       {error && !data ? (
@@ -67,6 +74,7 @@ function hasLive(data: Dashboard | undefined): boolean {
 
 function Content({ data }: { data: Dashboard }) {
   const client = useQueryClient();
+  const read = async (id: string) => (await import("../notifications/mark-read.ts")).markRead(client, [id]);
   const { liveCounts, liveExecutions, awaitingApproval, recentExecutions, squads, notifications } = data;
   const live = new Set([...liveExecutions, ...awaitingApproval].map((execution) => execution.id));
   const recent = recentExecutions.filter((execution) => !live.has(execution.id));
@@ -144,7 +152,7 @@ function Content({ data }: { data: Dashboard }) {
                   <NotificationLine
                     key={notification.id}
                     notification={notification}
-                    onOpen={notification.readAt ? undefined : () => void markRead(client, [notification.id])}
+                    onOpen={notification.readAt ? undefined : () => void read(notification.id)}
                   />
                 ))}
               </ul>
@@ -180,7 +188,7 @@ function NothingRuns({ fresh }: { fresh: boolean }) {
 
 function MoreLink({ href, label }: { href: string; label: string }) {
   return (
-    <AppLink href={href} className="rounded text-muted text-xs hover:text-ink pointer-coarse:py-2.5">
+    <AppLink href={href} className="rounded text-muted text-xs hover:text-ink pointer-coarse:py-2.75">
       {label}
     </AppLink>
   );

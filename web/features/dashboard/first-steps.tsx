@@ -26,7 +26,7 @@ export function FirstSteps({ hasSquad }: { hasSquad: boolean }) {
       title: "Give it a task",
       text: "A project holds tasks and files. Write what you want; attach what it should read.",
       done: task !== undefined,
-      href: project ? `/projects/${project.id}${task ? "" : "?new=1"}` : "/projects?new=1",
+      href: project ? `/projects/${project.id}${task ? "" : "?new-task=1"}` : "/projects?new=1",
       action: project ? (task ? "Your tasks" : "Write a task") : "New project",
     },
     {

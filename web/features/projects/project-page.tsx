@@ -2,14 +2,15 @@
 import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft, CirclePlus } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useEffect, useState } from "react";
+import { use } from "react";
+import { NewTask } from "../../components/shell/new-task.ts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
 import { Failure } from "../../components/ui/states.tsx";
 import { earlyPart } from "../../lib/page-parts.ts";
 import { queries } from "../../lib/queries.ts";
-import { hasCharacterKeys, isCharacterKey } from "../../lib/shortcuts.ts";
+import { hasCharacterKeys } from "../../lib/shortcuts.ts";
 import { useRouteId, useSearchState, useTitle } from "../../lib/use-route.ts";
 import { BoardSkeleton } from "../tasks/board-skeleton.tsx";
 import { ProjectActions } from "./project-actions.tsx";
@@ -18,28 +19,17 @@ const Board = earlyPart(
   () => import("../tasks/board.tsx"),
   dynamic(() => import("../tasks/board.tsx"), { ssr: false, loading: BoardSkeleton }),
 );
-const NewTaskDialog = dynamic(() => import("../tasks/new-task-dialog.tsx"), { ssr: false });
 const TaskDialog = dynamic(() => import("../tasks/task-dialog.tsx"), { ssr: false });
 
 /** `/projects/ID`: the board of a project's tasks. */
 export function ProjectPage() {
   const id = useRouteId();
   const [parameters, setParameters] = useSearchState();
-  const [creating, setCreating] = useState(false);
+  const newTask = use(NewTask);
   const { data, error, refetch } = useQuery({ ...queries.project(id ?? ""), enabled: id !== null });
   const project = data?.project;
   useTitle(project?.name);
   const openTask = parameters.get("task");
-
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key !== "c" || !isCharacterKey(event)) return;
-      event.preventDefault();
-      setCreating(true);
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, []);
 
   return (
     <Page
@@ -64,7 +54,7 @@ export function ProjectPage() {
             disabled={!project}
             aria-keyshortcuts={hasCharacterKeys() ? "c" : undefined}
             icon={<CirclePlus aria-hidden className="size-4" />}
-            onClick={() => setCreating(true)}
+            onClick={newTask}
           >
             New task
           </Button>
@@ -78,19 +68,10 @@ export function ProjectPage() {
           key={id}
           projectId={id}
           onOpen={(taskId) => setParameters({ task: taskId }, "push")}
-          onCreate={() => setCreating(true)}
+          onCreate={newTask}
         />
       ) : (
         <BoardSkeleton />
-      )}
-      {(creating || parameters.has("new")) && id && (
-        <NewTaskDialog
-          projectId={id}
-          onClose={() => {
-            setCreating(false);
-            setParameters({ new: null });
-          }}
-        />
       )}
       {openTask && (
         <TaskDialog

@@ -2,7 +2,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { ChevronLeft, CirclePlus } from "lucide-react";
 import dynamic from "next/dynamic";
-import { useState } from "react";
+import { use } from "react";
+import { NewTask } from "../../components/shell/new-task.ts";
 import { Page } from "../../components/shell/page.tsx";
 import { AppLink } from "../../components/ui/app-link.tsx";
 import { Button } from "../../components/ui/button.tsx";
@@ -20,19 +21,17 @@ const StoredSquadBuilder = earlyPart(
   dynamic(() => import("./stored-squad-builder.tsx"), { ssr: false, loading: BuilderSkeleton }),
 );
 
-const NewTaskDialog = dynamic(() => import("../tasks/new-task-dialog.tsx"), { ssr: false });
-
 /** `/squads/ID`: the squad in the builder, and what it did last. */
 export function SquadPage() {
   const id = useRouteId();
   const { data, error, refetch } = useQuery({ ...queries.squad(id ?? ""), enabled: id !== null });
   const me = useQuery(queries.me());
-  const [creating, setCreating] = useState(false);
+  const openNewTask = use(NewTask);
   const squad = data?.squad;
   useTitle(squad?.name);
   // One that is paused or archived takes no task.
   const newTask = squad?.status === "active" && (
-    <Button icon={<CirclePlus aria-hidden className="size-4" />} onClick={() => setCreating(true)}>
+    <Button icon={<CirclePlus aria-hidden className="size-4" />} onClick={openNewTask}>
       New task
     </Button>
   );
@@ -69,7 +68,6 @@ export function SquadPage() {
       ) : (
         <BuilderSkeleton />
       )}
-      {creating && squad && <NewTaskDialog squadId={squad.id} onClose={() => setCreating(false)} />}
     </Page>
   );
 }

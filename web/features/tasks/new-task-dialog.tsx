@@ -1,9 +1,9 @@
 "use client";
 import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Play } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { useForm } from "react-hook-form";
-import type { CreateTaskBody, ExecutionStateAnswer, Task, TaskAnswer, TaskPriority } from "#contracts";
+import type { CreateTaskBody, ExecutionStateAnswer, ProjectListItem, Task, TaskAnswer } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { DialogActions, DialogBody } from "../../components/ui/dialog.tsx";
 import { Field, Input, Select, Textarea } from "../../components/ui/field.tsx";
@@ -15,22 +15,19 @@ import { toastDone, toastError } from "../../lib/toast.ts";
 import { useGo } from "../../lib/use-route.ts";
 import { attachmentProblem, toAttachment } from "./attachments.ts";
 import { FilePicker } from "./file-picker.tsx";
+import { type NewTaskForm, useNewTaskDraft } from "./new-task-draft.ts";
 import { priorities } from "./priority.tsx";
-
-interface NewTaskForm {
-  title: string;
-  description: string;
-  priority: TaskPriority;
-  projectId: string;
-  squadId: string;
-}
 
 interface NewTaskDialogProps {
   /** Without it the project is chosen here. */
   projectId?: string;
   /** Chosen from the first. */
   squadId?: string;
+  /** Whose draft it is; nobody's is kept. */
+  userId: string | undefined;
   onClose: () => void;
+  /** Like `onClose`, and something else is gone to. */
+  onLeft: () => void;
 }
 
 /** Starts it and returns where to go on. */
@@ -46,31 +43,41 @@ async function startTask(client: QueryClient, { id, projectId }: Task): Promise<
   }
 }
 
-/** Writes a task, and starts it at once if wanted. */
-export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad = "", onClose }: NewTaskDialogProps) {
+interface Option {
+  id: string;
+}
+
+/**
+ * What is chosen counts while it can be: options come later than the form, and one of a draft may be gone. The newest
+ * project is chosen where none is.
+ */
+function chosenOf(wanted: NewTaskForm, squads: Option[] | undefined, projects: Option[] | undefined) {
+  const among = (options: Option[] | undefined, chosen: string) => options?.find(({ id }) => id === chosen)?.id;
+  return {
+    squadId: among(squads, wanted.squadId) ?? "",
+    projectId: among(projects, wanted.projectId) ?? projects?.[0]?.id ?? "",
+  };
+}
+
+/** Writes a task, and starts it at once if wanted. What is typed is kept on the device until it is created or thrown away. */
+export default function NewTaskDialog(props: NewTaskDialogProps) {
+  const { projectId: ofProject, squadId: ofSquad = "", userId, onClose, onLeft } = props;
   const client = useQueryClient();
   const go = useGo();
   const squads = useQuery(queries.activeSquads());
   const projects = useQuery({ ...queries.allProjects(), enabled: ofProject === undefined });
   const [files, setFiles] = useState<File[]>([]);
   const [busy, setBusy] = useState<"create" | "run" | null>(null);
-  const { register, handleSubmit, setError, formState, watch, resetField } = useForm<NewTaskForm>({
-    defaultValues: { title: "", description: "", priority: "medium", projectId: ofProject ?? "", squadId: ofSquad },
+  const form = useForm<NewTaskForm>({
+    defaultValues: { title: "", description: "", priority: "medium", projectId: "", squadId: ofSquad },
   });
-  const { errors } = formState;
-  const newest = projects.data?.[0]?.id;
-  useEffect(() => {
-    if (newest) resetField("projectId", { defaultValue: newest });
-  }, [newest, resetField]);
-  // A select shows what it holds once there is such an option.
-  const offered = squads.data !== undefined;
-  useEffect(() => {
-    if (offered && ofSquad) resetField("squadId", { defaultValue: ofSquad });
-  }, [offered, ofSquad, resetField]);
-  const squadId = watch("squadId");
+  const { register, handleSubmit, setError, setValue, formState, watch } = form;
+  const { errors, isDirty } = formState;
+  const draft = useNewTaskDraft(form, userId, `task-${ofProject ?? (ofSquad || "anywhere")}`, files);
+  const { squadId, projectId } = chosenOf(watch(), squads.data, ofProject ? [{ id: ofProject }] : projects.data);
 
   const create = (run: boolean) =>
-    handleSubmit(async ({ squadId, projectId, ...values }) => {
+    handleSubmit(async ({ squadId: _squad, projectId: _project, ...values }) => {
       if (attachmentProblem(files)) return;
       setBusy(run ? "run" : "create");
       try {
@@ -83,6 +90,7 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
           attachments,
         };
         const { task } = await apiSend<TaskAnswer>("POST", "/api/v1/tasks", body);
+        draft.forget();
         void invalidate(client, "/tasks", "/projects", "/dashboard");
         if (!run) {
           toastDone("Task created");
@@ -90,7 +98,7 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
           return;
         }
         const place = await startTask(client, task);
-        onClose();
+        onLeft();
         go(place);
       } catch (error) {
         setError("root", { message: messageOf(error) });
@@ -99,7 +107,17 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
     });
 
   return (
-    <FormDialog dirty={formState.isDirty || files.length > 0} title="New task" onClose={onClose} className="max-w-2xl">
+    <FormDialog
+      dirty={isDirty || files.length > 0}
+      kept={draft.isKept && files.length === 0}
+      title="New task"
+      description={draft.found}
+      onClose={() => {
+        draft.forget();
+        onClose();
+      }}
+      className="max-w-2xl"
+    >
       <form onSubmit={create(false)} noValidate className="flex min-h-0 flex-col">
         <DialogBody className="grid gap-4 sm:grid-cols-2">
           <Field label="Title" htmlFor="task-title" error={errors.title?.message} className="sm:col-span-2">
@@ -125,7 +143,11 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
             htmlFor="task-squad"
             hint={squads.data?.length === 0 ? "There is no active squad yet." : undefined}
           >
-            <Select id="task-squad" {...register("squadId")}>
+            <Select
+              id="task-squad"
+              value={squadId}
+              onChange={(event) => setValue("squadId", event.target.value, { shouldDirty: true })}
+            >
               <option value="">Choose later</option>
               {squads.data?.map((squad) => (
                 <option key={squad.id} value={squad.id}>
@@ -144,21 +166,11 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
             </Select>
           </Field>
           {ofProject === undefined && (
-            <Field
-              label="Project"
-              htmlFor="task-project"
-              className="sm:col-span-2"
-              hint={projects.data?.length === 0 ? "There is none yet: the first one is made for it." : undefined}
-            >
-              <Select id="task-project" {...register("projectId")}>
-                {!newest && <option value="">{projects.data ? "A new project" : "Loading"}</option>}
-                {projects.data?.map((project) => (
-                  <option key={project.id} value={project.id}>
-                    {project.name}
-                  </option>
-                ))}
-              </Select>
-            </Field>
+            <ProjectField
+              projects={projects.data}
+              value={projectId}
+              onChange={(id) => setValue("projectId", id, { shouldDirty: true })}
+            />
           )}
           <div className="sm:col-span-2">
             <FilePicker id="task-files" files={files} onChange={setFiles} />
@@ -169,27 +181,66 @@ export default function NewTaskDialog({ projectId: ofProject, squadId: ofSquad =
             </p>
           )}
         </DialogBody>
-        <DialogActions>
-          {!squadId && (
-            <p id="run-reason" className="mr-auto text-muted text-xs">
-              To run it at once, choose a squad.
-            </p>
-          )}
-          <Button type="submit" busy={busy === "create"} disabled={busy !== null}>
-            Create
-          </Button>
-          <Button
-            look="primary"
-            busy={busy === "run"}
-            disabled={busy !== null || !squadId}
-            aria-describedby={squadId ? undefined : "run-reason"}
-            icon={<Play aria-hidden className="size-3.5" />}
-            onClick={create(true)}
-          >
-            Create and run
-          </Button>
-        </DialogActions>
+        <NewTaskActions busy={busy} hasSquad={squadId !== ""} onRun={create(true)} />
       </form>
     </FormDialog>
+  );
+}
+
+interface NewTaskActionsProps {
+  busy: "create" | "run" | null;
+  hasSquad: boolean;
+  onRun: () => void;
+}
+
+function NewTaskActions({ busy, hasSquad, onRun }: NewTaskActionsProps) {
+  return (
+    <DialogActions>
+      {!hasSquad && (
+        <p id="run-reason" className="mr-auto text-muted text-xs max-sm:w-full">
+          To run it at once, choose a squad.
+        </p>
+      )}
+      <Button type="submit" busy={busy === "create"} disabled={busy !== null}>
+        Create
+      </Button>
+      <Button
+        look="primary"
+        busy={busy === "run"}
+        disabled={busy !== null || !hasSquad}
+        aria-describedby={hasSquad ? undefined : "run-reason"}
+        icon={<Play aria-hidden className="size-3.5" />}
+        onClick={onRun}
+      >
+        Create and run
+      </Button>
+    </DialogActions>
+  );
+}
+
+interface ProjectFieldProps {
+  /** Undefined until they are read. */
+  projects: ProjectListItem[] | undefined;
+  value: string;
+  onChange: (projectId: string) => void;
+}
+
+function ProjectField({ projects, value, onChange }: ProjectFieldProps) {
+  return (
+    <Field
+      label="Project"
+      htmlFor="task-project"
+      className="sm:col-span-2"
+      hint={projects?.length === 0 ? "There is none yet: the first one is made for it." : undefined}
+    >
+      <Select id="task-project" value={value} onChange={(event) => onChange(event.target.value)}>
+        {!value && <option value="">{projects ? "A new project" : "Loading"}</option>}
+        {projects?.map((project) => (
+          <option key={project.id} value={project.id}>
+            {project.name}
+          </option>
+        ))}
+      </Select>
+    </Field>
   );
 }

@@ -9,6 +9,7 @@ export const shortcutGroups: { title: string; keys: { keys: string[]; what: stri
       { keys: [commandKey, "K"], what: "Search, go to a page or a squad, start something" },
       { keys: ["/"], what: "Search the list, the board or the messages of the page" },
       { keys: ["?"], what: "Show these shortcuts" },
+      { keys: ["c"], what: "New task: on a board in its project, on a squad's page for that squad" },
       { keys: ["n"], what: "New squad" },
       { keys: ["Esc"], what: "Close what is open; in a search: empty it and leave it" },
     ],
@@ -30,7 +31,6 @@ export const shortcutGroups: { title: string; keys: { keys: string[]; what: stri
   {
     title: "On a board",
     keys: [
-      { keys: ["c"], what: "New task" },
       { keys: ["Space"], what: "Pick up the task that has the focus; arrows move it, Space puts it down" },
       { keys: ["Enter"], what: "Open the task" },
     ],

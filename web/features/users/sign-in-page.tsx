@@ -3,11 +3,13 @@ import { useQuery } from "@tanstack/react-query";
 import { queries } from "../../lib/queries.ts";
 import { useHydrated } from "../../lib/use-hydrated.ts";
 import { AuthForm, nextPath } from "./auth-form.tsx";
+import { endedParameter, signInWords } from "./sign-in-words.ts";
 
 /** `/sign-in`; on an installation that nobody has claimed it says where the claim link is. */
 export function SignInPage() {
   const { data } = useQuery(queries.authState());
-  const comesBack = useHydrated() && nextPath(window.location.search) !== "/";
+  const search = useHydrated() ? window.location.search : "";
+  const words = signInWords(nextPath(search), new URLSearchParams(search).has(endedParameter));
   return (
     <AuthForm
       title="Sign in to Muster"
@@ -24,9 +26,9 @@ export function SignInPage() {
           Nobody has claimed this installation yet. Open the claim link that{" "}
           <code className="font-mono text-xs">npm start</code> printed in the terminal.
         </p>
-      ) : comesBack ? (
-        <p>Sign in to go on where you were.</p>
-      ) : null}
+      ) : (
+        words && <p>{words}</p>
+      )}
     </AuthForm>
   );
 }
