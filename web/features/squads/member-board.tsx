@@ -5,7 +5,6 @@ import {
   DndContext,
   type DragEndEvent,
   DragOverlay,
-  KeyboardSensor,
   PointerSensor,
   useDroppable,
   useSensor,
@@ -20,6 +19,7 @@ import { buttonClass } from "../../components/ui/button.tsx";
 import { Menu } from "../../components/ui/menu.tsx";
 import { Panel } from "../../components/ui/panel.tsx";
 import { Empty } from "../../components/ui/states.tsx";
+import { PromptKeyboardSensor } from "../../lib/prompt-keyboard-sensor.ts";
 import { dismissToast, toastDone } from "../../lib/toast.ts";
 import { MemberEditor } from "./member-editor.tsx";
 import { RoleChip, RolePalette } from "./role-palette.tsx";
@@ -54,7 +54,7 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
   const { dragged, pickUp, letGo, announcements } = useDragged(roles, placeOf, (at) => getValues(`members.${at}.name`));
   const sensors = useSensors(
     useSensor(PointerSensor, { activationConstraint: { distance: 5 } }),
-    useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
+    useSensor(PromptKeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
   );
 
   const add = (role: RoleView, at = fields.length) => {
@@ -120,7 +120,7 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
             />
           }
         >
-          <MemberDropArea empty={fields.length === 0}>
+          <MemberDropArea empty={fields.length === 0} disabled={dragged === "member"}>
             <SortableContext items={fields.map((field) => field.key)} strategy={verticalListSortingStrategy}>
               <ol className="divide-y divide-line">
                 {fields.map((field, index) => (
@@ -145,14 +145,14 @@ export const MemberBoard = memo(function MemberBoard({ squad, roles, models, too
         </Panel>
         {children}
       </div>
-      <DragOverlay>{dragged && <RoleChip role={dragged} />}</DragOverlay>
+      <DragOverlay>{dragged && dragged !== "member" && <RoleChip role={dragged} />}</DragOverlay>
     </DndContext>
   );
 });
 
-/** What is dragged (a role to be shown under the pointer, or null), and what a screen reader hears: names, not ids. */
+/** What is dragged (a role to be shown under the pointer, a member, or null), and what a screen reader hears: names, not ids. */
 function useDragged(roles: RoleView[], placeOf: (id: unknown) => number, nameAt: (place: number) => string) {
-  const [dragged, setDragged] = useState<RoleView | null>(null);
+  const [dragged, setDragged] = useState<RoleView | "member" | null>(null);
   // As it was when it was picked up: the moment it is put down, names stand at other places already.
   const name = useRef("");
   const where = (id: unknown) => (placeOf(id) < 0 ? "among the members" : `at place ${placeOf(id) + 1}`);
@@ -165,13 +165,20 @@ function useDragged(roles: RoleView[], placeOf: (id: unknown) => number, nameAt:
   const pickUp = (id: unknown) => {
     const role = roles.find((one) => `role:${one.slug}` === id) ?? null;
     name.current = role?.name ?? nameAt(placeOf(id));
-    setDragged(role);
+    setDragged(role ?? "member");
   };
   return { dragged, pickUp, letGo: () => setDragged(null), announcements };
 }
 
-function MemberDropArea({ empty, children }: { empty: boolean; children: ReactNode }) {
-  const { setNodeRef, isOver } = useDroppable({ id: "members" });
+interface MemberDropAreaProps {
+  empty: boolean;
+  /** A member moves among the others: the area around them, whose middle may be that of one of them, is no place. */
+  disabled: boolean;
+  children: ReactNode;
+}
+
+function MemberDropArea({ empty, disabled, children }: MemberDropAreaProps) {
+  const { setNodeRef, isOver } = useDroppable({ id: "members", disabled });
   return (
     <div ref={setNodeRef} className={isOver ? "bg-accent-soft/50" : undefined}>
       {empty ? (

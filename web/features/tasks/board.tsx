@@ -4,7 +4,6 @@ import {
   DndContext,
   type DragEndEvent,
   DragOverlay,
-  KeyboardSensor,
   MouseSensor,
   TouchSensor,
   type UniqueIdentifier,
@@ -21,6 +20,7 @@ import type { SquadListItem, TaskListItem, TaskStatus } from "#contracts";
 import { Button } from "../../components/ui/button.tsx";
 import { Empty, Failure } from "../../components/ui/states.tsx";
 import { StatusIcon, statusLabel } from "../../components/ui/status.tsx";
+import { PromptKeyboardSensor } from "../../lib/prompt-keyboard-sensor.ts";
 import { queries } from "../../lib/queries.ts";
 import { boardCollision, boardCoordinates } from "./board-collision.ts";
 import { BoardFilterLine, everything, NoTaskMatches } from "./board-filter.tsx";
@@ -47,7 +47,7 @@ export default function Board({ projectId, onOpen, onCreate }: BoardProps) {
     useSensor(MouseSensor, { activationConstraint: { distance: 6 } }),
     // A finger that moves at once scrolls; one that rests first lifts the card.
     useSensor(TouchSensor, { activationConstraint: { delay: 200, tolerance: 8 } }),
-    useSensor(KeyboardSensor, {
+    useSensor(PromptKeyboardSensor, {
       coordinateGetter: boardCoordinates,
       keyboardCodes: { start: ["Space"], end: ["Space", "Enter"], cancel: ["Escape"] },
     }),
