@@ -5,6 +5,8 @@ import type { TaskAnswer, TaskPage } from "#contracts";
 import { phone } from "../e2e/support/people.ts";
 import { waitUntil } from "../e2e/support/running-muster.ts";
 import { sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { lowTargets } from "../e2e/support/targets.ts";
+import { pages } from "../e2e/support/test-pages.ts";
 
 // What a finger does on a phone, by touch events as the device sends them.
 
@@ -121,5 +123,57 @@ test("what the pointer uncovers elsewhere is there for a finger: links to messag
   await page.getByRole("dialog", { name: "Search or go to" }).getByRole("button", { name: "Close" }).tap();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test("whatever a finger presses is 40 px high, on every page and in what a press opens", async () => {
+  const { page } = await world.open();
+  const low: string[] = [];
+  for (const [path, ready] of pages(world.samples)) {
+    await page.goto(world.muster.url + path);
+    await page.locator(ready).first().waitFor();
+    low.push(...(await lowTargets(page, path)));
+  }
+  const button = (name: string | RegExp) => page.getByRole("button", { name }).first();
+  const shows = async (what: string, path: string, open: () => Promise<void>, shown: Locator) => {
+    await page.goto(world.muster.url + path);
+    await open();
+    await shown.first().waitFor();
+    low.push(...(await lowTargets(page, what)));
+  };
+  const dialog = page.getByRole("dialog");
+  await shows("the menu", "/", () => button("Menu").tap(), dialog);
+  await shows(
+    "the menu of the account",
+    "/",
+    async () => {
+      await button("Menu").tap();
+      await button(/^Account of/).tap();
+    },
+    page.getByRole("menu"),
+  );
+  await shows("the search", "/", () => button("Search or go to").tap(), page.getByRole("option"));
+  await shows("a new task", "/", () => button("New task").tap(), dialog.getByLabel("Title"));
+  await shows("a new project", "/projects", () => button("New project").tap(), dialog.getByLabel("Name"));
+  await shows("a new account", "/settings", () => button("Add an account").tap(), dialog.getByLabel("Provider"));
+  const squad = `/squads/${world.samples.squadId}`;
+  await shows("the menu of a squad", squad, () => button("More about this squad").tap(), page.getByRole("menu"));
+  await shows(
+    "a member",
+    squad,
+    () => page.locator("main li button[aria-expanded]").first().tap(),
+    page.getByLabel("Instructions"),
+  );
+  await shows("a way back", squad, () => button(/^Remove /).tap(), page.getByRole("button", { name: "Undo" }));
+  await shows(
+    "a question",
+    squad,
+    async () => {
+      await button("More about this squad").tap();
+      await page.getByRole("menuitem", { name: "Delete" }).tap();
+    },
+    dialog,
+  );
+  assert.equal([...new Map(low.map((line) => [line.replace(/^\S+ /, ""), line])).values()].join("\n"), "");
   await page.close();
 });

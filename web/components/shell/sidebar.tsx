@@ -21,8 +21,12 @@ interface SidebarProps {
 export function Sidebar({ onSearch, onNavigate, onClose }: SidebarProps) {
   return (
     <div className="flex h-full flex-col gap-3 px-2.5 py-3">
-      <div className="flex h-7 items-center justify-between pr-0.5 pl-1.5">
-        <AppLink href="/" onClick={onNavigate} className="flex items-center gap-2 rounded-md font-semibold text-base">
+      <div className="flex h-7 items-center justify-between pr-0.5 pl-1.5 pointer-coarse:h-10">
+        <AppLink
+          href="/"
+          onClick={onNavigate}
+          className="flex h-full items-center gap-2 rounded-md font-semibold text-base"
+        >
           <Logo className="size-5.5" />
           Muster
         </AppLink>
@@ -39,7 +43,7 @@ export function Sidebar({ onSearch, onNavigate, onClose }: SidebarProps) {
         type="button"
         onClick={onSearch}
         aria-keyshortcuts="Control+K Meta+K"
-        className="flex h-8 items-center gap-2 rounded-md border border-line bg-surface px-2 text-faint hover:text-muted"
+        className="flex h-8 items-center gap-2 rounded-md border border-line pointer-coarse:h-10 bg-surface px-2 text-faint hover:text-muted"
       >
         <Search aria-hidden className="size-3.5" />
         <span className="flex-1 text-left">Search or go to</span>

@@ -90,8 +90,17 @@ export function Checkbox({
   ...rest
 }: Omit<ComponentProps<"input">, "type"> & { label: string; hint?: string }) {
   return (
-    <label className="flex cursor-pointer items-start gap-2">
-      <input type="checkbox" {...rest} className="mt-0.5 size-4 shrink-0 accent-(--accent)" />
+    <label
+      className={clsx(
+        "flex cursor-pointer items-start gap-2",
+        hint ? "pointer-coarse:py-0.5" : "pointer-coarse:items-center",
+      )}
+    >
+      <input
+        type="checkbox"
+        {...rest}
+        className={clsx("size-4 shrink-0 accent-(--accent)", hint ? "mt-0.5" : "pointer-fine:mt-0.5")}
+      />
       <span className="min-w-0">
         <span className="block">{label}</span>
         {hint && <span className="block text-faint text-xs">{hint}</span>}

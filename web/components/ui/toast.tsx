@@ -75,7 +75,7 @@ function Toast({ toast, waiting, hold }: ToastProps) {
       {toast.action && (
         <button
           type="button"
-          className="rounded px-2 py-0.5 font-medium text-accent hover:bg-hover"
+          className="rounded px-2 py-0.5 font-medium text-accent hover:bg-hover pointer-coarse:min-h-10 pointer-coarse:px-3"
           onClick={() => {
             toast.action?.run();
             dismissToast(toast.id);

@@ -15,7 +15,7 @@ export function ToolFold({
 }) {
   return (
     <details className="group/tool mt-2 overflow-hidden rounded-md border border-line bg-canvas text-xs">
-      <summary className="flex h-7.5 list-none items-center gap-2 px-2 -outline-offset-2 hover:bg-hover [&::-webkit-details-marker]:hidden">
+      <summary className="flex h-7.5 pointer-coarse:h-10 list-none items-center gap-2 px-2 -outline-offset-2 hover:bg-hover [&::-webkit-details-marker]:hidden">
         <ChevronRight
           aria-hidden
           className="size-3.5 shrink-0 text-faint transition-transform group-open/tool:rotate-90"

@@ -20,7 +20,10 @@ export function MonthBudget() {
       ) : data ? (
         <p className="flex items-center justify-between gap-3">
           <span className="truncate text-muted">No budget for all squads together</span>
-          <AppLink href="/settings?part=budgets" className="shrink-0 rounded text-muted text-xs hover:text-ink">
+          <AppLink
+            href="/settings?part=budgets"
+            className="shrink-0 rounded text-muted text-xs hover:text-ink pointer-coarse:-my-2.75 pointer-coarse:py-2.75"
+          >
             Set a budget
           </AppLink>
         </p>

@@ -1,5 +1,5 @@
 "use client";
-import { RadioTower, Unplug } from "lucide-react";
+import clsx from "clsx";
 import dynamic from "next/dynamic";
 import { useRef } from "react";
 import type { EndReason, Execution, ExecutionStatus, TaskAnswer } from "#contracts";
@@ -13,6 +13,10 @@ import { toastError } from "../../lib/toast.ts";
 import { useGo } from "../../lib/use-route.ts";
 import type { Following } from "./use-follow.ts";
 
+const Connection = dynamic(() => import("./connection.tsx"), {
+  ssr: false,
+  loading: () => <span className="w-9.5 sm:w-32" />,
+});
 const DeferredNote = dynamic(() => import("../batch-jobs/deferred-note.tsx"), { ssr: false });
 
 const reasons: Partial<Record<EndReason, string>> = {
@@ -32,6 +36,7 @@ const reasons: Partial<Record<EndReason, string>> = {
 export function ExecutionTotals({ execution, following }: { execution: Execution; following: Following }) {
   const { totals, budget, steps, startedAt, status } = execution;
   const over = isTerminal(status);
+  const lost = isLost(following);
   const ended = steps.filter((step) => step.endedAt).length;
   const worked = useWorked(totals.workedMs, status);
   const go = useGo();
@@ -46,8 +51,13 @@ export function ExecutionTotals({ execution, following }: { execution: Execution
   const reason = execution.endReason ? reasons[execution.endReason] : undefined;
   return (
     <div className="shrink-0 rounded-lg border border-line bg-surface">
-      <div className="flex min-h-19.5 items-center">
-        <dl className="edge-fade no-scrollbar flex min-w-0 flex-1 items-stretch gap-x-7 overflow-x-auto px-4 py-2.5">
+      <div className={clsx("flex min-h-19.5 items-center", lost && "max-sm:flex-wrap")}>
+        <dl
+          className={clsx(
+            "edge-fade no-scrollbar flex min-w-0 flex-1 items-stretch gap-x-7 overflow-x-auto px-4 py-2.5",
+            lost && "max-sm:basis-full",
+          )}
+        >
           <Total label="Cost" value={formatCost(totals.costNanoUsd, totals.costIncomplete)}>
             {budget && (
               <span className="flex items-center gap-1.5">
@@ -80,17 +90,19 @@ export function ExecutionTotals({ execution, following }: { execution: Execution
           <Total label="Tool calls" value={formatCount(totals.toolCalls)} />
           <Total
             label="Task"
+            pressed
             value={
-              <button type="button" className="rounded hover:underline" onClick={() => void openTask()}>
+              <button type="button" className={pressedClass} onClick={() => void openTask()}>
                 Open
               </button>
             }
           />
           <Total
             label="Squad"
+            pressed={execution.squadId !== null}
             value={
               execution.squadId ? (
-                <AppLink href={`/squads/${execution.squadId}`} className="hover:underline">
+                <AppLink href={`/squads/${execution.squadId}`} className={pressedClass}>
                   {execution.squad.name}
                 </AppLink>
               ) : (
@@ -99,7 +111,7 @@ export function ExecutionTotals({ execution, following }: { execution: Execution
             }
           />
         </dl>
-        {!over && <Connection {...following} />}
+        {!over && <Connection {...following} lost={lost} />}
       </div>
       {execution.deferred && !over && <DeferredNote execution={execution} />}
       {over && status !== "completed" && (execution.error || reason) && (
@@ -126,41 +138,28 @@ function useWorked(toldMs: number, status: ExecutionStatus) {
   return known.current;
 }
 
-function Total({ label, value, children }: { label: string; value: React.ReactNode; children?: React.ReactNode }) {
+/** A value that is pressed: for a finger its place reaches over its label, which is part of it. */
+const pressedClass =
+  "block max-w-48 truncate rounded hover:underline pointer-coarse:-my-4.5 pointer-coarse:py-4.5 pointer-coarse:min-w-10 text-left";
+
+interface TotalProps {
+  label: string;
+  value: React.ReactNode;
+  pressed?: boolean;
+  children?: React.ReactNode;
+}
+
+function Total({ label, value, pressed = false, children }: TotalProps) {
   return (
     <div className="shrink-0">
       <dt className="text-faint text-xs">{label}</dt>
-      <dd className="tabular max-w-48 truncate font-semibold text-base">{value}</dd>
+      <dd className={clsx("tabular max-w-48 font-semibold text-base", !pressed && "truncate")}>{value}</dd>
       {children && <dd className="tabular text-faint text-xs">{children}</dd>}
     </div>
   );
 }
 
-const connectionWords = {
-  connecting: "Connecting",
-  live: "Live",
-  reconnecting: "Reconnecting",
-  gone: "Not there any more",
-  refused: "Not live",
-} as const;
-
-/** Whether what is shown ticks. Only what has ended says nothing: as long as it runs, silence would pass for news. */
-function Connection({ state, retry }: Following) {
-  if (state === null || state === "ended") return null;
-  const lost = state !== "live" && state !== "connecting";
-  const Icon = lost ? Unplug : RadioTower;
-  return (
-    <span
-      role="status"
-      className={`flex w-32 shrink-0 flex-wrap items-center gap-1.5 pl-4 text-xs ${lost ? "text-attention" : "text-faint"}`}
-    >
-      <Icon aria-hidden className="size-3.5" />
-      {connectionWords[state]}
-      {state === "refused" && (
-        <button type="button" onClick={retry} className="rounded font-medium text-accent hover:underline">
-          Try again
-        </button>
-      )}
-    </span>
-  );
+/** The line is down: what is shown may be old. */
+function isLost({ state }: Following): boolean {
+  return state === "reconnecting" || state === "gone" || state === "refused";
 }

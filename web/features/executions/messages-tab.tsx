@@ -38,7 +38,7 @@ export function MessagesTab({ execution, connection, step, onClearStep }: Messag
 
   return (
     <>
-      <div className="flex h-9 shrink-0 items-center gap-2 border-line border-b px-3 text-xs">
+      <div className="flex h-9 pointer-coarse:h-10.25 shrink-0 items-center gap-2 border-line border-b px-3 text-xs">
         <Search aria-hidden className="size-3.5 text-faint" />
         <input
           ref={field}

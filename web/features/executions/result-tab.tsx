@@ -12,7 +12,9 @@ export function ResultTab({ execution }: { execution: Execution }) {
     <div className="min-h-0 flex-1 overflow-y-auto px-4 py-4">
       {task.description && (
         <details className="mb-4 max-w-[46rem] rounded-md border border-line bg-canvas px-3 py-2">
-          <summary className="font-medium text-muted text-xs">The task</summary>
+          <summary className="font-medium text-muted text-xs pointer-coarse:-my-2 pointer-coarse:py-3">
+            The task
+          </summary>
           <p className="mt-2 whitespace-pre-wrap [overflow-wrap:anywhere]">{task.description}</p>
         </details>
       )}

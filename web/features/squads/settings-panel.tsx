@@ -46,7 +46,7 @@ export function SettingsPanel({ models }: { models: ModelView[] }) {
               <label
                 key={value}
                 className={clsx(
-                  "cursor-pointer rounded-sm py-1 text-center text-xs has-focus-visible:outline-2 has-focus-visible:outline-accent",
+                  "flex cursor-pointer items-center justify-center rounded-sm py-1 text-center text-xs has-focus-visible:outline-2 has-focus-visible:outline-accent",
                   process === value ? "bg-hover font-medium" : "text-muted hover:text-ink",
                 )}
               >
@@ -82,7 +82,9 @@ export function SettingsPanel({ models }: { models: ModelView[] }) {
           {...register("requireApproval")}
         />
         <details>
-          <summary className="font-medium text-muted text-xs">Limits and fallback</summary>
+          <summary className="font-medium text-muted text-xs pointer-coarse:-my-2 pointer-coarse:py-3">
+            Limits and fallback
+          </summary>
           <div className="mt-3 grid grid-cols-2 gap-3">
             <Field label="Steps at most" htmlFor="squad-steps" error={errors.maxSteps?.message}>
               <Input
