@@ -1,13 +1,42 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import type { Page } from "playwright-core";
+import type { ExecutionStateAnswer, SquadAnswer, TaskAnswer } from "#contracts";
 import { axeFindings } from "../e2e/support/axe.ts";
+import { type PacedProvider, startPacedProvider } from "../e2e/support/paced-provider.ts";
 import { desk, phone, watchedPage } from "../e2e/support/people.ts";
-import { sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { localAccount, type SampledMuster, sampledMuster } from "../e2e/support/sampled-muster.ts";
 
 // What a page shows after a press: dialogs, menus, questions, errors, messages that come and go.
 
-const world = sampledMuster();
+const world = sampledMuster({ prepare });
+let provider: PacedProvider;
+let liveId = "";
+/** What the squad says stands still until the end. */
+const released = Promise.withResolvers<void>();
+
+/** Leaves an execution at work for as long as the tests look at it. */
+async function prepare({ call, samples }: SampledMuster): Promise<void> {
+  provider = await startPacedProvider({ latencyMs: 0, wordsPerSecond: 100, hold: () => released.promise });
+  await call("POST", "/provider-accounts", localAccount(provider.baseUrl, "Paced", provider.model));
+  const { squad } = await call<SquadAnswer>("POST", "/squads", {
+    template: "research-report",
+    name: "At work",
+    model: `openai_compatible/${provider.model}`,
+  });
+  const task = {
+    projectId: samples.projectId,
+    squadId: squad.id,
+    title: "Still at it",
+    description: "Say what is known.",
+  };
+  const { id } = (await call<TaskAnswer>("POST", "/tasks", task)).task;
+  liveId = (await call<ExecutionStateAnswer>("POST", `/tasks/${id}/executions`, {})).execution.id;
+}
+after(async () => {
+  released.resolve();
+  await provider?.close();
+});
 
 const button = (page: Page, name: string | RegExp) =>
   page.getByRole("button", { name, exact: typeof name === "string" }).first();
@@ -20,9 +49,41 @@ interface Opened {
   shown: (page: Page) => ReturnType<Page["locator"]>;
   /** Only there at this size. */
   only?: "phone" | "desk";
+  /** Looked at in both sizes and both themes, for all that is in it. */
+  everywhere?: true;
 }
 
 const opened: Opened[] = [
+  {
+    what: "a new task from the dashboard",
+    path: () => "/",
+    open: (page) => button(page, "New task").click(),
+    shown: (page) => page.getByRole("dialog").getByLabel("Project"),
+  },
+  {
+    what: "the builder with an open member",
+    path: () => `/squads/${world.samples.squadId}`,
+    everywhere: true,
+    open: (page) => page.locator("ol [aria-expanded]").first().click(),
+    shown: (page) => page.getByLabel("Instructions"),
+  },
+  {
+    what: "an execution at work",
+    path: () => `/executions/${liveId}`,
+    everywhere: true,
+    open: async () => undefined,
+    shown: (page) => page.locator("article[aria-busy=true]").first(),
+  },
+  {
+    what: "a question before something is deleted",
+    path: () => `/squads/${world.samples.squadId}`,
+    everywhere: true,
+    open: async (page) => {
+      await button(page, "More about this squad").click();
+      await page.getByRole("menuitem", { name: "Delete" }).click();
+    },
+    shown: (page) => page.getByRole("button", { name: "Delete the squad" }),
+  },
   {
     what: "search with results",
     path: () => "/",
@@ -141,6 +202,12 @@ const opened: Opened[] = [
   },
 ];
 
+/** Colours may turn by a transition; axe would judge those in between. */
+const colourChangesDone = `new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+  .then(() => Promise.all(document.getAnimations()
+    .filter((one) => one instanceof CSSTransition)
+    .map((one) => one.finished.catch(() => null))))`;
+
 const atRest = `Promise.all(document.getAnimations()
   .filter((one) => Number.isFinite(one.effect.getComputedTiming().endTime))
   .map((one) => one.finished.catch(() => null)))`;
@@ -163,9 +230,9 @@ describe("axe finds nothing in what is opened by a press", { concurrency: 2 }, (
   ] as const) {
     test(`${at}, ${theme}`, async () => {
       const found: string[] = [];
-      for (const [place, { what, path, open, shown, only }] of opened.entries()) {
+      for (const [place, { what, path, open, shown, only, everywhere }] of opened.entries()) {
         // In turn, for the time that it takes: the pages themselves are looked at in both themes and sizes.
-        if ((only ?? (place % 2 === 0 ? "desk" : "phone")) !== at) continue;
+        if (!everywhere && (only ?? (place % 2 === 0 ? "desk" : "phone")) !== at) continue;
         const context = await world.browser.newContext({
           ...size,
           colorScheme: theme,
@@ -184,6 +251,11 @@ describe("axe finds nothing in what is opened by a press", { concurrency: 2 }, (
         // What moves in is judged where it comes to rest.
         await page.evaluate(atRest);
         found.push(...(await axeFindings(page, what)));
+        if (everywhere) {
+          await page.emulateMedia({ colorScheme: theme === "light" ? "dark" : "light" });
+          await page.evaluate(colourChangesDone);
+          found.push(...(await axeFindings(page, `${what}, the other theme`, "colours")));
+        }
         await context.close();
       }
       assert.deepEqual(found, []);
