@@ -62,14 +62,14 @@ export const tried: readonly Tried[] = [
       "0101-small-answers-are-packed-at-once",
       "0112-packed-when-read-again",
       "0115-index-scans-cost-what-they-cost",
-      "0120-rows-die-young",
+      "0117-rows-die-young",
     ],
   },
   {
     groups: ["API and data"],
     metric: /^keyset page|^the same, last page/,
     text: "a full collection every 150 pages, with steps of up to 20 ms, was this p99: rows that nobody held went to the old generation, and do no longer",
-    decisions: ["0120-rows-die-young"],
+    decisions: ["0117-rows-die-young"],
   },
   {
     groups: ["Overload"],

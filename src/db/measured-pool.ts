@@ -59,7 +59,7 @@ function parseInt8(text: string): number {
 /**
  * Sends a statement; rejects after `timeoutMs` without an answer, when the connection is of no use any more. Not by the promise
  * nor the time-out that `pg` makes itself: with either the rows of every answer outlive two young collections, and the old
- * generation is collected all the time (docs/decisions/0120-rows-die-young.md).
+ * generation is collected all the time (docs/decisions/0117-rows-die-young.md).
  */
 function ask(
   client: pg.ClientBase,
