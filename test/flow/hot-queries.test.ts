@@ -147,8 +147,11 @@ const cases: { what: string; index: RegExp; run: (db: Database) => Promise<unkno
   },
   {
     what: "pending tasks of a squad",
-    index: /^idx_(pending_tasks|tasks_squad_id)$/,
-    run: (db) => listTasks(db, { userId }, { squadId: id("squad", 2), status: "pending" }),
+    index: /^idx_tasks_squad_id$/,
+    run: async (db) => {
+      await listTasks(db, { userId }, { squadId: id("squad", 2), status: "pending" });
+      await listTasks(db, { userId }, { squadId: id("squad", 2), status: "pending", priority: "high" });
+    },
   },
   { what: "one task", index: /^(idx_tasks_user_id|tasks_pkey)$/, run: (db) => readTask(db, { userId }, id("task", 3)) },
   { what: "executions", index: /^idx_executions_user_id$/, run: (db) => listExecutions(db, { userId }, {}) },
@@ -278,7 +281,6 @@ test("each index that the design asks for by name is used by one of these", () =
     "idx_tasks_project_status_priority",
     "idx_executions_squad_status_created",
     "idx_active_squads",
-    "idx_pending_tasks",
   ];
   assert.deepEqual(
     named.filter((one) => !usedIndexes.has(one)),

@@ -35,7 +35,7 @@ export const plannedInHotQueries = words(`
   messages_page_asc_step messages_page_asc_step_words messages_page_asc_words messages_page_desc messages_page_desc_step
   messages_page_desc_step_words messages_page_desc_words notifications_list notifications_unread
   projects_list projects_list_search session_find squad_read squads_list squads_list_search
-  squads_list_status task_read tasks_list_project_id_status_priority tasks_list_squad_id_status
+  squads_list_status task_read tasks_list_project_id_status_priority tasks_list_squad_id_status tasks_list_squad_id_status_priority
   usage_by_day usage_by_member usage_by_model usage_by_squad usage_list usage_list_after usage_spend usage_total user_read`);
 
 /** Those that hot-writes.test.ts runs under EXPLAIN; it checks that it did. */
