@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { ExecutionAnswer, ExecutionStateAnswer, ModelList, SquadAnswer, TaskAnswer } from "#contracts";
 import { type PacedProvider, startPacedProvider } from "../e2e/support/paced-provider.ts";
-import { waitUntil } from "../e2e/support/running-muster.ts";
-import { type SampledMuster, sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { executionComesTo, type SampledMuster, sampledMuster, statusOf } from "../e2e/support/sampled-muster.ts";
 
 // What one does to a squad at work, pressed where a person presses it.
 
@@ -53,21 +52,6 @@ async function start(title: string, requireApproval: boolean): Promise<string> {
   return (await world.call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {})).execution.id;
 }
 
-const statusOf = async (executionId: string) =>
-  (await world.call<ExecutionAnswer>("GET", `/executions/${executionId}`)).execution.status;
-
-async function comesTo(executionId: string, wanted: string): Promise<void> {
-  let status = "";
-  await waitUntil(
-    60_000,
-    () => `The execution is ${status}, not ${wanted}`,
-    async () => {
-      status = await statusOf(executionId);
-      return status === wanted;
-    },
-  );
-}
-
 test("an execution is paused when its calls are done, resumed, cancelled and retried", async () => {
   released = Promise.withResolvers();
   const executionId = await start("Find out about tides", false);
@@ -77,23 +61,23 @@ test("an execution is paused when its calls are done, resumed, cancelled and ret
   await page.locator("article[aria-busy=true]").first().waitFor();
   await press("Pause");
   await page.getByRole("button", { name: "Pausing" }).waitFor();
-  assert.equal(await statusOf(executionId), "running", "the call under way goes on");
+  assert.equal(await statusOf(world.call, executionId), "running", "the call under way goes on");
   released.resolve();
   await page.getByRole("button", { name: "Resume" }).waitFor();
-  assert.equal(await statusOf(executionId), "paused");
+  assert.equal(await statusOf(world.call, executionId), "paused");
 
   released = Promise.withResolvers();
   await press("Resume");
   await page.getByRole("button", { name: "Pause", exact: true }).waitFor();
-  await comesTo(executionId, "running");
+  await executionComesTo(world.call, executionId, "running");
   await page.locator("article[aria-busy=true]").first().waitFor();
   await press("Cancel");
   await page.getByRole("dialog").getByRole("button", { name: "Cancel the execution" }).click();
   await page.getByRole("button", { name: "Retry" }).waitFor();
-  await comesTo(executionId, "cancelled");
+  await executionComesTo(world.call, executionId, "cancelled");
   released.resolve();
   await press("Retry");
-  await comesTo(executionId, "completed");
+  await executionComesTo(world.call, executionId, "completed");
   await page.getByText("Completed", { exact: true }).first().waitFor();
   assert.equal(await page.getByRole("button", { name: "Retry" }).count(), 0);
   assert.deepEqual(troubles, []);
@@ -109,7 +93,7 @@ test("a plan that is approved is worked off, one that is refused ends there", as
     const executionId = await start(`${answer} the plan`, true);
     await page.goto(`${world.muster.url}/executions/${executionId}`);
     await page.getByRole("button", { name: answer, exact: true }).click();
-    await comesTo(executionId, ended);
+    await executionComesTo(world.call, executionId, ended);
     await page.getByRole("button", { name: answer, exact: true }).waitFor({ state: "detached" });
     const { execution } = await world.call<ExecutionAnswer>("GET", `/executions/${executionId}`);
     const worked = execution.steps.filter(({ kind, status }) => kind !== "plan" && status === "completed").length;

@@ -90,6 +90,7 @@ test("a reload asks while a dialog holds text, and not when there is none", asyn
   // Typed and clicked, not filled in: a browser asks nothing where nobody did anything.
   await name.click();
   await page.keyboard.type("Half a thought");
+  // Where it is let go, the page that was told to is gone before it can answer; what was asked is looked at below.
   await page.evaluate("location.reload()").catch(() => undefined);
   await waitUntil(
     5000,

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { Page } from "playwright-core";
-import type { ExecutionAnswer, ExecutionPage, ExecutionStateAnswer, SquadAnswer, TaskAnswer } from "#contracts";
+import type { ExecutionPage, ExecutionStateAnswer, SquadAnswer, TaskAnswer } from "#contracts";
 import { formatDuration } from "../../web/lib/format.ts";
 import { type PacedProvider, startPacedProvider } from "../e2e/support/paced-provider.ts";
-import { waitUntil } from "../e2e/support/running-muster.ts";
-import { localAccount, sampledMuster } from "../e2e/support/sampled-muster.ts";
+import { executionComesTo, localAccount, sampledMuster } from "../e2e/support/sampled-muster.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
 // An execution that was retried two hours after its first start has worked for seconds, and says so wherever it is listed.
@@ -40,18 +39,6 @@ const listed = async (executionId: string) => {
   return item;
 };
 
-async function comesTo(executionId: string, wanted: string): Promise<void> {
-  let status = "";
-  await waitUntil(
-    60_000,
-    () => `The execution is ${status}, not ${wanted}`,
-    async () => {
-      ({ status } = (await world.call<ExecutionAnswer>("GET", `/executions/${executionId}`)).execution);
-      return status === wanted;
-    },
-  );
-}
-
 test("lists, the dashboard, the task and the page of a retried execution tell its time of work", async () => {
   const { squad } = await world.call<SquadAnswer>("POST", "/squads", {
     template: "research-report",
@@ -66,9 +53,9 @@ test("lists, the dashboard, the task and the page of a retried execution tell it
     description: "Say what is known of tides.",
   });
   const { execution } = await world.call<ExecutionStateAnswer>("POST", `/tasks/${task.id}/executions`, {});
-  await comesTo(execution.id, "running");
+  await executionComesTo(world.call, execution.id, "running");
   await world.call("POST", `/executions/${execution.id}/cancel`, {});
-  await comesTo(execution.id, "cancelled");
+  await executionComesTo(world.call, execution.id, "cancelled");
   const { rowCount } = await database.db.query(
     "test_first_start",
     "UPDATE task_executions SET started_at = started_at - interval '2 hours' WHERE id = $1",
@@ -78,7 +65,7 @@ test("lists, the dashboard, the task and the page of a retried execution tell it
   released.resolve();
   released = Promise.withResolvers();
   await world.call("POST", `/executions/${execution.id}/retry`, {});
-  await comesTo(execution.id, "running");
+  await executionComesTo(world.call, execution.id, "running");
 
   const { page, troubles } = await world.open();
   const row = (of: Page, name: string) => of.getByRole("main").getByRole("link", { name: new RegExp(name) });
@@ -100,7 +87,7 @@ test("lists, the dashboard, the task and the page of a retried execution tell it
   await showsSeconds("the page", () => time.locator("dd").innerText());
 
   released.resolve();
-  await comesTo(execution.id, "completed");
+  await executionComesTo(world.call, execution.id, "completed");
   const item = await listed(execution.id);
   assert.ok(item.startedAt && item.endedAt);
   assert.equal(item.runningSince, null);

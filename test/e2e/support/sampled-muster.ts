@@ -1,8 +1,9 @@
 import { after, before } from "node:test";
 import type { Browser, BrowserContext } from "playwright-core";
+import type { ExecutionAnswer } from "#contracts";
 import { launchBrowser } from "../../support/browser.ts";
 import { type Call, claim, desk, openContext, type phone, type WatchedPage, watchedPage } from "./people.ts";
-import { type RunningMuster, runMuster } from "./running-muster.ts";
+import { type RunningMuster, runMuster, waitUntil } from "./running-muster.ts";
 import { type Samples, seedSamples } from "./samples.ts";
 
 /** A Muster with sample data and its owner at a desk; filled in before the first test of the file. */
@@ -55,3 +56,20 @@ export const localAccount = (baseUrl: string, name: string, model: string) => ({
   allowPrivateAddress: true,
   models: [model],
 });
+
+/** The state of an execution now, as the API tells it. */
+export const statusOf = async (call: Call, executionId: string) =>
+  (await call<ExecutionAnswer>("GET", `/executions/${executionId}`)).execution.status;
+
+/** Waits until an execution is in a state; a minute at most. */
+export async function executionComesTo(call: Call, executionId: string, wanted: string): Promise<void> {
+  let status = "";
+  await waitUntil(
+    60_000,
+    () => `The execution is ${status}, not ${wanted}`,
+    async () => {
+      status = await statusOf(call, executionId);
+      return status === wanted;
+    },
+  );
+}
