@@ -1,5 +1,22 @@
+import type { LlmLane, SquadSnapshot, TaskSnapshot } from "#contracts";
 import type { Database } from "#db";
 import { leaseMs, processIdentity, processStart } from "./worker-lease.ts";
+
+/** What a worker needs of an execution on which nothing was written yet, as it is when it is claimed. */
+export interface ClaimedExecution {
+  userId: string;
+  squadId: string | null;
+  lane: LlmLane;
+  traceparent: string | null;
+  squad: SquadSnapshot;
+  task: TaskSnapshot;
+  llmCalls: number;
+  toolCalls: number;
+  costNanoUsd: number;
+  workedMs: number;
+  cancelRequested: boolean;
+  pauseRequested: boolean;
+}
 
 /** A claimed execution: from now on only writes under `epoch` count. */
 export interface Claim {
@@ -11,29 +28,45 @@ export interface Claim {
   takenOver: boolean;
   /** Milliseconds it stood in the queue; 0 for one that was taken over. */
   waitMs: number;
+  execution: ClaimedExecution;
 }
 
 interface ClaimRow {
   id: string;
   epoch: number;
   claims: number;
-  was: string;
-  wait_ms?: number;
+  taken_over: boolean;
+  wait_ms: number;
+  user_id: string;
+  squad_id: string | null;
+  lane: LlmLane;
+  traceparent: string | null;
+  snapshot: SquadSnapshot;
+  task: TaskSnapshot;
+  llm_calls: number;
+  tool_calls: number;
+  cost_nano_usd: string;
+  worked_ms: string;
+  cancel: boolean;
+  pause: boolean;
 }
 
-/** Claims up to `limit` queued executions, oldest first; what another worker claims at the same moment is skipped. */
+/**
+ * Claims up to `limit` queued executions, oldest first; what another worker claims at the same moment is skipped. What has
+ * been claimed twice without progress may be what kills its workers: its last try is made beside no other such execution
+ * of the worker, so that only the one to blame is given up and its neighbours come off with their lives.
+ */
 export async function claimQueued(db: Database, workerId: string, limit: number): Promise<Claim[]> {
-  const { rows } = await db.query<ClaimRow>("queue_claim", "SELECT * FROM muster_claim($1, $2)", [workerId, limit]);
+  const { rows } = await db.query<ClaimRow>("queue_claim", claimQueuedSql, [workerId, limit]);
   return rows.map(toClaim);
 }
 
-/** Claims running executions whose worker holds no lease any more, or that left this worker (`active`: those it works). */
+/**
+ * Claims running executions whose worker holds no lease any more, and those that name this worker but have left it
+ * (`active` are the ones it works; a claim of the last seconds may not be among them yet). Suspects one by one, as above.
+ */
 export async function claimOrphans(db: Database, workerId: string, limit: number, active: string[]): Promise<Claim[]> {
-  const { rows } = await db.query<ClaimRow>(
-    "queue_claim_orphans",
-    "SELECT * FROM muster_claim_orphans($1, $2, $3::uuid[])",
-    [workerId, limit, active],
-  );
+  const { rows } = await db.query<ClaimRow>("queue_claim_orphans", claimOrphansSql, [workerId, limit, active]);
   return rows.map(toClaim);
 }
 
@@ -44,35 +77,72 @@ export async function claimOne(
   executionId: string,
   active: string[],
 ): Promise<Claim[]> {
-  const { rows } = await db.query<ClaimRow>("queue_claim_one", claimOneSql, [workerId, executionId, active]);
+  const { rows } = await db.query<ClaimRow>("queue_claim_one", claimOneSql, [workerId, active, executionId]);
   return rows.map(toClaim);
 }
 
-// The conditions of muster_claim and muster_claim_orphans, for one row.
-const claimOneSql = `
+const isQueued = (row: string) => `${row}.status = 'queued' AND ${row}.queued_at <= clock_timestamp()`;
+
+/** `given` are this worker's active executions. */
+const isLeft = (row: string, given: string) => `${row}.status = 'running' AND (
+  NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = ${row}.worker_id)
+  OR (${row}.worker_id = $1 AND ${row}.id <> ALL (${given}::uuid[]) AND ${row}.running_since < clock_timestamp() - interval '5 seconds'))`;
+
+/** The row is no suspect, or the first of them and this worker works on no other. */
+const isHarmlessOrAlone = (condition: string) => `(e.claims_without_progress <> 2 OR e.id = (
+  SELECT s.id FROM task_executions s
+  WHERE ${condition} AND s.claims_without_progress = 2
+    AND NOT EXISTS (SELECT 1 FROM task_executions r
+                    WHERE r.worker_id = $1 AND r.status = 'running' AND r.claims_without_progress = 3)
+  ORDER BY s.queued_at, s.id LIMIT 1))`;
+
+/** Claims the rows for worker $1 that `next` selects; a row that is running already was left by its worker. */
+const claimSql = (next: string) => `
+  WITH next AS (${next} FOR NO KEY UPDATE OF e SKIP LOCKED)
   UPDATE task_executions t SET status = 'running', epoch = t.epoch + 1, commit_no = 0, worker_id = $1,
     claims_without_progress = t.claims_without_progress + 1,
     worked_ms = t.worked_ms + CASE WHEN next.was = 'queued' OR t.running_since IS NULL THEN 0
       ELSE GREATEST(0, (extract(epoch FROM clock_timestamp() - t.running_since) * 1000)::bigint) END,
     running_since = clock_timestamp(), started_at = COALESCE(t.started_at, clock_timestamp())
-  FROM (
-    SELECT e.id, e.status AS was FROM task_executions e
-    WHERE e.id = $2 AND ((e.status = 'queued' AND e.queued_at <= clock_timestamp())
-      OR (e.status = 'running' AND (NOT EXISTS (SELECT 1 FROM workers w WHERE w.id = e.worker_id)
-        OR (e.worker_id = $1 AND e.id <> ALL ($3::uuid[]) AND e.running_since < clock_timestamp() - interval '5 seconds'))))
-    FOR NO KEY UPDATE SKIP LOCKED
-  ) next
-  WHERE t.id = next.id
-  RETURNING t.id, t.epoch, t.claims_without_progress AS claims, next.was,
-    CASE WHEN next.was = 'queued' THEN extract(epoch FROM clock_timestamp() - t.queued_at)::float8 * 1000 END AS wait_ms`;
+  FROM next, squad_snapshots s
+  WHERE t.id = next.id AND s.id = t.squad_snapshot_id
+  RETURNING t.id, t.epoch, t.claims_without_progress AS claims, next.was = 'running' AS taken_over,
+    CASE WHEN next.was = 'queued' THEN extract(epoch FROM clock_timestamp() - t.queued_at)::float8 * 1000 ELSE 0 END AS wait_ms,
+    t.user_id, t.squad_id, t.lane, t.traceparent, s.snapshot, t.task, t.llm_calls, t.tool_calls, t.cost_nano_usd, t.worked_ms,
+    t.cancel_requested_at IS NOT NULL AS cancel, t.pause_requested_at IS NOT NULL AS pause`;
+
+const claimQueuedSql = claimSql(`
+  SELECT e.id, e.status AS was FROM task_executions e WHERE ${isQueued("e")} AND ${isHarmlessOrAlone(isQueued("s"))}
+  ORDER BY e.queued_at, e.id LIMIT $2`);
+
+const claimOrphansSql = claimSql(`
+  SELECT e.id, e.status AS was FROM task_executions e WHERE ${isLeft("e", "$3")} AND ${isHarmlessOrAlone(isLeft("s", "$3"))}
+  LIMIT $2`);
+
+const claimOneSql = claimSql(`
+  SELECT e.id, e.status AS was FROM task_executions e WHERE e.id = $3 AND (${isQueued("e")} OR ${isLeft("e", "$2")})`);
 
 function toClaim(row: ClaimRow): Claim {
   return {
     id: row.id,
     epoch: row.epoch,
     claimsWithoutProgress: row.claims,
-    takenOver: row.was === "running",
-    waitMs: row.wait_ms ?? 0,
+    takenOver: row.taken_over,
+    waitMs: row.wait_ms,
+    execution: {
+      userId: row.user_id,
+      squadId: row.squad_id,
+      lane: row.lane,
+      traceparent: row.traceparent,
+      squad: row.snapshot,
+      task: row.task,
+      llmCalls: row.llm_calls,
+      toolCalls: row.tool_calls,
+      costNanoUsd: Number(row.cost_nano_usd),
+      workedMs: Number(row.worked_ms),
+      cancelRequested: row.cancel,
+      pauseRequested: row.pause,
+    },
   };
 }
 

@@ -2,6 +2,7 @@
 export {
   buryDeadWorkers,
   type Claim,
+  type ClaimedExecution,
   claimOne,
   claimOrphans,
   claimQueued,

@@ -55,6 +55,7 @@ export class ExecutionJournal {
   #dirty = false;
   #inFlight = false;
   #timer: NodeJS.Timeout | undefined;
+  #turn: NodeJS.Immediate | undefined;
   #stopReason: string | null = null;
   #fault: unknown;
 
@@ -69,7 +70,11 @@ export class ExecutionJournal {
     this.#dirty = true;
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      void this.#send();
+      // What the same turn of the event loop still brings (the calls of members who begin together) travels with it.
+      this.#turn ??= setImmediate(() => {
+        this.#turn = undefined;
+        void this.#send();
+      });
     });
   }
 
@@ -134,6 +139,7 @@ export class ExecutionJournal {
 
   #rejectPending(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#turn);
     for (const one of this.#waiters.splice(0)) {
       one.reject(this.#fault ?? new ExecutionStopped(this.#stopReason ?? "stopped"));
     }

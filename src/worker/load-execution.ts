@@ -1,7 +1,8 @@
 import type { StepRecord } from "#agents";
-import type { LlmLane, SquadSnapshot, StepKind, StepStatus, TaskSnapshot } from "#contracts";
+import type { StepKind, StepStatus } from "#contracts";
 import type { Database } from "#db";
 import type { LlmFinishReason, LlmToolCall } from "#llm";
+import type { Claim, ClaimedExecution } from "#queue";
 
 /** A finished or unfinished LLM call as the journal holds it. */
 export interface RecordedCall {
@@ -29,22 +30,9 @@ export interface RecordedTool {
 }
 
 /** Everything a worker needs to go on with an execution it has claimed. */
-export interface LoadedExecution {
+export interface LoadedExecution extends ClaimedExecution {
   id: string;
-  userId: string;
-  squadId: string | null;
   epoch: number;
-  lane: LlmLane;
-  traceparent: string | null;
-  squad: SquadSnapshot;
-  task: TaskSnapshot;
-  llmCalls: number;
-  toolCalls: number;
-  costNanoUsd: number;
-  workedMs: number;
-  lastSeq: number;
-  cancelRequested: boolean;
-  pauseRequested: boolean;
   steps: StepRecord[];
   calls: RecordedCall[];
   tools: RecordedTool[];
@@ -56,51 +44,12 @@ export interface LoadedExecution {
   pausesResumed: Set<string>;
 }
 
-interface HeadRow {
-  user_id: string;
-  squad_id: string | null;
-  epoch: number;
-  lane: LlmLane;
-  traceparent: string | null;
-  snapshot: SquadSnapshot;
-  task: TaskSnapshot;
-  llm_calls: number;
-  tool_calls: number;
-  cost_nano_usd: string;
-  worked_ms: string;
-  last_seq: string;
-  cancel: boolean;
-  pause: boolean;
-}
-
-/** Loads a claimed execution; a fresh one (nothing written yet) costs a single query. */
-export async function loadExecution(db: Database, executionId: string): Promise<LoadedExecution> {
-  const { rows } = await db.query<HeadRow>(
-    "execution_load",
-    `SELECT t.user_id, t.squad_id, t.epoch, t.lane, t.traceparent, s.snapshot, t.task, t.llm_calls, t.tool_calls,
-       t.cost_nano_usd, t.worked_ms, t.last_seq, t.cancel_requested_at IS NOT NULL AS cancel,
-       t.pause_requested_at IS NOT NULL AS pause
-     FROM task_executions t JOIN squad_snapshots s ON s.id = t.squad_snapshot_id WHERE t.id = $1`,
-    [executionId],
-  );
-  const head = rows[0];
-  if (!head) throw new Error(`Execution ${executionId} is gone.`);
+/** Adds to a claim what was written under the claims before it; of the first one there is nothing to read. */
+export async function loadExecution(db: Database, claim: Claim): Promise<LoadedExecution> {
   const loaded: LoadedExecution = {
-    id: executionId,
-    userId: head.user_id,
-    squadId: head.squad_id,
-    epoch: head.epoch,
-    lane: head.lane,
-    traceparent: head.traceparent,
-    squad: head.snapshot,
-    task: head.task,
-    llmCalls: head.llm_calls,
-    toolCalls: head.tool_calls,
-    costNanoUsd: Number(head.cost_nano_usd),
-    workedMs: Number(head.worked_ms),
-    lastSeq: Number(head.last_seq),
-    cancelRequested: head.cancel,
-    pauseRequested: head.pause,
+    ...claim.execution,
+    id: claim.id,
+    epoch: claim.epoch,
     steps: [],
     calls: [],
     tools: [],
@@ -108,9 +57,9 @@ export async function loadExecution(db: Database, executionId: string): Promise<
     deferredCalls: new Set(),
     pausesResumed: new Set(),
   };
-  if (head.epoch > 1) {
+  if (claim.epoch > 1) {
     await loadPast(db, loaded);
-    if (head.lane === "economy") await loadDeferred(db, loaded);
+    if (loaded.lane === "economy") await loadDeferred(db, loaded);
   }
   return loaded;
 }

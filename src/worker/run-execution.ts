@@ -63,7 +63,7 @@ export function startRun(deps: RunDeps, claim: Claim): ActiveRun {
   }
 
   async function work(): Promise<void> {
-    const execution = await loadExecution(deps.db, claim.id);
+    const execution = await loadExecution(deps.db, claim);
     const journal = new ExecutionJournal({
       executionId: claim.id,
       epoch: claim.epoch,

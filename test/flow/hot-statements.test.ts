@@ -283,7 +283,7 @@ test("a whole execution, from its acceptance to its last event: no statement of 
   const texts = lastTexts.join("\n");
   // Without these it was not an execution.
   for (const part of [
-    "muster_claim",
+    "WITH next AS",
     "muster_commit",
     "INSERT INTO llm_usage",
     "INSERT INTO agent_messages",

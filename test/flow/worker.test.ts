@@ -67,4 +67,24 @@ describe("a worker", () => {
     });
     assert.deepEqual(stored, events, "what is read later is what was shown live");
   });
+
+  it("begins the calls of members who work side by side in one commit", async () => {
+    const together = await insertTask(db, { process: "parallel", members: 4 });
+    const accepted = await acceptExecution(db, { userId: together.userId }, { taskId: together.taskId });
+    assert.ok(accepted.outcome === "accepted");
+    const events: StoredEvent[] = [];
+    const ended = new Promise<void>((resolve, reject) => {
+      worker.hub.subscribe(accepted.execution.id, 0, {
+        onEvents: (some) => events.push(...some),
+        onEnd: resolve,
+        onError: reject,
+      });
+    });
+    worker.worker.wake();
+    await ended;
+    const begun = events.filter((event) => event.type === "message-start").slice(0, 3);
+    assert.equal(begun.length, 3);
+    // The time of an event is that of its commit.
+    assert.equal(new Set(begun.map((event) => event.at)).size, 1, JSON.stringify(begun));
+  });
 });

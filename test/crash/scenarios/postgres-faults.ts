@@ -87,7 +87,7 @@ export const postgresRestarts: Scenario = {
     }),
 };
 
-const patterns = ["journal_commit", "journal_commit", "journal_commit", "queue_claim", "COMMIT", "execution_load"];
+const patterns = ["journal_commit", "journal_commit", "journal_commit", "queue_claim", "queue_claim", "COMMIT"];
 
 /** Answers of the database are lost after it did what it was asked for. */
 export const lostAnswers: Scenario = {
