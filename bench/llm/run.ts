@@ -302,7 +302,7 @@ export async function runLlmBench(options: { full: boolean; log: (line: string) 
   try {
     options.log("LLM gateway: warming up");
     // Long enough for the compiler to have seen every path: a server is measured as it runs, not as it starts.
-    const warmUpMs = options.full ? 3000 : 750;
+    const warmUpMs = options.full ? 3000 : 1500;
     for (const server of servers) {
       for (const stream of [false, true, false]) {
         const body = fresh(`warm-${salts++}`, stream);

@@ -16,6 +16,17 @@ interface Flight {
   remove: () => void;
 }
 
+/**
+ * What stands in the map, emptied when the flight is over. A map that fills and empties all the time leaves its former
+ * tables behind; one that is old already keeps what it last held, and what the tables after it held, until the next full
+ * collection: a third of all calls with all that hangs on them (docs/decisions/0120-a-flight-leaves-nothing-behind.md).
+ */
+interface Place {
+  flight: Flight | null;
+}
+
+type Flights = Map<string, Place>;
+
 /** Failures that are the first caller's own: whoever joined tries for himself. */
 const ownFailures: ReadonlySet<LlmErrorKind> = new Set<LlmErrorKind>([
   "cancelled",
@@ -32,14 +43,14 @@ const ownFailures: ReadonlySet<LlmErrorKind> = new Set<LlmErrorKind>([
  * it saved them. Keys carry the tenant, so nobody joins another tenant's call.
  */
 export function singleFlightMiddleware(): GatewayMiddleware {
-  const flights = new Map<string, Flight>();
+  const flights: Flights = new Map();
   return (next) =>
     async function handle(call, onFrame): Promise<LlmReply> {
       const key = call.state.cacheKey;
       if (key === null) return next(call, onFrame);
       for (;;) {
-        const flight = flights.get(key);
-        if (flight === undefined) return lead(flights, key, next, call, onFrame);
+        const flight = flights.get(key)?.flight;
+        if (!flight) return lead(flights, key, next, call, onFrame);
         try {
           return await join(flight, call, onFrame);
         } catch (thrown) {
@@ -51,7 +62,7 @@ export function singleFlightMiddleware(): GatewayMiddleware {
 }
 
 function lead(
-  flights: Map<string, Flight>,
+  flights: Flights,
   key: string,
   next: GatewayHandler,
   call: GatewayCall,
@@ -73,7 +84,8 @@ function lead(
     }
   };
   const remove = (): void => {
-    if (flights.get(key) === flight) flights.delete(key);
+    place.flight = null;
+    if (flights.get(key) === place) flights.delete(key);
   };
   const flight: Flight = {
     frames,
@@ -84,7 +96,8 @@ function lead(
     promise: next({ ...call, context: { ...call.context, signal: controller.signal } }, spread).finally(remove),
     remove,
   };
-  flights.set(key, flight);
+  const place: Place = { flight };
+  flights.set(key, place);
   return stay(flight, call.context.signal, onFrame);
 }
 
