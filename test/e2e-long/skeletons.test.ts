@@ -41,16 +41,19 @@ const parts: OnDemand[] = [
 
 /** Left edge, width and what of the height is seen, of each column that is drawn. */
 async function shapesOf(columns: ReturnType<Page["locator"]>) {
-  return columns.evaluateAll((all) =>
-    all
-      .map((one) => one.getBoundingClientRect())
-      .filter((box) => box.width > 0 && box.top < innerHeight)
-      .map((box) => ({
-        left: Math.round(box.left),
-        top: Math.round(box.top),
-        width: Math.round(box.width),
-        seen: Math.round(Math.min(box.bottom, innerHeight) - box.top),
-      })),
+  const height = columns.page().viewportSize()?.height ?? 0;
+  return columns.evaluateAll(
+    (all, end) =>
+      all
+        .map((one) => one.getBoundingClientRect())
+        .filter((box) => box.width > 0 && box.top < end)
+        .map((box) => ({
+          left: Math.round(box.left),
+          top: Math.round(box.top),
+          width: Math.round(box.width),
+          seen: Math.round(Math.min(box.bottom, end) - box.top),
+        })),
+    height,
   );
 }
 
