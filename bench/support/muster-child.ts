@@ -41,7 +41,10 @@ const { token: apiKey } = await createApiKey(db, { userId: users[0]?.id ?? "" },
 const { rows } = await db.pool.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
 const postgresPid = embedded === null ? null : parentOf(rows[0]?.pid ?? 0);
 const ready: ChildReady = { type: "ready", url: muster.url, databaseUrl, postgresPid, seeded, apiKey, startedInMs };
-process.send?.(ready);
+// The bench was killed, perhaps while this was filled: nobody wants this server any more.
+const leave = () => void muster.stop().finally(() => process.exit());
+if (process.connected) process.send?.(ready);
+else leave();
 
 process.on("message", (request: ChildRequest) => {
   if (request.type === "usage") {
@@ -50,5 +53,4 @@ process.on("message", (request: ChildRequest) => {
     process.send?.(usage);
   } else void muster.stop().finally(() => process.disconnect());
 });
-// The bench was killed: nobody wants this server any more.
-process.once("disconnect", () => void muster.stop().finally(() => process.exit()));
+process.once("disconnect", leave);
