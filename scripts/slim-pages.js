@@ -7,22 +7,43 @@ import { join } from "node:path";
 const inlineStyle = /<style\b[^>]*\bdata-href="[^"]+"[^>]*>([\s\S]*?)<\/style>/;
 const payload = /<script>self\.__next_f\.push\((\[1,"(?:[^"\\]|\\.)*"\])\)<\/script>/g;
 
-/** A payload without the text rows that say what `style` says; the row's length is written in bytes, in hexadecimal. */
-export function slimPayload(text, style) {
-  return text.replaceAll(`T${Buffer.byteLength(style).toString(16)},${style}`, "T1, ");
+/**
+ * A payload, in the parts in which it is sent, without the text rows that say what `style` says; a row's length is written
+ * in bytes, in hexadecimal. A row may begin in one part and end in the next.
+ */
+export function slimPayload(parts, style) {
+  const row = `T${Buffer.byteLength(style).toString(16)},${style}`;
+  const all = parts.join("");
+  const starts = [];
+  for (let at = all.indexOf(row); at >= 0; at = all.indexOf(row, at + row.length)) starts.push(at);
+  let to = 0;
+  return parts.map((part) => {
+    const from = to;
+    to += part.length;
+    let kept = "";
+    let at = from;
+    for (const start of starts) {
+      if (start >= to || start + row.length <= from) continue;
+      if (start >= from) kept += `${all.slice(at, start)}T1, `;
+      at = Math.min(start + row.length, to);
+    }
+    return kept + all.slice(at, to);
+  });
 }
 
 /** A document whose payload does not repeat its inlined stylesheet. */
 export function slimDocument(html) {
   const style = inlineStyle.exec(html)?.[1];
   if (!style) return html;
-  return html.replace(payload, (script, row) => {
-    const [kind, text] = JSON.parse(row);
-    const slim = slimPayload(text, style);
+  const parts = [...html.matchAll(payload)].map(([, row]) => JSON.parse(row)[1]);
+  const slim = slimPayload(parts, style);
+  let place = -1;
+  return html.replace(payload, (script) => {
+    place += 1;
     // "<" is escaped as Next.js does it: no text inside can end the script.
-    return slim === text
+    return slim[place] === parts[place]
       ? script
-      : `<script>self.__next_f.push(${JSON.stringify([kind, slim]).replaceAll("<", "\\u003c")})</script>`;
+      : `<script>self.__next_f.push(${JSON.stringify([1, slim[place]]).replaceAll("<", "\\u003c")})</script>`;
   });
 }
 
@@ -39,7 +60,7 @@ export function slimPages(folder) {
   for (const name of names) {
     if (!/\.(html|txt)$/.test(name)) continue;
     const text = read(name);
-    const slim = name.endsWith(".html") ? slimDocument(text) : slimPayload(text, style);
+    const slim = name.endsWith(".html") ? slimDocument(text) : slimPayload([text], style)[0];
     if (slim === text) continue;
     files += 1;
     bytes += text.length - slim.length;

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { slimDocument } from "../../scripts/slim-pages.js";
 
 const out = join(import.meta.dirname, "../out");
 
@@ -20,4 +21,15 @@ test("a built page carries its stylesheet once", {
     const times = html.split(piece).length - 1;
     assert.equal(times, style.split(piece).length - 1, `${page} repeats its styles`);
   }
+});
+
+test("a copy that begins in one script and ends in the next goes too", () => {
+  const style = ".a{color:red}";
+  const script = (text: string) => `<script>self.__next_f.push(${JSON.stringify([1, text])})</script>`;
+  const page = (parts: string[]) => `<style data-href="/a.css">${style}</style>${parts.map(script).join("<i></i>")}`;
+  const row = `T${style.length.toString(16)},${style}`;
+  assert.equal(
+    slimDocument(page([`0:x\n1:${row.slice(0, 8)}`, `${row.slice(8)}2:${row}`, "3:y\n"])),
+    page(["0:x\n1:T1, ", "2:T1, ", "3:y\n"]),
+  );
 });
