@@ -271,12 +271,12 @@ function resting(
   };
 }
 
-/** First batch of a claim that is not the first: says that it was taken over, and books what a dead worker left unfinished as lost. */
 /** A deferred execution waits for batches, each up to a day: it has the longest time a squad could be given. */
 function timeLimitMs({ lane, squad }: LoadedExecution): number {
   return lane === "economy" ? Math.max(deferredTimeLimitMs, squad.limits.maxDurationMs) : squad.limits.maxDurationMs;
 }
 
+/** First batch of a claim that is not the first: says that it was taken over, and books what a dead worker left unfinished as lost. */
 function recover(execution: LoadedExecution, journal: ExecutionJournal, claim: Claim): void {
   const events: LiveEvent[] = [];
   const ends: EndCall[] = [];
